@@ -1,1 +1,23 @@
-//! placeholder
+//! What Grantry talks about, as plain types and pure functions.
+//!
+//! Here: ids, the vocabulary of the plugin contract, the state machines of memberships, jobs and
+//! aggregations, and the traits by which the outer crates meet. Not here: any I/O, database, HTTP
+//! or Wasm. Start with [`catalogue`] and [`runner`].
+
+pub mod aggregation;
+pub mod approval;
+pub mod catalogue;
+pub mod clock;
+pub mod fault;
+pub mod fingerprint;
+pub mod ids;
+pub mod job;
+pub mod membership;
+pub mod package;
+pub mod permission;
+pub mod platform;
+pub mod plugin;
+pub mod provision;
+pub mod runner;
+pub mod secret;
+pub mod text;

@@ -1,0 +1,352 @@
+//! The course of an aggregation: which listings it reads in which order, and what it may conclude.
+//!
+//! [`targets`] is pure: kinds in, listings out. Nothing is ever deleted on a partial reading: deletion
+//! takes a [`Complete`], which only [`Progress::finish`] makes (CAT-6).
+
+use serde::{Deserialize, Serialize};
+
+use crate::catalogue::{Cursor, Page, Target};
+use crate::plugin::KindSchema;
+
+/// Most pages that one aggregation reads.
+pub const PAGES_MAX: u64 = 200_000;
+/// Rows that are asked for with one page.
+pub const PAGE_ITEMS_MAX: u32 = 1_000;
+/// Bytes that a page may lower to.
+pub const PAGE_BYTES_MAX: u32 = 4 * 1024 * 1024;
+/// Most pages in a row that may be empty and yet have a next one.
+pub const EMPTY_PAGES_MAX: u32 = 100;
+
+/// Where a run stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RunStatus {
+    /// Waits for a worker.
+    Queued,
+    /// Reads.
+    Running,
+    /// Read everything; what vanished was removed.
+    Succeeded,
+    /// Stopped by an error; nothing was removed.
+    Failed,
+    /// Read everything, but would remove too much: an admin has to look.
+    Blocked,
+    /// Stopped by a person; nothing was removed.
+    Cancelled,
+}
+
+impl RunStatus {
+    /// All of them.
+    pub const ALL: [Self; 6] = [
+        Self::Queued,
+        Self::Running,
+        Self::Succeeded,
+        Self::Failed,
+        Self::Blocked,
+        Self::Cancelled,
+    ];
+
+    /// The status's name on the wire and in the database.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Queued => "queued",
+            Self::Running => "running",
+            Self::Succeeded => "succeeded",
+            Self::Failed => "failed",
+            Self::Blocked => "blocked",
+            Self::Cancelled => "cancelled",
+        }
+    }
+
+    /// The status of that name.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|status| status.name() == name)
+    }
+
+    /// Whether nothing more will happen.
+    pub fn is_final(self) -> bool {
+        !matches!(self, Self::Queued | Self::Running)
+    }
+}
+
+/// The listings of a run, in the order in which references resolve: accounts, then resources, then
+/// their entitlements, then the assignments.
+pub fn targets(kinds: &[KindSchema]) -> Vec<Target> {
+    let (accounts, resources): (Vec<_>, Vec<_>) = kinds.iter().partition(|kind| kind.is_account());
+    let names = |kinds: &[&KindSchema]| -> Vec<String> {
+        kinds.iter().map(|kind| kind.kind.clone()).collect()
+    };
+    let (accounts, resources) = (names(&accounts), names(&resources));
+    let objects = accounts.into_iter().chain(resources.clone()).map(Target::Objects);
+    objects
+        .chain(resources.clone().into_iter().map(Target::EntitlementsOfKind))
+        .chain(resources.into_iter().map(Target::AssignmentsOfKind))
+        .collect()
+}
+
+/// How far a run has come: what is stored with every page.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Progress {
+    /// All listings of the run.
+    pub targets: Vec<Target>,
+    /// The listing that is being read.
+    pub target_index: usize,
+    /// Where its next page begins.
+    pub at: Option<Cursor>,
+    /// Pages read.
+    pub pages: u64,
+    /// Rows read.
+    pub rows: u64,
+    /// Rows of the current listing.
+    pub listing_rows: u64,
+    /// Empty pages in a row.
+    pub empty_pages: u32,
+    /// Looks for a cycle among the cursors of the current listing.
+    pub cycle: CycleFinder,
+    /// Things that could not be read.
+    pub skipped: u64,
+    /// Rows that point at nothing or do not fit.
+    pub quarantined: u64,
+    /// Rows that were written, because they are new or have changed.
+    pub written: u64,
+    /// Listings that ended without claiming to be whole, or with something skipped.
+    pub incomplete: Vec<Target>,
+    /// Whether something was skipped in the current listing.
+    pub listing_has_skips: bool,
+}
+
+/// Brent's cycle detection: remembers one cursor, at doubling distances, so that a run's checkpoint
+/// stays small however many pages it has. A cycle is noticed within three times its length.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct CycleFinder {
+    remembered: u64,
+    steps: u64,
+    distance: u64,
+}
+
+impl CycleFinder {
+    fn repeats(&mut self, cursor: &Cursor) -> bool {
+        let hash = xxhash_rust::xxh3::xxh3_64(cursor);
+        if self.distance > 0 && hash == self.remembered {
+            return true;
+        }
+        self.steps += 1;
+        if self.steps > self.distance {
+            self.distance = (self.distance * 2).max(1);
+            self.steps = 0;
+            self.remembered = hash;
+        }
+        false
+    }
+}
+
+/// Why a page ends the run (security.md rows 52 to 55).
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PageFault {
+    /// The same cursor came back.
+    #[error(
+        "the connector returned a cursor that it had returned before, so the list would never end"
+    )]
+    CursorLoop,
+    /// Too many pages.
+    #[error("the run has more than {PAGES_MAX} pages, or {EMPTY_PAGES_MAX} empty ones in a row")]
+    TooManyPages,
+    /// An id occurs twice in one page, is empty, or is too long.
+    #[error("{0}")]
+    InvalidId(String),
+    /// Rows of a kind that the listing is not about.
+    #[error("{0}")]
+    UnexpectedRow(String),
+}
+
+impl PageFault {
+    /// The code of security.md section 4.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::CursorLoop => "cursor_loop",
+            Self::TooManyPages => "sync_limit",
+            Self::InvalidId(_) => "invalid_entity_id",
+            Self::UnexpectedRow(_) => "bad_data",
+        }
+    }
+}
+
+/// Proof that every listing of a run was read whole. Removal of vanished rows takes it.
+#[derive(Debug)]
+pub struct Complete(());
+
+impl Progress {
+    /// The beginning of a run over these listings.
+    pub fn start(targets: Vec<Target>) -> Self {
+        Self {
+            targets,
+            target_index: 0,
+            at: None,
+            pages: 0,
+            rows: 0,
+            listing_rows: 0,
+            empty_pages: 0,
+            cycle: CycleFinder::default(),
+            skipped: 0,
+            quarantined: 0,
+            written: 0,
+            incomplete: Vec::new(),
+            listing_has_skips: false,
+        }
+    }
+
+    /// The listing to read next; `None` when all are read.
+    pub fn target(&self) -> Option<&Target> {
+        self.targets.get(self.target_index)
+    }
+
+    /// Takes note of a page: moves on to its next cursor or to the next listing.
+    pub fn advance(&mut self, page: &Page) -> Result<(), PageFault> {
+        let rows = (page.objects.len() + page.entitlements.len() + page.assignments.len()) as u64;
+        self.pages += 1;
+        self.rows += rows;
+        self.listing_rows += rows;
+        self.skipped += page.skipped.len() as u64;
+        self.listing_has_skips |= !page.skipped.is_empty();
+        self.empty_pages = if rows == 0 { self.empty_pages + 1 } else { 0 };
+        if self.pages > PAGES_MAX || self.empty_pages > EMPTY_PAGES_MAX {
+            return Err(PageFault::TooManyPages);
+        }
+        match &page.next {
+            Some(next) => self.follow(next),
+            None => {
+                self.end_listing(page);
+                Ok(())
+            }
+        }
+    }
+
+    fn follow(&mut self, next: &Cursor) -> Result<(), PageFault> {
+        if next.len() > crate::catalogue::CURSOR_BYTES_MAX {
+            return Err(PageFault::InvalidId("a cursor has more than 64 KiB".to_owned()));
+        }
+        if self.cycle.repeats(next) {
+            return Err(PageFault::CursorLoop);
+        }
+        self.at = Some(next.clone());
+        Ok(())
+    }
+
+    fn end_listing(&mut self, last: &Page) {
+        let is_short = last.expected_total.is_some_and(|total| total > self.listing_rows);
+        if !last.is_complete || self.listing_has_skips || is_short {
+            self.incomplete.extend(self.target().cloned());
+        }
+        self.target_index += 1;
+        self.at = None;
+        self.listing_rows = 0;
+        self.empty_pages = 0;
+        self.cycle = CycleFinder::default();
+        self.listing_has_skips = false;
+    }
+
+    /// The proof, if every listing was read to its end and claimed to be whole.
+    pub fn finish(&self) -> Option<Complete> {
+        let is_whole = self.target().is_none() && self.incomplete.is_empty();
+        is_whole.then_some(Complete(()))
+    }
+}
+
+/// Fewest removals that can block a run: small changes of small directories are normal.
+pub const REMOVALS_ALWAYS_ALLOWED: u64 = 20;
+/// Share of the live rows whose removal blocks a run, in percent.
+pub const REMOVALS_PERCENT_MAX: u64 = 20;
+
+/// Whether removing so many of the live rows of one table needs a person's word (security.md row
+/// 52): all of them, or more than a fifth beyond the first few.
+pub fn is_suspicious(live: u64, removals: u64) -> bool {
+    if live == 0 || removals == 0 {
+        return false;
+    }
+    let is_to_zero = removals >= live && live > 1;
+    is_to_zero
+        || (removals > REMOVALS_ALWAYS_ALLOWED
+            && removals.saturating_mul(100) > live.saturating_mul(REMOVALS_PERCENT_MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn page(next: Option<&[u8]>, is_complete: bool) -> Page {
+        Page {
+            objects: Vec::new(),
+            entitlements: Vec::new(),
+            assignments: Vec::new(),
+            next: next.map(<[u8]>::to_vec),
+            expected_total: None,
+            is_complete,
+            scope: None,
+            skipped: Vec::new(),
+        }
+    }
+
+    fn progress() -> Progress {
+        Progress::start(vec![Target::Objects("User".into()), Target::Objects("Group".into())])
+    }
+
+    #[test]
+    fn a_run_is_complete_when_every_listing_says_so() {
+        let mut progress = progress();
+        progress.advance(&page(Some(b"2"), false)).unwrap();
+        progress.advance(&page(None, true)).unwrap();
+        assert!(progress.finish().is_none());
+        progress.advance(&page(None, true)).unwrap();
+        assert!(progress.finish().is_some());
+    }
+
+    #[test]
+    fn a_listing_that_ends_short_of_its_total_is_not_complete() {
+        let mut progress = progress();
+        let mut short = page(None, true);
+        short.expected_total = Some(5);
+        progress.advance(&short).unwrap();
+        progress.advance(&page(None, true)).unwrap();
+        assert!(progress.finish().is_none());
+    }
+
+    #[test]
+    fn a_repeated_cursor_ends_the_run() {
+        let mut progress = progress();
+        progress.advance(&page(Some(b"a"), false)).unwrap();
+        assert_eq!(progress.advance(&page(Some(b"a"), false)), Err(PageFault::CursorLoop));
+    }
+
+    #[test]
+    fn a_cycle_of_any_length_is_noticed_within_three_rounds() {
+        for length in 1..60_u8 {
+            let mut finder = CycleFinder::default();
+            let mut cursors = (0..length).cycle().map(|i| vec![i]);
+            let steps = cursors.position(|cursor| finder.repeats(&cursor)).unwrap();
+            assert!(steps <= 3 * usize::from(length) + 1, "length {length}: {steps} steps");
+        }
+    }
+
+    #[test]
+    fn distinct_cursors_are_never_taken_for_a_cycle() {
+        let mut finder = CycleFinder::default();
+        assert!((0..10_000_u32).all(|i| !finder.repeats(&i.to_le_bytes().to_vec())));
+    }
+
+    #[test]
+    fn endless_empty_pages_end_the_run() {
+        let mut progress = progress();
+        let end = (0..200_u8).find_map(|i| progress.advance(&page(Some(&[i]), false)).err());
+        assert_eq!(end, Some(PageFault::TooManyPages));
+    }
+
+    #[test]
+    fn removing_everything_or_a_fifth_is_suspicious() {
+        assert!(is_suspicious(100, 100));
+        assert!(is_suspicious(3, 3));
+        assert!(is_suspicious(100, 21));
+        assert!(!is_suspicious(100, 20));
+        assert!(!is_suspicious(1_000, 199));
+        assert!(!is_suspicious(1, 1));
+    }
+}

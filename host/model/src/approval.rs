@@ -1,0 +1,146 @@
+//! What an admin allows one integration's plugin, and what comes of it (PLG-3).
+//!
+//! [`granted`] is asked ∩ approved: the only way from a manifest to rules that the egress check
+//! works with.
+
+use serde::{Deserialize, Serialize};
+
+use crate::permission::Action;
+use crate::plugin::{HostRule, Manifest, NeededHost};
+
+/// An address that may be reached although it is private or loopback, plain http allowed
+/// (design.md decision 15). Shown as a warning, audited.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct AddressException {
+    /// The exact address.
+    pub ip: std::net::IpAddr,
+    /// The exact port.
+    pub port: u16,
+}
+
+/// What the admin approved for one integration.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Approval {
+    /// The approved ones of the manifest's host rules.
+    #[serde(default)]
+    pub hosts: Vec<HostRule>,
+    /// The approved ones of the manifest's platform actions.
+    #[serde(default)]
+    pub platform_actions: Vec<Action>,
+    /// Whether the plugin gets a key-value store.
+    #[serde(default)]
+    pub kv: bool,
+    /// Private or loopback addresses that may be reached.
+    #[serde(default)]
+    pub address_exceptions: Vec<AddressException>,
+}
+
+impl Approval {
+    /// All that the manifest asks for, and no address exception.
+    pub fn all_of(manifest: &Manifest) -> Self {
+        Self {
+            hosts: manifest.hosts.iter().map(|needed| needed.host.clone()).collect(),
+            platform_actions: manifest.platform_actions.clone(),
+            kv: manifest.needs_kv,
+            address_exceptions: Vec::new(),
+        }
+    }
+
+    /// What is approved but was never asked for: such an approval is refused.
+    pub fn beyond(&self, manifest: &Manifest) -> Vec<String> {
+        let asked = Self::all_of(manifest);
+        let hosts = self.hosts.iter().filter(|host| !asked.hosts.contains(host));
+        let actions =
+            self.platform_actions.iter().filter(|action| !asked.platform_actions.contains(action));
+        let mut beyond: Vec<String> = hosts.map(|host| format!("host {host:?}")).collect();
+        beyond.extend(actions.map(|action| format!("platform action `{}`", action.name())));
+        if self.kv && !asked.kv {
+            beyond.push("kv".to_owned());
+        }
+        beyond
+    }
+}
+
+/// What a plugin may do in one integration: asked ∩ approved, with `from-connection` resolved.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Granted {
+    /// Where it may send requests.
+    pub origins: Vec<AllowedOrigin>,
+    /// Addresses that are excepted from the private-address rule.
+    pub address_exceptions: Vec<AddressException>,
+    /// Which actions it may try on the platform interface.
+    pub platform_actions: Vec<Action>,
+    /// Whether it has a key-value store.
+    pub kv: bool,
+}
+
+/// A place where requests may go.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AllowedOrigin {
+    /// Which names.
+    pub host: AllowedHost,
+    /// Which port.
+    pub port: u16,
+    /// Whether plain http was named in the connection. It also needs an address exception.
+    pub is_plain: bool,
+    /// Which methods, upper case; empty means all that the contract has.
+    pub methods: Vec<String>,
+    /// What the path must begin with.
+    pub path_prefix: String,
+}
+
+/// A name or a family of names.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AllowedHost {
+    /// This name or literal address.
+    Exact(String),
+    /// Any name below this suffix.
+    Suffix(String),
+}
+
+/// Finds the origin (host, port, is plain http) of a URL text; the caller owns URL parsing.
+pub type OriginOf<'a> = &'a dyn Fn(&str) -> Option<(String, u16, bool)>;
+
+/// Asked ∩ approved ∩ this connection. A `from-connection` rule whose place holds no URL allows
+/// nothing.
+pub fn granted(
+    manifest: &Manifest,
+    approval: &Approval,
+    connection: &serde_json::Value,
+    origin_of: OriginOf<'_>,
+) -> Granted {
+    let approved = |needed: &&NeededHost| approval.hosts.contains(&needed.host);
+    let origins = manifest
+        .hosts
+        .iter()
+        .filter(approved)
+        .filter_map(|needed| allowed_origin(needed, connection, origin_of))
+        .collect();
+    let is_asked = |action: &Action| manifest.platform_actions.contains(action);
+    Granted {
+        origins,
+        address_exceptions: approval.address_exceptions.clone(),
+        platform_actions: approval.platform_actions.iter().copied().filter(is_asked).collect(),
+        kv: approval.kv && manifest.needs_kv,
+    }
+}
+
+fn allowed_origin(
+    needed: &NeededHost,
+    connection: &serde_json::Value,
+    origin_of: OriginOf<'_>,
+) -> Option<AllowedOrigin> {
+    let (host, port, is_plain) = match &needed.host {
+        HostRule::Exact(name) => (AllowedHost::Exact(name.to_ascii_lowercase()), 443, false),
+        HostRule::Suffix(suffix) => (AllowedHost::Suffix(suffix.to_ascii_lowercase()), 443, false),
+        HostRule::FromConnection(pointer) => {
+            let url = connection.pointer(pointer)?.as_str()?;
+            let (host, port, is_plain) = origin_of(url)?;
+            (AllowedHost::Exact(host), port, is_plain)
+        }
+    };
+    let methods = needed.methods.iter().map(|method| method.to_ascii_uppercase()).collect();
+    Some(AllowedOrigin { host, port, is_plain, methods, path_prefix: needed.path_prefix.clone() })
+}

@@ -1,0 +1,149 @@
+//! The words of the permission model: what can be done, to what, and by whom (PRM-1, PRM-2).
+//!
+//! The decision itself is made in the `authz` crate and nowhere else.
+
+use serde::{Deserialize, Serialize};
+
+use crate::ids::{AppId, DataSourceId, PrincipalId};
+
+/// The four actions that clients and plugins can be given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Action {
+    /// List apps, roles, and what is below them.
+    AppAndRoleRead,
+    /// Upload the user list of a CSV app.
+    CsvAppUserUpload,
+    /// Upload the user list of a data source.
+    DataSourceUsersUpdate,
+    /// Grant, extend, renew and delete app memberships.
+    AppMembershipWrite,
+}
+
+impl Action {
+    /// All four.
+    pub const ALL: [Self; 4] = [
+        Self::AppAndRoleRead,
+        Self::CsvAppUserUpload,
+        Self::DataSourceUsersUpdate,
+        Self::AppMembershipWrite,
+    ];
+
+    /// The action's name on the wire and in the database.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::AppAndRoleRead => "app_and_role_read",
+            Self::CsvAppUserUpload => "csv_app_user_upload",
+            Self::DataSourceUsersUpdate => "data_source_users_update",
+            Self::AppMembershipWrite => "app_membership_write",
+        }
+    }
+
+    /// The action of that name.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|action| action.name() == name)
+    }
+}
+
+/// What only a person's role can allow: never held by a client or a plugin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AdminAction {
+    /// See installed plugins.
+    PluginRead,
+    /// Install and remove plugins.
+    PluginInstall,
+    /// See integrations and their catalogue.
+    IntegrationRead,
+    /// Create and change integrations, approve what their plugins may do, test connections.
+    IntegrationWrite,
+    /// Start and cancel aggregations.
+    AggregationRun,
+    /// See clients and permissions.
+    ClientRead,
+    /// Create clients, make their tokens, give them permissions.
+    ClientWrite,
+    /// Read the audit log.
+    AuditRead,
+    /// See background jobs.
+    JobRead,
+}
+
+impl AdminAction {
+    /// All of them.
+    pub const ALL: [Self; 9] = [
+        Self::PluginRead,
+        Self::PluginInstall,
+        Self::IntegrationRead,
+        Self::IntegrationWrite,
+        Self::AggregationRun,
+        Self::ClientRead,
+        Self::ClientWrite,
+        Self::AuditRead,
+        Self::JobRead,
+    ];
+
+    /// The action's name in the audit log.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::PluginRead => "plugin.read",
+            Self::PluginInstall => "plugin.install",
+            Self::IntegrationRead => "integration.read",
+            Self::IntegrationWrite => "integration.write",
+            Self::AggregationRun => "aggregation.run",
+            Self::ClientRead => "client.read",
+            Self::ClientWrite => "client.write",
+            Self::AuditRead => "audit.read",
+            Self::JobRead => "job.read",
+        }
+    }
+}
+
+/// What an entity permission is about.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(tag = "kind", content = "id", rename_all = "snake_case")]
+pub enum Entity {
+    /// An app.
+    App(AppId),
+    /// A data source.
+    DataSource(DataSourceId),
+}
+
+/// Who acts, by kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PrincipalKind {
+    /// An external system.
+    Client,
+    /// An integration's plugin.
+    Plugin,
+    /// A signed-in person.
+    Person,
+}
+
+impl PrincipalKind {
+    /// The kind's name on the wire and in the database.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Client => "client",
+            Self::Plugin => "plugin",
+            Self::Person => "person",
+        }
+    }
+
+    /// The kind of that name.
+    pub fn parse(name: &str) -> Option<Self> {
+        [Self::Client, Self::Plugin, Self::Person].into_iter().find(|kind| kind.name() == name)
+    }
+}
+
+/// Who acts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Principal {
+    /// Its id.
+    pub id: PrincipalId,
+    /// What it is.
+    pub kind: PrincipalKind,
+    /// What people call it.
+    pub name: String,
+}
