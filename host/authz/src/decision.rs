@@ -1,0 +1,158 @@
+//! The decision itself: pure, total, and flat in the number of entity permissions.
+
+use grantry_model::permission::{Action, AdminAction, Entity};
+use serde::{Deserialize, Serialize};
+
+use crate::permissions::{Permissions, Role};
+
+/// Why something is allowed; written to the audit log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reason {
+    /// A person's role holds the action.
+    Role(Role),
+    /// The action is held globally.
+    Global,
+    /// The entity was given to the principal.
+    Entity,
+    /// Background work that an earlier, permitted action ordered.
+    Job,
+}
+
+/// What may happen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Decision {
+    /// Go ahead, because of this.
+    Allowed(Reason),
+    /// Another of the four actions is held on the entity, but not this one.
+    Missing,
+    /// None of the four is held on the entity: it must look as if it did not exist.
+    Hidden,
+}
+
+/// May a principal with these permissions take the action on the entity (PRM-2, PRM-4)?
+pub fn decide(permissions: &Permissions, action: Action, entity: &Entity) -> Decision {
+    if let Some(role) = permissions.role
+        && role.allows(action)
+    {
+        return Decision::Allowed(Reason::Role(role));
+    }
+    if permissions.global.contains(&action) {
+        return Decision::Allowed(Reason::Global);
+    }
+    if permissions.entities.contains(entity) {
+        return Decision::Allowed(Reason::Entity);
+    }
+    if permissions.role.is_some() || !permissions.global.is_empty() {
+        return Decision::Missing;
+    }
+    Decision::Hidden
+}
+
+/// May a principal with these permissions take the admin action?
+pub fn decide_admin(permissions: &Permissions, action: AdminAction) -> Option<Reason> {
+    permissions.role.filter(|role| role.allows_admin(action)).map(Reason::Role)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use grantry_model::ids::{AppId, DataSourceId};
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn app(name: &str) -> Entity {
+        Entity::App(AppId::parse(name).unwrap())
+    }
+
+    fn data_source(name: &str) -> Entity {
+        Entity::DataSource(DataSourceId::parse(name).unwrap())
+    }
+
+    /// The example of PRM-2.
+    #[test]
+    fn global_actions_and_entities_add_up() {
+        let permissions = Permissions {
+            role: None,
+            global: HashSet::from([Action::AppAndRoleRead, Action::CsvAppUserUpload]),
+            entities: HashSet::from([app("advanced-targeting"), data_source("entra-id")]),
+        };
+        for entity in [app("advanced-targeting"), data_source("entra-id")] {
+            for action in Action::ALL {
+                assert!(matches!(decide(&permissions, action, &entity), Decision::Allowed(_)));
+            }
+        }
+        let held =
+            |action| matches!(decide(&permissions, action, &app("other")), Decision::Allowed(_));
+        assert_eq!(Action::ALL.map(held), [true, true, false, false]);
+    }
+
+    #[test]
+    fn an_entity_on_which_nothing_is_held_is_hidden() {
+        let permissions = Permissions { entities: HashSet::from([app("a")]), ..Default::default() };
+        assert_eq!(decide(&permissions, Action::AppAndRoleRead, &app("b")), Decision::Hidden);
+        // An app's id is not a data source's id.
+        assert_eq!(
+            decide(&permissions, Action::AppAndRoleRead, &data_source("a")),
+            Decision::Hidden
+        );
+    }
+
+    #[test]
+    fn a_client_holds_no_admin_action_whatever_it_was_given() {
+        let permissions = Permissions {
+            role: None,
+            global: Action::ALL.into_iter().collect(),
+            entities: HashSet::from([app("a")]),
+        };
+        for action in AdminAction::ALL {
+            assert_eq!(decide_admin(&permissions, action), None);
+        }
+    }
+
+    fn permissions() -> impl Strategy<Value = Permissions> {
+        let role = prop_oneof![Just(None), Just(Some(Role::Admin)), Just(Some(Role::Auditor))];
+        let global =
+            proptest::collection::hash_set(proptest::sample::select(&Action::ALL[..]), 0..4);
+        let entity = (0..2_u8, 0..4_u8).prop_map(|(kind, n)| match kind {
+            0 => app(&n.to_string()),
+            _ => data_source(&n.to_string()),
+        });
+        let entities = proptest::collection::hash_set(entity, 0..5);
+        (role, global, entities).prop_map(|(role, global, entities)| Permissions {
+            role,
+            global,
+            entities,
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(20_000))]
+        /// The oracle: the rule of PRM-2 and PRM-4, said in another way.
+        #[test]
+        fn the_decision_equals_the_oracle(held in permissions(), n in 0..4_u8, is_app: bool) {
+            let entity = if is_app { app(&n.to_string()) } else { data_source(&n.to_string()) };
+            let holds = |action: Action| {
+                held.role == Some(Role::Admin)
+                    || held.role == Some(Role::Auditor) && action == Action::AppAndRoleRead
+                    || held.global.iter().any(|&other| other == action)
+                    || held.entities.iter().any(|other| *other == entity)
+            };
+            for action in Action::ALL {
+                let expected = match (holds(action), Action::ALL.into_iter().any(holds)) {
+                    (true, _) => "allowed",
+                    (false, true) => "missing",
+                    (false, false) => "hidden",
+                };
+                let actual = match decide(&held, action, &entity) {
+                    Decision::Allowed(_) => "allowed",
+                    Decision::Missing => "missing",
+                    Decision::Hidden => "hidden",
+                };
+                prop_assert_eq!(actual, expected);
+            }
+        }
+    }
+}

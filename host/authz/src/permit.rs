@@ -1,0 +1,235 @@
+//! Proof objects: code that writes takes a `&Permit<A>`, and only this crate can make one.
+
+use std::marker::PhantomData;
+
+use grantry_model::ids::{AppId, JobId, PrincipalId};
+use grantry_model::permission::{Action, AdminAction, Entity, Principal, PrincipalKind};
+use serde::{Deserialize, Serialize};
+
+use crate::decision::{Decision, Reason, decide, decide_admin};
+use crate::permissions::Permissions;
+
+/// Through which door an action came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Door {
+    /// The HTTP API.
+    Http,
+    /// A plugin's platform interface.
+    Plugin,
+    /// Background work.
+    Job,
+    /// The command line, on this machine.
+    Cli,
+}
+
+impl Door {
+    /// The door's name in the audit log.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Http => "http",
+            Self::Plugin => "plugin",
+            Self::Job => "job",
+            Self::Cli => "cli",
+        }
+    }
+}
+
+/// An authenticated principal with all that it holds, at one door, in one request.
+#[derive(Debug, Clone)]
+pub struct Actor {
+    /// Who.
+    pub principal: Principal,
+    /// What it holds, read for this request.
+    pub permissions: Permissions,
+    /// Where it came in.
+    pub door: Door,
+    /// The request, for audit and logs.
+    pub request_id: String,
+}
+
+/// Why there is no permit.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// The action is missing; the caller may know that the entity exists.
+    #[error("`{}` is not granted on this {}", .action.name(), entity_kind(.entity))]
+    ActionNotGranted {
+        /// What is missing.
+        action: Action,
+        /// On what.
+        entity: Entity,
+    },
+    /// The caller's role does not hold the admin action.
+    #[error("`{}` is not allowed to this caller", .action.name())]
+    AdminActionNotGranted {
+        /// What is missing.
+        action: AdminAction,
+    },
+    /// The caller must not learn whether the entity exists.
+    #[error("there is nothing here, or nothing that this caller may see")]
+    Hidden,
+}
+
+fn entity_kind(entity: &Entity) -> &'static str {
+    match entity {
+        Entity::App(_) => "app",
+        Entity::DataSource(_) => "data source",
+    }
+}
+
+/// Who acts, why it is allowed, and through which door: what the audit row says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Provenance {
+    /// Who acts.
+    pub principal_id: PrincipalId,
+    /// What it is.
+    pub principal_kind: PrincipalKind,
+    /// Through which door.
+    pub door: Door,
+    /// Why it is allowed.
+    pub reason: Reason,
+    /// The action's name.
+    pub action: &'static str,
+    /// On what.
+    pub entity: Option<Entity>,
+    /// The request or job.
+    pub request_id: String,
+}
+
+/// Proof that a principal may take the action `A`, on one entity where the action has one.
+#[derive(Debug, Clone)]
+pub struct Permit<A> {
+    provenance: Provenance,
+    action: PhantomData<A>,
+}
+
+/// One type per action, so that a permit for reading cannot be used for writing.
+pub mod actions {
+    use super::{Action, AdminAction};
+
+    /// An action that is held on an entity.
+    pub trait EntityAction {
+        /// Which one.
+        const ACTION: Action;
+    }
+
+    /// An action that a person's role holds.
+    pub trait RoleAction {
+        /// Which one.
+        const ACTION: AdminAction;
+    }
+
+    /// Any action, for background work.
+    pub trait NamedAction {
+        /// Its name in the audit log.
+        const NAME: &'static str;
+    }
+
+    macro_rules! entity_actions {
+        ($($name:ident = $audit:literal),+ $(,)?) => {$(
+            #[doc = concat!("Permits [`Action::", stringify!($name), "`].")]
+            #[derive(Debug, Clone, Copy)]
+            pub struct $name;
+            impl EntityAction for $name { const ACTION: Action = Action::$name; }
+            impl NamedAction for $name { const NAME: &'static str = $audit; }
+        )+};
+    }
+    macro_rules! role_actions {
+        ($($name:ident = $audit:literal),+ $(,)?) => {$(
+            #[doc = concat!("Permits [`AdminAction::", stringify!($name), "`].")]
+            #[derive(Debug, Clone, Copy)]
+            pub struct $name;
+            impl RoleAction for $name { const ACTION: AdminAction = AdminAction::$name; }
+            impl NamedAction for $name { const NAME: &'static str = $audit; }
+        )+};
+    }
+
+    entity_actions! {
+        AppAndRoleRead = "app_and_role_read",
+        CsvAppUserUpload = "csv_app_user_upload",
+        DataSourceUsersUpdate = "data_source_users_update",
+        AppMembershipWrite = "app_membership_write",
+    }
+    role_actions! {
+        PluginRead = "plugin.read",
+        PluginInstall = "plugin.install",
+        IntegrationRead = "integration.read",
+        IntegrationWrite = "integration.write",
+        AggregationRun = "aggregation.run",
+        ClientRead = "client.read",
+        ClientWrite = "client.write",
+        AuditRead = "audit.read",
+        JobRead = "job.read",
+    }
+}
+
+impl Actor {
+    /// Decides about one of the four actions on an app.
+    pub fn permit_app<A: actions::EntityAction>(&self, app: &AppId) -> Result<Permit<A>, Refusal> {
+        self.permit_entity(Entity::App(app.clone()))
+    }
+
+    /// Decides about one of the four actions on an entity.
+    pub fn permit_entity<A: actions::EntityAction>(
+        &self,
+        entity: Entity,
+    ) -> Result<Permit<A>, Refusal> {
+        match decide(&self.permissions, A::ACTION, &entity) {
+            Decision::Allowed(reason) => Ok(self.grant(A::ACTION.name(), reason, Some(entity))),
+            Decision::Missing => Err(Refusal::ActionNotGranted { action: A::ACTION, entity }),
+            Decision::Hidden => Err(Refusal::Hidden),
+        }
+    }
+
+    /// Decides about an admin action.
+    pub fn permit_admin<A: actions::RoleAction>(&self) -> Result<Permit<A>, Refusal> {
+        match decide_admin(&self.permissions, A::ACTION) {
+            Some(reason) => Ok(self.grant(A::ACTION.name(), reason, None)),
+            None => Err(Refusal::AdminActionNotGranted { action: A::ACTION }),
+        }
+    }
+
+    fn grant<A>(&self, action: &'static str, reason: Reason, entity: Option<Entity>) -> Permit<A> {
+        let provenance = Provenance {
+            principal_id: self.principal.id.clone(),
+            principal_kind: self.principal.kind,
+            door: self.door,
+            reason,
+            action,
+            entity,
+            request_id: self.request_id.clone(),
+        };
+        Permit { provenance, action: PhantomData }
+    }
+}
+
+impl<A: actions::NamedAction> Permit<A> {
+    /// The permit of background work, on behalf of whoever ordered it.
+    pub fn for_job(job: &JobId, ordered_by: &Principal, entity: Option<Entity>) -> Self {
+        let provenance = Provenance {
+            principal_id: ordered_by.id.clone(),
+            principal_kind: ordered_by.kind,
+            door: Door::Job,
+            reason: Reason::Job,
+            action: A::NAME,
+            entity,
+            request_id: job.as_str().to_owned(),
+        };
+        Self { provenance, action: PhantomData }
+    }
+}
+
+impl<A> Permit<A> {
+    /// Who acts, and why it is allowed.
+    pub fn provenance(&self) -> &Provenance {
+        &self.provenance
+    }
+
+    /// The app that the permit is for, if it is for an app.
+    pub fn app(&self) -> Option<&AppId> {
+        match &self.provenance.entity {
+            Some(Entity::App(app)) => Some(app),
+            Some(Entity::DataSource(_)) | None => None,
+        }
+    }
+}
