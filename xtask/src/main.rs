@@ -1,1 +1,39 @@
-fn main() {}
+//! The project's chores: `cargo xtask <command>`.
+//!
+//! Each command is a module with a `run(arguments)`; this file only picks one.
+
+mod plugins;
+
+use std::process::ExitCode;
+
+const USAGE: &str = "\
+usage: cargo xtask <command>
+
+  plugins                     build every plugin into target/guests/out
+  plugins --bindings          write sdk/rust/src/bindings.rs from wit/   (needs --features bindings)
+  plugins --check-bindings    fail if that file is not what wit/ says    (needs --features bindings)
+  plugins --ensure-toolchain  install the guest toolchain (Debian, as root), or say how";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let outcome = match words.split_first() {
+        Some((&"plugins", rest)) => plugins::run(rest),
+        _ => {
+            eprintln!("{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::from(exit_code(&error))
+        }
+    }
+}
+
+/// 3 when a tool is missing that the person can install, else 1.
+fn exit_code(error: &anyhow::Error) -> u8 {
+    if error.is::<plugins::ToolchainMissing>() { 3 } else { 1 }
+}
