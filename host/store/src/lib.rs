@@ -1,1 +1,54 @@
-//! placeholder
+//! Everything that is kept: one SQL text on SQLite and PostgreSQL.
+//!
+//! [`Db`] is the door. Reads are methods of [`Db`] modules; a change goes through [`Tx`], which is
+//! begun with a permit's provenance and cannot be committed without an audit entry. Dialects differ
+//! in `dialect.rs` alone. Secrets are sealed in [`seal`].
+
+mod audit;
+mod catalogue;
+mod db;
+mod dialect;
+mod error;
+mod idempotency;
+mod integrations;
+mod jobs;
+mod kv;
+mod memberships;
+mod migrate;
+mod plugins;
+mod principals;
+mod runs;
+pub mod seal;
+
+pub use audit::{AuditEntry, AuditFilter, AuditRow, Denied};
+pub use catalogue::{
+    AssignmentRow, Class, EntitlementRow, Listed, ObjectRow, RowQuery, StoredAssignment,
+    StoredEntitlement, StoredObject, search_pattern,
+};
+pub use db::{Arg, Db, HousekeepingTx, Row, Tx};
+pub use error::StoreError;
+pub use idempotency::Claim;
+pub use integrations::{App, Integration, NewIntegration};
+pub use jobs::{Job, NewJob};
+pub use kv::IntegrationKv;
+pub use memberships::{NewMembership, StoredOperation};
+pub use migrate::SCHEMA_VERSION;
+pub use plugins::Plugin;
+pub use principals::{NewPrincipal, PrincipalRecord, TokenRecord};
+pub use runs::{Domain, ISSUES_MAX, PageRecord, Run, RunEnd, RunIssue, Seen};
+
+/// A result of the store.
+pub type Result<T> = std::result::Result<T, StoreError>;
+
+/// Names SQL texts and lists them, so that a test can prepare every one on both databases.
+macro_rules! statements {
+    ($($(#[$doc:meta])* $name:ident = $sql:expr;)+) => {
+        $($(#[$doc])* const $name: &str = $sql;)+
+        #[cfg(test)]
+        pub(crate) const STATEMENTS: &[(&str, &str)] = &[$((stringify!($name), $name)),+];
+    };
+}
+pub(crate) use statements;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,518 @@
+//! The catalogue: accounts, resources, entitlements and assignments, written a page at a time and
+//! listed with search, filter and cursor.
+
+use grantry_model::clock::UnixMs;
+use grantry_model::fingerprint::Key;
+use grantry_model::ids::{AccountId, AppId, EntitlementId, IntegrationId};
+
+use crate::db::{Arg, Db, HousekeepingTx, Row, args};
+use crate::{Result, statements};
+
+/// Rows of one multi-row INSERT.
+const BATCH_ROWS: usize = 200;
+
+/// Accounts and resources share a table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Class {
+    /// Logins of people and machines.
+    Account,
+    /// Everything that entitlements are on.
+    Resource,
+}
+
+impl Class {
+    /// The class's name in the database.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Account => "account",
+            Self::Resource => "resource",
+        }
+    }
+}
+
+/// An account or resource to be stored.
+#[derive(Debug, Clone)]
+#[expect(missing_docs, reason = "the columns of the table")]
+pub struct ObjectRow {
+    pub key: Key,
+    pub class: Class,
+    pub kind: String,
+    pub native_id: String,
+    pub name: Option<String>,
+    pub display: String,
+    pub search: String,
+    pub status: &'static str,
+    /// The object as JSON.
+    pub details: String,
+    pub row_hash: i64,
+}
+
+/// An entitlement to be stored.
+#[derive(Debug, Clone)]
+#[expect(missing_docs, reason = "the columns of the table")]
+pub struct EntitlementRow {
+    pub key: Key,
+    pub resource: Key,
+    pub kind: String,
+    pub native_id: String,
+    pub slug: String,
+    pub display: String,
+    pub search: String,
+    pub is_privileged: bool,
+    pub is_immutable: bool,
+    /// The entitlement as JSON.
+    pub details: String,
+    pub row_hash: i64,
+}
+
+/// An assignment to be stored.
+#[derive(Debug, Clone)]
+#[expect(missing_docs, reason = "the columns of the table")]
+pub struct AssignmentRow {
+    pub entitlement: Key,
+    pub holder: Key,
+    /// What is beyond the plain fact, as JSON.
+    pub details: Option<String>,
+}
+
+/// A stored account or resource.
+#[derive(Debug, Clone, PartialEq)]
+#[expect(missing_docs, reason = "the columns of the table")]
+pub struct StoredObject {
+    pub id: String,
+    pub kind: String,
+    pub native_id: String,
+    pub name: Option<String>,
+    pub display: String,
+    pub status: String,
+    pub details: String,
+    pub first_seen: UnixMs,
+    pub removed: Option<UnixMs>,
+}
+
+/// A stored entitlement.
+#[derive(Debug, Clone, PartialEq)]
+#[expect(missing_docs, reason = "the columns of the table")]
+pub struct StoredEntitlement {
+    pub id: EntitlementId,
+    pub integration_id: IntegrationId,
+    pub app_id: AppId,
+    pub resource_id: String,
+    pub kind: String,
+    pub native_id: String,
+    pub slug: String,
+    pub display: String,
+    pub is_privileged: bool,
+    pub is_immutable: bool,
+    pub details: String,
+    pub first_seen: UnixMs,
+    pub removed: Option<UnixMs>,
+}
+
+/// A stored assignment with the names of both ends.
+#[derive(Debug, Clone, PartialEq)]
+#[expect(missing_docs, reason = "the columns of the table")]
+pub struct StoredAssignment {
+    pub entitlement_id: String,
+    pub holder_id: String,
+    pub entitlement_display: String,
+    pub holder_kind: String,
+    pub holder_display: String,
+    pub details: Option<String>,
+}
+
+/// Which rows to list. An empty text means "any".
+#[derive(Debug, Clone, Default)]
+pub struct RowQuery {
+    /// Words to look for; `*` stands for anything.
+    pub search: String,
+    /// Only of this kind.
+    pub kind: String,
+    /// Only with this status.
+    pub status: String,
+    /// Rows after this id.
+    pub after: String,
+    /// At most this many.
+    pub limit: u32,
+}
+
+/// A list's rows with the position of the last one.
+pub type Listed<T> = Vec<T>;
+
+const OBJECT_INSERT: &str = "INSERT INTO objects (id, integration_id, class, kind, native_id, name, display, search, status, details, row_hash, first_seen_ms, removed_ms) VALUES ";
+const OBJECT_UPSERT: &str = " ON CONFLICT (id) DO UPDATE SET name = excluded.name, display = excluded.display, search = excluded.search, status = excluded.status, details = excluded.details, row_hash = excluded.row_hash, removed_ms = NULL \
+    WHERE objects.row_hash <> excluded.row_hash OR objects.removed_ms IS NOT NULL";
+const ENTITLEMENT_INSERT: &str = "INSERT INTO entitlements (id, integration_id, app_id, resource_id, kind, native_id, slug, display, search, is_privileged, is_immutable, details, row_hash, first_seen_ms, removed_ms) VALUES ";
+const ENTITLEMENT_UPSERT: &str = " ON CONFLICT (id) DO UPDATE SET resource_id = excluded.resource_id, kind = excluded.kind, slug = excluded.slug, display = excluded.display, search = excluded.search, is_privileged = excluded.is_privileged, is_immutable = excluded.is_immutable, details = excluded.details, row_hash = excluded.row_hash, removed_ms = NULL \
+    WHERE entitlements.row_hash <> excluded.row_hash OR entitlements.removed_ms IS NOT NULL";
+const ASSIGNMENT_INSERT: &str =
+    "INSERT INTO assignments (entitlement_id, holder_id, details, removed_ms) VALUES ";
+const ASSIGNMENT_UPSERT: &str = " ON CONFLICT (entitlement_id, holder_id) DO UPDATE SET details = excluded.details, removed_ms = NULL \
+    WHERE assignments.removed_ms IS NOT NULL OR assignments.details IS DISTINCT FROM excluded.details";
+
+statements! {
+    LIST_OBJECTS = "SELECT id, kind, native_id, name, display, status, details, first_seen_ms, removed_ms FROM objects \
+        WHERE integration_id = $1 AND class = $2 AND id > $3 AND ($4 = '' OR search LIKE $4 ESCAPE '\\') AND ($5 = '' OR kind = $5) AND ($6 = '' OR status = $6) AND removed_ms IS NULL ORDER BY id LIMIT $7";
+    GET_OBJECT = "SELECT id, kind, native_id, name, display, status, details, first_seen_ms, removed_ms FROM objects WHERE id = $1 AND integration_id = $2 AND class = $3";
+    LIST_ENTITLEMENTS = "SELECT id, integration_id, app_id, resource_id, kind, native_id, slug, display, is_privileged, is_immutable, details, first_seen_ms, removed_ms FROM entitlements \
+        WHERE integration_id = $1 AND id > $2 AND ($3 = '' OR search LIKE $3 ESCAPE '\\') AND ($4 = '' OR kind = $4) AND removed_ms IS NULL ORDER BY id LIMIT $5";
+    LIST_ROLES = "SELECT id, integration_id, app_id, resource_id, kind, native_id, slug, display, is_privileged, is_immutable, details, first_seen_ms, removed_ms FROM entitlements \
+        WHERE app_id = $1 AND id > $2 AND ($3 = '' OR search LIKE $3 ESCAPE '\\') AND ($4 = '' OR kind = $4) AND removed_ms IS NULL ORDER BY id LIMIT $5";
+    GET_ROLE = "SELECT id, integration_id, app_id, resource_id, kind, native_id, slug, display, is_privileged, is_immutable, details, first_seen_ms, removed_ms FROM entitlements WHERE id = $1 AND app_id = $2";
+    LIST_ASSIGNMENTS = "SELECT a.entitlement_id, a.holder_id, e.display, o.kind, o.display, a.details FROM entitlements e JOIN assignments a ON a.entitlement_id = e.id JOIN objects o ON o.id = a.holder_id \
+        WHERE e.integration_id = $1 AND (a.entitlement_id > $2 OR (a.entitlement_id = $2 AND a.holder_id > $3)) AND ($4 = '' OR a.entitlement_id = $4) AND ($5 = '' OR a.holder_id = $5) AND ($6 = '' OR o.search LIKE $6 ESCAPE '\\' OR e.search LIKE $6 ESCAPE '\\') AND a.removed_ms IS NULL AND e.removed_ms IS NULL \
+        ORDER BY a.entitlement_id, a.holder_id LIMIT $7";
+    OBJECT_KEYS = "SELECT id FROM objects WHERE integration_id = $1 AND removed_ms IS NULL";
+    ENTITLEMENT_KEYS = "SELECT id FROM entitlements WHERE integration_id = $1 AND removed_ms IS NULL";
+    COUNT_OBJECTS = "SELECT COUNT(*) FROM objects WHERE integration_id = $1 AND removed_ms IS NULL";
+    COUNT_ENTITLEMENTS = "SELECT COUNT(*) FROM entitlements WHERE integration_id = $1 AND removed_ms IS NULL";
+    COUNT_ASSIGNMENTS = "SELECT COUNT(*) FROM entitlements e JOIN assignments a ON a.entitlement_id = e.id WHERE e.integration_id = $1 AND a.removed_ms IS NULL";
+    REMOVE_OBJECT = "UPDATE objects SET removed_ms = $2 WHERE id = $1 AND removed_ms IS NULL";
+    REMOVE_ENTITLEMENT = "UPDATE entitlements SET removed_ms = $2 WHERE id = $1 AND removed_ms IS NULL";
+    REMOVE_ASSIGNMENT = "UPDATE assignments SET removed_ms = $3 WHERE entitlement_id = $1 AND holder_id = $2 AND removed_ms IS NULL";
+    REMOVE_ASSIGNMENTS_OF_HOLDER = "UPDATE assignments SET removed_ms = $2 WHERE holder_id = $1 AND removed_ms IS NULL";
+    REMOVE_ASSIGNMENTS_OF_ENTITLEMENT = "UPDATE assignments SET removed_ms = $2 WHERE entitlement_id = $1 AND removed_ms IS NULL";
+    GET_ASSIGNMENT = "SELECT details FROM assignments WHERE entitlement_id = $1 AND holder_id = $2 AND removed_ms IS NULL";
+}
+
+/// Makes a text safe inside a LIKE pattern whose escape character is the backslash.
+pub(crate) fn escape_like(text: &str) -> String {
+    text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_")
+}
+
+/// The LIKE pattern of a search text: lower case, `*` stands for anything, found anywhere.
+pub fn search_pattern(search: &str) -> String {
+    if search.trim().is_empty() {
+        return String::new();
+    }
+    format!("%{}%", escape_like(&search.trim().to_lowercase()).replace('*', "%"))
+}
+
+fn object(row: &Row) -> Result<StoredObject> {
+    Ok(StoredObject {
+        id: row.text(0)?,
+        kind: row.text(1)?,
+        native_id: row.text(2)?,
+        name: row.text_or_null(3)?,
+        display: row.text(4)?,
+        status: row.text(5)?,
+        details: row.text(6)?,
+        first_seen: row.time(7)?,
+        removed: row.time_or_null(8)?,
+    })
+}
+
+fn entitlement(row: &Row) -> Result<StoredEntitlement> {
+    Ok(StoredEntitlement {
+        id: row.parsed(0, "entitlement id", |text| EntitlementId::parse(text).ok())?,
+        integration_id: row.parsed(1, "integration id", |text| IntegrationId::parse(text).ok())?,
+        app_id: row.parsed(2, "app id", |text| AppId::parse(text).ok())?,
+        resource_id: row.text(3)?,
+        kind: row.text(4)?,
+        native_id: row.text(5)?,
+        slug: row.text(6)?,
+        display: row.text(7)?,
+        is_privileged: row.is_true(8)?,
+        is_immutable: row.is_true(9)?,
+        details: row.text(10)?,
+        first_seen: row.time(11)?,
+        removed: row.time_or_null(12)?,
+    })
+}
+
+impl Db {
+    /// Accounts or resources of an integration.
+    pub async fn list_objects(
+        &self,
+        integration: &IntegrationId,
+        class: Class,
+        query: &RowQuery,
+    ) -> Result<Listed<StoredObject>> {
+        let pattern = search_pattern(&query.search);
+        let args = args![
+            integration.as_str(),
+            class.name(),
+            &query.after,
+            &pattern,
+            &query.kind,
+            &query.status,
+            query.limit
+        ];
+        self.fetch(LIST_OBJECTS, args).await?.iter().map(object).collect()
+    }
+
+    /// One account of an integration; removed ones too.
+    pub async fn account(
+        &self,
+        integration: &IntegrationId,
+        id: &AccountId,
+    ) -> Result<Option<StoredObject>> {
+        let args = args![id.as_str(), integration.as_str(), Class::Account.name()];
+        self.fetch_one(GET_OBJECT, args).await?.as_ref().map(object).transpose()
+    }
+
+    /// One resource of an integration; removed ones too.
+    pub async fn resource(
+        &self,
+        integration: &IntegrationId,
+        id: &str,
+    ) -> Result<Option<StoredObject>> {
+        let args = args![id, integration.as_str(), Class::Resource.name()];
+        self.fetch_one(GET_OBJECT, args).await?.as_ref().map(object).transpose()
+    }
+
+    /// Entitlements of an integration.
+    pub async fn list_entitlements(
+        &self,
+        integration: &IntegrationId,
+        query: &RowQuery,
+    ) -> Result<Listed<StoredEntitlement>> {
+        let pattern = search_pattern(&query.search);
+        let args = args![integration.as_str(), &query.after, &pattern, &query.kind, query.limit];
+        self.fetch(LIST_ENTITLEMENTS, args).await?.iter().map(entitlement).collect()
+    }
+
+    /// Roles of an app.
+    pub async fn list_roles(
+        &self,
+        app: &AppId,
+        query: &RowQuery,
+    ) -> Result<Listed<StoredEntitlement>> {
+        let pattern = search_pattern(&query.search);
+        let args = args![app.as_str(), &query.after, &pattern, &query.kind, query.limit];
+        self.fetch(LIST_ROLES, args).await?.iter().map(entitlement).collect()
+    }
+
+    /// One role of an app; removed ones too.
+    pub async fn role(&self, app: &AppId, id: &EntitlementId) -> Result<Option<StoredEntitlement>> {
+        let row = self.fetch_one(GET_ROLE, args![id.as_str(), app.as_str()]).await?;
+        row.as_ref().map(entitlement).transpose()
+    }
+
+    /// Assignments of an integration after the given pair, optionally of one entitlement or holder.
+    pub async fn list_assignments(
+        &self,
+        integration: &IntegrationId,
+        after: (&str, &str),
+        entitlement: &str,
+        holder: &str,
+        search: &str,
+        limit: u32,
+    ) -> Result<Listed<StoredAssignment>> {
+        let pattern = search_pattern(search);
+        let args =
+            args![integration.as_str(), after.0, after.1, entitlement, holder, &pattern, limit];
+        let rows = self.fetch(LIST_ASSIGNMENTS, args).await?;
+        rows.iter()
+            .map(|row| {
+                Ok(StoredAssignment {
+                    entitlement_id: row.text(0)?,
+                    holder_id: row.text(1)?,
+                    entitlement_display: row.text(2)?,
+                    holder_kind: row.text(3)?,
+                    holder_display: row.text(4)?,
+                    details: row.text_or_null(5)?,
+                })
+            })
+            .collect()
+    }
+
+    /// Whether the catalogue has the assignment.
+    pub async fn has_assignment(
+        &self,
+        entitlement: &EntitlementId,
+        holder: &AccountId,
+    ) -> Result<bool> {
+        let args = args![entitlement.as_str(), holder.as_str()];
+        Ok(self.fetch_one(GET_ASSIGNMENT, args).await?.is_some())
+    }
+
+    /// Keys of the living objects (accounts and resources) of an integration.
+    pub async fn object_keys(&self, integration: &IntegrationId) -> Result<Vec<Key>> {
+        keys(self.fetch(OBJECT_KEYS, args![integration.as_str()]).await?)
+    }
+
+    /// Keys of the living entitlements of an integration.
+    pub async fn entitlement_keys(&self, integration: &IntegrationId) -> Result<Vec<Key>> {
+        keys(self.fetch(ENTITLEMENT_KEYS, args![integration.as_str()]).await?)
+    }
+
+    /// How many objects, entitlements and assignments of an integration live.
+    pub async fn count_rows(&self, integration: &IntegrationId) -> Result<[u64; 3]> {
+        let mut counts = [0; 3];
+        let texts = [COUNT_OBJECTS, COUNT_ENTITLEMENTS, COUNT_ASSIGNMENTS];
+        for (count, sql) in counts.iter_mut().zip(texts) {
+            let row = self.fetch_one(sql, args![integration.as_str()]).await?;
+            *count = u64::try_from(row.map_or(Ok(0), |row| row.int(0))?).unwrap_or(0);
+        }
+        Ok(counts)
+    }
+}
+
+fn keys(rows: Vec<Row>) -> Result<Vec<Key>> {
+    rows.iter().map(|row| row.parsed(0, "catalogue key", Key::parse)).collect()
+}
+
+/// `($1, $2), ($3, $4) …` for so many rows of so many columns.
+fn placeholders(rows: usize, columns: usize) -> String {
+    let mut text = String::with_capacity(rows * columns * 7);
+    let mut number = 0;
+    for row in 0..rows {
+        text.push_str(if row == 0 { "(" } else { ", (" });
+        for column in 0..columns {
+            number += 1;
+            text.push_str(if column == 0 { "$" } else { ", $" });
+            text.push_str(&number.to_string());
+        }
+        text.push(')');
+    }
+    text
+}
+
+/// A multi-row statement, rebuilt only when the number of rows changes.
+struct Batch {
+    insert: &'static str,
+    upsert: &'static str,
+    columns: usize,
+    built: (usize, String),
+}
+
+impl Batch {
+    fn new(insert: &'static str, upsert: &'static str, columns: usize) -> Self {
+        Self { insert, upsert, columns, built: (0, String::new()) }
+    }
+
+    async fn run(&mut self, tx: &mut HousekeepingTx, args: &[Arg<'_>]) -> Result<u64> {
+        let rows = args.len() / self.columns;
+        if self.built.0 != rows {
+            let values = placeholders(rows, self.columns);
+            self.built = (rows, format!("{}{values}{}", self.insert, self.upsert));
+        }
+        tx.execute_built(&self.built.1, args).await
+    }
+}
+
+impl HousekeepingTx {
+    /// Writes objects that are new or differ; returns how many.
+    pub async fn upsert_objects(
+        &mut self,
+        integration: &IntegrationId,
+        now: UnixMs,
+        rows: &[ObjectRow],
+    ) -> Result<u64> {
+        let mut batch = Batch::new(OBJECT_INSERT, OBJECT_UPSERT, 13);
+        let mut written = 0;
+        for chunk in rows.chunks(BATCH_ROWS) {
+            let ids: Vec<String> = chunk.iter().map(|row| row.key.text()).collect();
+            let mut args: Vec<Arg<'_>> = Vec::with_capacity(chunk.len() * 13);
+            for (row, id) in chunk.iter().zip(&ids) {
+                args.extend_from_slice(args![
+                    id,
+                    integration.as_str(),
+                    row.class.name(),
+                    &row.kind,
+                    &row.native_id,
+                    &row.name,
+                    &row.display,
+                    &row.search,
+                    row.status,
+                    &row.details,
+                    row.row_hash,
+                    now,
+                    None::<UnixMs>
+                ]);
+            }
+            written += batch.run(self, &args).await?;
+        }
+        Ok(written)
+    }
+
+    /// Writes entitlements that are new or differ; returns how many.
+    pub async fn upsert_entitlements(
+        &mut self,
+        integration: &IntegrationId,
+        app: &AppId,
+        now: UnixMs,
+        rows: &[EntitlementRow],
+    ) -> Result<u64> {
+        let mut batch = Batch::new(ENTITLEMENT_INSERT, ENTITLEMENT_UPSERT, 15);
+        let mut written = 0;
+        for chunk in rows.chunks(BATCH_ROWS) {
+            let ids: Vec<(String, String)> =
+                chunk.iter().map(|row| (row.key.text(), row.resource.text())).collect();
+            let mut args: Vec<Arg<'_>> = Vec::with_capacity(chunk.len() * 15);
+            for (row, (id, resource)) in chunk.iter().zip(&ids) {
+                args.extend_from_slice(args![
+                    id,
+                    integration.as_str(),
+                    app.as_str(),
+                    resource,
+                    &row.kind,
+                    &row.native_id,
+                    &row.slug,
+                    &row.display,
+                    &row.search,
+                    row.is_privileged,
+                    row.is_immutable,
+                    &row.details,
+                    row.row_hash,
+                    now,
+                    None::<UnixMs>
+                ]);
+            }
+            written += batch.run(self, &args).await?;
+        }
+        Ok(written)
+    }
+
+    /// Writes assignments that are new or differ; returns how many.
+    pub async fn upsert_assignments(&mut self, rows: &[AssignmentRow]) -> Result<u64> {
+        let mut batch = Batch::new(ASSIGNMENT_INSERT, ASSIGNMENT_UPSERT, 4);
+        let mut written = 0;
+        for chunk in rows.chunks(BATCH_ROWS) {
+            let ids: Vec<(String, String)> =
+                chunk.iter().map(|row| (row.entitlement.text(), row.holder.text())).collect();
+            let mut args: Vec<Arg<'_>> = Vec::with_capacity(chunk.len() * 4);
+            for (row, (entitlement, holder)) in chunk.iter().zip(&ids) {
+                args.extend_from_slice(args![entitlement, holder, &row.details, None::<UnixMs>]);
+            }
+            written += batch.run(self, &args).await?;
+        }
+        Ok(written)
+    }
+
+    /// Marks an account or resource, and all assignments to it, as gone.
+    pub(crate) async fn remove_object(&mut self, key: Key, now: UnixMs) -> Result<u64> {
+        let id = key.text();
+        self.execute(REMOVE_ASSIGNMENTS_OF_HOLDER, args![&id, now]).await?;
+        self.execute(REMOVE_OBJECT, args![&id, now]).await
+    }
+
+    /// Marks an entitlement, and all assignments of it, as gone.
+    pub(crate) async fn remove_entitlement(&mut self, key: Key, now: UnixMs) -> Result<u64> {
+        let id = key.text();
+        self.execute(REMOVE_ASSIGNMENTS_OF_ENTITLEMENT, args![&id, now]).await?;
+        self.execute(REMOVE_ENTITLEMENT, args![&id, now]).await
+    }
+
+    /// Marks an assignment as gone.
+    pub(crate) async fn remove_assignment(
+        &mut self,
+        entitlement: Key,
+        holder: Key,
+        now: UnixMs,
+    ) -> Result<u64> {
+        self.execute(REMOVE_ASSIGNMENT, args![&entitlement.text(), &holder.text(), now]).await
+    }
+}
+
+#[cfg(test)]
+pub(crate) fn built_statements() -> Vec<(&'static str, String)> {
+    let build =
+        |insert, upsert, columns: usize| format!("{insert}{}{upsert}", placeholders(2, columns));
+    vec![
+        ("OBJECT_UPSERT", build(OBJECT_INSERT, OBJECT_UPSERT, 13)),
+        ("ENTITLEMENT_UPSERT", build(ENTITLEMENT_INSERT, ENTITLEMENT_UPSERT, 15)),
+        ("ASSIGNMENT_UPSERT", build(ASSIGNMENT_INSERT, ASSIGNMENT_UPSERT, 4)),
+    ]
+}

@@ -1,0 +1,279 @@
+//! Integrations with their sealed secrets, and the apps that they feed.
+
+use grantry_authz::{Permit, Visible, actions};
+use grantry_model::approval::Approval;
+use grantry_model::clock::UnixMs;
+use grantry_model::ids::{AppId, IntegrationId, PluginId, PrincipalId};
+
+use crate::db::{Db, Row, Tx, args};
+use crate::{Result, StoreError, statements};
+
+/// A stored integration.
+#[derive(Debug, Clone, PartialEq)]
+#[expect(missing_docs, reason = "the names say it")]
+pub struct Integration {
+    pub id: IntegrationId,
+    pub name: String,
+    pub description: String,
+    pub plugin_id: PluginId,
+    pub app_id: AppId,
+    /// Whose permissions the plugin acts with.
+    pub principal_id: PrincipalId,
+    /// JSON without the secret fields.
+    pub connection: String,
+    pub approval: Approval,
+    /// Grows with every change of plugin, connection, secrets or approval.
+    pub policy_version: i64,
+    /// Since when the plugin is not run any more, because it misbehaved.
+    pub quarantined: Option<UnixMs>,
+    pub created: UnixMs,
+    pub version: i64,
+}
+
+/// An integration to be created, with its secrets already sealed.
+#[derive(Debug, Clone)]
+#[expect(missing_docs, reason = "the names say it")]
+pub struct NewIntegration {
+    pub id: IntegrationId,
+    pub name: String,
+    pub description: String,
+    pub plugin_id: PluginId,
+    pub app_id: AppId,
+    pub principal_id: PrincipalId,
+    pub connection: String,
+    pub approval: Approval,
+}
+
+/// An app.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names say it")]
+pub struct App {
+    pub id: AppId,
+    pub name: String,
+    pub integration_id: Option<IntegrationId>,
+    pub roles: u32,
+    pub created: UnixMs,
+}
+
+statements! {
+    INSERT_APP = "INSERT INTO apps (id, name, created_ms) VALUES ($1, $2, $3)";
+    INSERT = "INSERT INTO integrations (id, name, description, plugin_id, app_id, principal_id, connection, approval, policy_version, quarantined_ms, created_ms, version) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 1, NULL, $9, 1)";
+    GET = "SELECT id, name, description, plugin_id, app_id, principal_id, connection, approval, policy_version, quarantined_ms, created_ms, version FROM integrations WHERE id = $1";
+    GET_BY_APP = "SELECT id, name, description, plugin_id, app_id, principal_id, connection, approval, policy_version, quarantined_ms, created_ms, version FROM integrations WHERE app_id = $1";
+    LIST = "SELECT id, name, description, plugin_id, app_id, principal_id, connection, approval, policy_version, quarantined_ms, created_ms, version FROM integrations WHERE id > $1 ORDER BY id LIMIT $2";
+    UPDATE = "UPDATE integrations SET name = $3, description = $4, connection = $5, approval = $6, policy_version = policy_version + 1, version = version + 1 WHERE id = $1 AND version = $2";
+    SET_QUARANTINE = "UPDATE integrations SET quarantined_ms = $2, policy_version = policy_version + 1, version = version + 1 WHERE id = $1";
+    SET_SECRET = "INSERT INTO integration_secrets (integration_id, pointer, version, sealed) VALUES ($1, $2, $3, $4) ON CONFLICT (integration_id, pointer) DO UPDATE SET version = excluded.version, sealed = excluded.sealed";
+    DELETE_SECRETS = "DELETE FROM integration_secrets WHERE integration_id = $1";
+    SECRET = "SELECT version, sealed FROM integration_secrets WHERE integration_id = $1 AND pointer = $2";
+    SECRET_POINTERS = "SELECT pointer FROM integration_secrets WHERE integration_id = $1 ORDER BY pointer";
+    ADD_FAULT = "INSERT INTO plugin_faults (integration_id, at_ms, code) VALUES ($1, $2, $3)";
+    COUNT_FAULTS = "SELECT COUNT(*) FROM plugin_faults WHERE integration_id = $1 AND at_ms > $2";
+    CLEAR_FAULTS = "DELETE FROM plugin_faults WHERE integration_id = $1";
+    LIST_APPS = "SELECT a.id, a.name, i.id, a.created_ms, (SELECT COUNT(*) FROM entitlements e WHERE e.app_id = a.id AND e.removed_ms IS NULL) FROM apps a LEFT JOIN integrations i ON i.app_id = a.id WHERE a.id > $1 AND ($3 = '' OR LOWER(a.name) LIKE $3 ESCAPE '\\') ORDER BY a.id LIMIT $2";
+    GET_APP = "SELECT a.id, a.name, i.id, a.created_ms, (SELECT COUNT(*) FROM entitlements e WHERE e.app_id = a.id AND e.removed_ms IS NULL) FROM apps a LEFT JOIN integrations i ON i.app_id = a.id WHERE a.id = $1";
+}
+
+fn integration(row: &Row) -> Result<Integration> {
+    Ok(Integration {
+        id: row.parsed(0, "integration id", |text| IntegrationId::parse(text).ok())?,
+        name: row.text(1)?,
+        description: row.text(2)?,
+        plugin_id: row.parsed(3, "plugin id", |text| PluginId::parse(text).ok())?,
+        app_id: row.parsed(4, "app id", |text| AppId::parse(text).ok())?,
+        principal_id: row.parsed(5, "principal id", |text| PrincipalId::parse(text).ok())?,
+        connection: row.text(6)?,
+        approval: row.json(7, "approval")?,
+        policy_version: row.int(8)?,
+        quarantined: row.time_or_null(9)?,
+        created: row.time(10)?,
+        version: row.int(11)?,
+    })
+}
+
+fn app(row: &Row) -> Result<App> {
+    Ok(App {
+        id: row.parsed(0, "app id", |text| AppId::parse(text).ok())?,
+        name: row.text(1)?,
+        integration_id: row.text_or_null(2)?.and_then(|text| IntegrationId::parse(&text).ok()),
+        created: row.time(3)?,
+        roles: u32::try_from(row.int(4)?).unwrap_or(u32::MAX),
+    })
+}
+
+impl Db {
+    /// The integration with that id.
+    pub async fn integration(&self, id: &IntegrationId) -> Result<Option<Integration>> {
+        self.fetch_one(GET, args![id.as_str()]).await?.as_ref().map(integration).transpose()
+    }
+
+    /// The integration that feeds the app.
+    pub async fn integration_of_app(&self, app: &AppId) -> Result<Option<Integration>> {
+        let row = self.fetch_one(GET_BY_APP, args![app.as_str()]).await?;
+        row.as_ref().map(integration).transpose()
+    }
+
+    /// Integrations after the given id, in order of their ids.
+    pub async fn list_integrations(&self, after: &str, limit: u32) -> Result<Vec<Integration>> {
+        self.fetch(LIST, args![after, limit]).await?.iter().map(integration).collect()
+    }
+
+    /// A sealed secret with its version.
+    pub async fn sealed_secret(
+        &self,
+        id: &IntegrationId,
+        pointer: &str,
+    ) -> Result<Option<(i64, Vec<u8>)>> {
+        let row = self.fetch_one(SECRET, args![id.as_str(), pointer]).await?;
+        row.map(|row| Ok((row.int(0)?, row.blob(1)?))).transpose()
+    }
+
+    /// The places in the connection that have a stored secret.
+    pub async fn secret_pointers(&self, id: &IntegrationId) -> Result<Vec<String>> {
+        let rows = self.fetch(SECRET_POINTERS, args![id.as_str()]).await?;
+        rows.iter().map(|row| row.text(0)).collect()
+    }
+
+    /// The app with that id.
+    pub async fn app(&self, id: &AppId) -> Result<Option<App>> {
+        self.fetch_one(GET_APP, args![id.as_str()]).await?.as_ref().map(app).transpose()
+    }
+
+    /// Visible apps after the given id, whose name matches the (already escaped) pattern.
+    pub async fn list_apps(
+        &self,
+        visible: &Visible,
+        pattern: &str,
+        after: &str,
+        limit: u32,
+    ) -> Result<Vec<App>> {
+        match visible {
+            Visible::All => {
+                let rows = self.fetch(LIST_APPS, args![after, limit, pattern]).await?;
+                rows.iter().map(app).collect()
+            }
+            Visible::Only(ids) => {
+                let mut apps = Vec::new();
+                let later = ids.iter().filter(|id| id.as_str() > after);
+                for id in later {
+                    if apps.len() >= limit as usize {
+                        break;
+                    }
+                    let is_match = |app: &App| like(pattern, &app.name.to_lowercase());
+                    apps.extend(self.app(id).await?.filter(is_match));
+                }
+                Ok(apps)
+            }
+        }
+    }
+
+    /// Takes note of a misbehaviour; returns how many there were since the given moment.
+    pub async fn add_plugin_fault(
+        &self,
+        id: &IntegrationId,
+        code: &str,
+        since: UnixMs,
+    ) -> Result<i64> {
+        let mut tx = self.begin_housekeeping().await?;
+        tx.execute(ADD_FAULT, args![id.as_str(), self.now(), code]).await?;
+        let row = tx.fetch_one(COUNT_FAULTS, args![id.as_str(), since]).await?;
+        let count = row.map_or(Ok(0), |row| row.int(0))?;
+        tx.commit().await?;
+        Ok(count)
+    }
+}
+
+/// The LIKE of [`LIST_APPS`] for the few apps of an entity-permitted caller: `%word%` only.
+fn like(pattern: &str, name: &str) -> bool {
+    let word =
+        pattern.trim_matches('%').replace("\\%", "%").replace("\\_", "_").replace("\\\\", "\\");
+    pattern.is_empty() || name.contains(&word)
+}
+
+impl Tx {
+    /// Creates an integration with its app.
+    pub async fn create_integration(
+        &mut self,
+        _: &Permit<actions::IntegrationWrite>,
+        new: &NewIntegration,
+    ) -> Result<()> {
+        let now = self.now();
+        self.execute(INSERT_APP, args![new.app_id.as_str(), &new.name, now]).await?;
+        let approval = approval_json(&new.approval)?;
+        let args = args![
+            new.id.as_str(),
+            &new.name,
+            &new.description,
+            new.plugin_id.as_str(),
+            new.app_id.as_str(),
+            new.principal_id.as_str(),
+            &new.connection,
+            &approval,
+            now
+        ];
+        self.execute(INSERT, args).await.map(drop)
+    }
+
+    /// Changes an integration that is still at that version.
+    pub async fn update_integration(
+        &mut self,
+        _: &Permit<actions::IntegrationWrite>,
+        changed: &Integration,
+    ) -> Result<()> {
+        let approval = approval_json(&changed.approval)?;
+        let args = args![
+            changed.id.as_str(),
+            changed.version,
+            &changed.name,
+            &changed.description,
+            &changed.connection,
+            &approval
+        ];
+        match self.execute(UPDATE, args).await? {
+            0 => Err(StoreError::VersionConflict { what: "integration" }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Stores a sealed secret.
+    pub async fn set_secret(
+        &mut self,
+        _: &Permit<actions::IntegrationWrite>,
+        id: &IntegrationId,
+        pointer: &str,
+        version: i64,
+        sealed: &[u8],
+    ) -> Result<()> {
+        self.execute(SET_SECRET, args![id.as_str(), pointer, version, sealed]).await.map(drop)
+    }
+
+    /// Removes all secrets of an integration, before new ones are set.
+    pub async fn clear_secrets(
+        &mut self,
+        _: &Permit<actions::IntegrationWrite>,
+        id: &IntegrationId,
+    ) -> Result<()> {
+        self.execute(DELETE_SECRETS, args![id.as_str()]).await.map(drop)
+    }
+
+    /// Stops running an integration's plugin.
+    pub async fn quarantine(&mut self, id: &IntegrationId) -> Result<()> {
+        let now = self.now();
+        self.execute(SET_QUARANTINE, args![id.as_str(), now]).await.map(drop)
+    }
+
+    /// Runs an integration's plugin again.
+    pub async fn release(
+        &mut self,
+        _: &Permit<actions::IntegrationWrite>,
+        id: &IntegrationId,
+    ) -> Result<()> {
+        self.execute(SET_QUARANTINE, args![id.as_str(), None::<UnixMs>]).await?;
+        self.execute(CLEAR_FAULTS, args![id.as_str()]).await.map(drop)
+    }
+}
+
+fn approval_json(approval: &Approval) -> Result<String> {
+    serde_json::to_string(approval)
+        .map_err(|error| StoreError::Corrupt { what: "approval", reason: error.to_string() })
+}

@@ -1,0 +1,202 @@
+//! The job table: leased, fenced, one living job a queue.
+
+use grantry_model::clock::UnixMs;
+use grantry_model::ids::{JobId, PrincipalId};
+use grantry_model::job::{JobStatus, Lease, Work};
+
+use crate::db::{Db, Row, Tx, args};
+use crate::{Result, StoreError, statements};
+
+/// A job to be enqueued in the transaction of the change that orders it.
+#[derive(Debug, Clone)]
+#[expect(missing_docs, reason = "the names say it")]
+pub struct NewJob {
+    pub id: JobId,
+    /// At most one living job has it.
+    pub queue: String,
+    pub work: Work,
+    pub ordered_by: PrincipalId,
+}
+
+/// A job.
+#[derive(Debug, Clone, PartialEq)]
+#[expect(missing_docs, reason = "the columns of the table")]
+pub struct Job {
+    pub id: JobId,
+    pub queue: String,
+    pub work: Work,
+    pub ordered_by: PrincipalId,
+    pub status: JobStatus,
+    pub attempt: u32,
+    pub fence: i64,
+    pub due: UnixMs,
+    pub is_cancel_requested: bool,
+    pub error: Option<(String, String)>,
+    pub created: UnixMs,
+    pub finished: Option<UnixMs>,
+}
+
+impl Job {
+    /// The hold on this job.
+    pub fn lease(&self) -> Lease {
+        Lease { job: self.id.clone(), fence: self.fence, attempt: self.attempt }
+    }
+}
+
+statements! {
+    ENQUEUE = "INSERT INTO jobs (id, queue, work, ordered_by, status, attempt, fence, due_ms, lease_until_ms, is_cancel_requested, error_code, error_detail, created_ms, finished_ms) VALUES ($1, $2, $3, $4, 'queued', 0, 0, $5, 0, 0, NULL, NULL, $5, NULL) \
+        ON CONFLICT (queue) WHERE status IN ('queued', 'running') DO NOTHING";
+    HASTEN = "UPDATE jobs SET due_ms = $2, attempt = 0 WHERE queue = $1 AND status = 'queued'";
+    GET = "SELECT id, queue, work, ordered_by, status, attempt, fence, due_ms, is_cancel_requested, error_code, error_detail, created_ms, finished_ms FROM jobs WHERE id = $1";
+    LIST = "SELECT id, queue, work, ordered_by, status, attempt, fence, due_ms, is_cancel_requested, error_code, error_detail, created_ms, finished_ms FROM jobs WHERE id < $1 AND ($2 = '' OR status = $2) ORDER BY id DESC LIMIT $3";
+    /// The outer condition is checked again after waiting for another worker's row lock, so that
+    /// two workers never lease the same job (on PostgreSQL; SQLite has one writer).
+    LEASE = "UPDATE jobs SET status = 'running', fence = fence + 1, attempt = attempt + 1, lease_until_ms = $2 \
+        WHERE id = (SELECT id FROM jobs WHERE (status = 'queued' AND due_ms <= $1) OR (status = 'running' AND lease_until_ms < $1) ORDER BY due_ms, id LIMIT 1) \
+        AND ((status = 'queued' AND due_ms <= $1) OR (status = 'running' AND lease_until_ms < $1)) \
+        RETURNING id, queue, work, ordered_by, status, attempt, fence, due_ms, is_cancel_requested, error_code, error_detail, created_ms, finished_ms";
+    FINISH = "UPDATE jobs SET status = $3, error_code = $4, error_detail = $5, finished_ms = $6 WHERE id = $1 AND fence = $2 AND status = 'running'";
+    RETRY = "UPDATE jobs SET status = 'queued', due_ms = $3, error_code = $4, error_detail = $5 WHERE id = $1 AND fence = $2 AND status = 'running'";
+    CANCEL = "UPDATE jobs SET is_cancel_requested = 1, due_ms = $2 WHERE id = $1 AND status IN ('queued', 'running')";
+    IS_CANCELLED = "SELECT is_cancel_requested FROM jobs WHERE id = $1";
+    NEXT_DUE = "SELECT MIN(due_ms) FROM jobs WHERE status = 'queued'";
+    RENEW = "UPDATE jobs SET lease_until_ms = $3 WHERE id = $1 AND fence = $2 AND status = 'running'";
+}
+
+fn job(row: &Row) -> Result<Job> {
+    Ok(Job {
+        id: row.parsed(0, "job id", |text| JobId::parse(text).ok())?,
+        queue: row.text(1)?,
+        work: row.json(2, "work")?,
+        ordered_by: row.parsed(3, "principal id", |text| PrincipalId::parse(text).ok())?,
+        status: row.parsed(4, "job status", JobStatus::parse)?,
+        attempt: u32::try_from(row.int(5)?).unwrap_or(u32::MAX),
+        fence: row.int(6)?,
+        due: row.time(7)?,
+        is_cancel_requested: row.is_true(8)?,
+        error: row.text_or_null(9)?.zip(row.text_or_null(10)?),
+        created: row.time(11)?,
+        finished: row.time_or_null(12)?,
+    })
+}
+
+impl Db {
+    /// The job with that id.
+    pub async fn job(&self, id: &JobId) -> Result<Option<Job>> {
+        self.fetch_one(GET, args![id.as_str()]).await?.as_ref().map(job).transpose()
+    }
+
+    /// Jobs before the given id, newest first, optionally of one status.
+    pub async fn list_jobs(
+        &self,
+        before: Option<&str>,
+        status: Option<JobStatus>,
+        limit: u32,
+    ) -> Result<Vec<Job>> {
+        let args = args![before.unwrap_or("~"), status.map_or("", JobStatus::name), limit];
+        self.fetch(LIST, args).await?.iter().map(job).collect()
+    }
+
+    /// Takes the next due job, or one whose worker has been silent for too long.
+    pub async fn lease_job(&self, lease_until: UnixMs) -> Result<Option<Job>> {
+        let mut tx = self.begin_housekeeping().await?;
+        let leased = tx.fetch_one(LEASE, args![self.now(), lease_until]).await?;
+        let leased = leased.as_ref().map(job).transpose()?;
+        tx.commit().await?;
+        Ok(leased)
+    }
+
+    /// Prolongs a hold.
+    pub async fn renew_lease(&self, lease: &Lease, until: UnixMs) -> Result<()> {
+        let mut tx = self.begin_housekeeping().await?;
+        let renewed = tx.execute(RENEW, args![lease.job.as_str(), lease.fence, until]).await?;
+        tx.commit().await?;
+        match renewed {
+            0 => Err(StoreError::LeaseLost { job: lease.job.to_string() }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Puts a job back for a later attempt.
+    pub async fn retry_job(&self, lease: &Lease, due: UnixMs, error: (&str, &str)) -> Result<()> {
+        let mut tx = self.begin_housekeeping().await?;
+        let args = args![lease.job.as_str(), lease.fence, due, error.0, error.1];
+        let put_back = tx.execute(RETRY, args).await?;
+        tx.commit().await?;
+        match put_back {
+            0 => Err(StoreError::LeaseLost { job: lease.job.to_string() }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Ends a job whose change was committed before, or that has none.
+    pub async fn finish_job(
+        &self,
+        lease: &Lease,
+        status: JobStatus,
+        error: Option<(&str, &str)>,
+    ) -> Result<()> {
+        let mut tx = self.begin_housekeeping().await?;
+        finish(&mut tx, lease, status, error, self.now()).await?;
+        tx.commit().await
+    }
+
+    /// Whether somebody asked to cancel the job.
+    pub async fn is_cancel_requested(&self, id: &JobId) -> Result<bool> {
+        let row = self.fetch_one(IS_CANCELLED, args![id.as_str()]).await?;
+        row.map_or(Ok(false), |row| row.is_true(0))
+    }
+
+    /// When the next waiting job is due.
+    pub async fn next_due(&self) -> Result<Option<UnixMs>> {
+        let row = self.fetch_one(NEXT_DUE, &[]).await?;
+        row.map_or(Ok(None), |row| row.time_or_null(0))
+    }
+}
+
+async fn finish(
+    tx: &mut crate::HousekeepingTx,
+    lease: &Lease,
+    status: JobStatus,
+    error: Option<(&str, &str)>,
+    now: UnixMs,
+) -> Result<()> {
+    let (code, detail) = error.unzip();
+    let args = args![lease.job.as_str(), lease.fence, status.name(), code, detail, now];
+    match tx.execute(FINISH, args).await? {
+        0 => Err(StoreError::LeaseLost { job: lease.job.to_string() }),
+        _ => Ok(()),
+    }
+}
+
+impl Tx {
+    /// Orders a job. False if the queue has a living one: that one is made due at once.
+    pub async fn enqueue(&mut self, new: &NewJob) -> Result<bool> {
+        let work = serde_json::to_string(&new.work)
+            .map_err(|error| StoreError::Corrupt { what: "work", reason: error.to_string() })?;
+        let now = self.now();
+        let args = args![new.id.as_str(), &new.queue, &work, new.ordered_by.as_str(), now];
+        if self.execute(ENQUEUE, args).await? == 1 {
+            return Ok(true);
+        }
+        self.execute(HASTEN, args![&new.queue, now]).await?;
+        Ok(false)
+    }
+
+    /// Asks the worker of a job to stop.
+    pub async fn request_cancel(&mut self, id: &JobId) -> Result<bool> {
+        let now = self.now();
+        Ok(self.execute(CANCEL, args![id.as_str(), now]).await? == 1)
+    }
+
+    /// Ends a job together with the change that it made.
+    pub async fn finish_job(
+        &mut self,
+        lease: &Lease,
+        status: JobStatus,
+        error: Option<(&str, &str)>,
+    ) -> Result<()> {
+        let now = self.now();
+        finish(self, lease, status, error, now).await
+    }
+}

@@ -1,0 +1,254 @@
+//! Memberships, and the operations that make them true in the target.
+
+use grantry_authz::{Permit, actions};
+use grantry_model::clock::UnixMs;
+use grantry_model::fingerprint::Key;
+use grantry_model::ids::{AccountId, AppId, EntitlementId, MembershipId};
+use grantry_model::membership::{Ending, Membership, Status, Transition};
+
+use crate::catalogue::AssignmentRow;
+use crate::db::{Db, Row, Tx, args};
+use crate::{Result, StoreError, statements};
+
+/// A membership to be created, in `provisioning`.
+#[derive(Debug, Clone)]
+#[expect(missing_docs, reason = "the names say it")]
+pub struct NewMembership {
+    pub id: MembershipId,
+    pub role: EntitlementId,
+    pub account: AccountId,
+    pub ends: Option<UnixMs>,
+}
+
+/// One effect on the target: intended, perhaps attempted, perhaps confirmed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the columns of the table")]
+pub struct StoredOperation {
+    /// Also the idempotency key: the same for every attempt.
+    pub id: String,
+    pub membership_id: MembershipId,
+    /// `grant` or `revoke`.
+    pub verb: String,
+    /// `intended`, `confirmed` or `failed`.
+    pub state: String,
+    /// How often the target was asked to do it.
+    pub attempts: u32,
+    pub started: UnixMs,
+    pub finished: Option<UnixMs>,
+    /// The last word about it.
+    pub outcome: Option<String>,
+}
+
+statements! {
+    INSERT = "INSERT INTO memberships (id, app_id, role_id, account_id, status, ending, starts_ms, ends_ms, failure, effect_number, created_ms, version) VALUES ($1, $2, $3, $4, 'provisioning', NULL, $5, $6, NULL, 1, $5, 1)";
+    GET = "SELECT id, app_id, role_id, account_id, status, ending, starts_ms, ends_ms, failure, version, effect_number FROM memberships WHERE id = $1";
+    LIVING = "SELECT id, app_id, role_id, account_id, status, ending, starts_ms, ends_ms, failure, version, effect_number FROM memberships WHERE role_id = $1 AND account_id = $2 AND status IN ('provisioning', 'active', 'failed', 'deprovisioning')";
+    LIST = "SELECT id, app_id, role_id, account_id, status, ending, starts_ms, ends_ms, failure, version, effect_number FROM memberships WHERE app_id = $1 AND id > $2 AND ($3 = '' OR status = $3) AND ($4 = '' OR account_id = $4) AND ($5 = '' OR role_id = $5) ORDER BY id LIMIT $6";
+    DUE = "SELECT id, app_id, role_id, account_id, status, ending, starts_ms, ends_ms, failure, version, effect_number FROM memberships WHERE status IN ('provisioning', 'active', 'failed') AND ends_ms <= $1 ORDER BY ends_ms LIMIT $2";
+    CHANGE = "UPDATE memberships SET status = $3, ending = $4, ends_ms = $5, failure = $6, effect_number = effect_number + $7, version = version + 1 WHERE id = $1 AND version = $2";
+    INTEND = "INSERT INTO operations (id, membership_id, job_id, verb, state, attempts, started_ms, finished_ms, outcome) VALUES ($1, $2, $3, $4, 'intended', 0, $5, NULL, NULL) ON CONFLICT (id) DO NOTHING";
+    GET_OPERATION = "SELECT id, membership_id, verb, state, attempts, started_ms, finished_ms, outcome FROM operations WHERE id = $1";
+    LIST_OPERATIONS = "SELECT id, membership_id, verb, state, attempts, started_ms, finished_ms, outcome FROM operations WHERE membership_id = $1 ORDER BY started_ms, id LIMIT 200";
+    COUNT_ATTEMPT = "UPDATE operations SET attempts = attempts + 1 WHERE id = $1";
+    NOTE = "UPDATE operations SET outcome = $2 WHERE id = $1";
+    CLOSE = "UPDATE operations SET state = $2, finished_ms = $3, outcome = $4 WHERE id = $1";
+}
+
+fn ending_name(ending: Option<Ending>) -> Option<&'static str> {
+    ending.map(|ending| match ending {
+        Ending::Expiry => "expiry",
+        Ending::Deletion => "deletion",
+    })
+}
+
+fn parse_ending(text: &str) -> Option<Ending> {
+    match text {
+        "expiry" => Some(Ending::Expiry),
+        "deletion" => Some(Ending::Deletion),
+        _ => None,
+    }
+}
+
+/// A membership with the number of its current effect on the target.
+fn membership(row: &Row) -> Result<(Membership, i64)> {
+    let membership = Membership {
+        id: row.parsed(0, "membership id", |text| MembershipId::parse(text).ok())?,
+        app: row.parsed(1, "app id", |text| AppId::parse(text).ok())?,
+        role: row.parsed(2, "role id", |text| EntitlementId::parse(text).ok())?,
+        account: row.parsed(3, "account id", |text| AccountId::parse(text).ok())?,
+        status: row.parsed(4, "membership status", Status::parse)?,
+        ending: row.text_or_null(5)?.as_deref().and_then(parse_ending),
+        starts: row.time(6)?,
+        ends: row.time_or_null(7)?,
+        failure: row.text_or_null(8)?,
+        version: row.int(9)?,
+    };
+    Ok((membership, row.int(10)?))
+}
+
+fn operation(row: &Row) -> Result<StoredOperation> {
+    Ok(StoredOperation {
+        id: row.text(0)?,
+        membership_id: row.parsed(1, "membership id", |text| MembershipId::parse(text).ok())?,
+        verb: row.text(2)?,
+        state: row.text(3)?,
+        attempts: u32::try_from(row.int(4)?).unwrap_or(u32::MAX),
+        started: row.time(5)?,
+        finished: row.time_or_null(6)?,
+        outcome: row.text_or_null(7)?,
+    })
+}
+
+impl Db {
+    /// The membership with that id, and the number of its current effect.
+    pub async fn membership(&self, id: &MembershipId) -> Result<Option<(Membership, i64)>> {
+        self.fetch_one(GET, args![id.as_str()]).await?.as_ref().map(membership).transpose()
+    }
+
+    /// The living membership of a role and an account.
+    pub async fn living_membership(
+        &self,
+        role: &EntitlementId,
+        account: &AccountId,
+    ) -> Result<Option<Membership>> {
+        let row = self.fetch_one(LIVING, args![role.as_str(), account.as_str()]).await?;
+        Ok(row.as_ref().map(membership).transpose()?.map(|(membership, _)| membership))
+    }
+
+    /// Memberships of an app after the given id.
+    pub async fn list_memberships(
+        &self,
+        app: &AppId,
+        status: Option<Status>,
+        account: &str,
+        role: &str,
+        after: &str,
+        limit: u32,
+    ) -> Result<Vec<Membership>> {
+        let status = status.map_or("", Status::name);
+        let args = args![app.as_str(), after, status, account, role, limit];
+        let rows = self.fetch(LIST, args).await?;
+        rows.iter().map(|row| Ok(membership(row)?.0)).collect()
+    }
+
+    /// Memberships whose end has come.
+    pub async fn due_memberships(&self, limit: u32) -> Result<Vec<Membership>> {
+        let rows = self.fetch(DUE, args![self.now(), limit]).await?;
+        rows.iter().map(|row| Ok(membership(row)?.0)).collect()
+    }
+
+    /// The operation with that id.
+    pub async fn operation(&self, id: &str) -> Result<Option<StoredOperation>> {
+        self.fetch_one(GET_OPERATION, args![id]).await?.as_ref().map(operation).transpose()
+    }
+
+    /// All effects of a membership on its target, oldest first.
+    pub async fn list_operations(&self, id: &MembershipId) -> Result<Vec<StoredOperation>> {
+        self.fetch(LIST_OPERATIONS, args![id.as_str()]).await?.iter().map(operation).collect()
+    }
+}
+
+impl Tx {
+    /// Creates a membership of the permit's app.
+    pub async fn create_membership(
+        &mut self,
+        permit: &Permit<actions::AppMembershipWrite>,
+        new: &NewMembership,
+    ) -> Result<()> {
+        let app = permit.app().ok_or(StoreError::NotFound { what: "app" })?;
+        let now = self.now();
+        let args = args![
+            new.id.as_str(),
+            app.as_str(),
+            new.role.as_str(),
+            new.account.as_str(),
+            now,
+            new.ends
+        ];
+        let inserted = self.execute(INSERT, args).await;
+        inserted.map(drop).map_err(|error| error.or_already_exists("membership"))
+    }
+
+    /// Moves a membership of the permit's app on, if it is still at that version. A transition with
+    /// an effect on the target gets a number of its own, which names the operation.
+    pub async fn change_membership(
+        &mut self,
+        permit: &Permit<actions::AppMembershipWrite>,
+        membership: &Membership,
+        to: &Transition,
+        failure: Option<&str>,
+    ) -> Result<()> {
+        use grantry_model::membership::Effect;
+        if permit.app() != Some(&membership.app) {
+            return Err(StoreError::NotFound { what: "membership" });
+        }
+        let step = i64::from(to.effect != Effect::None);
+        let ending = ending_name(to.ending);
+        let args = args![
+            membership.id.as_str(),
+            membership.version,
+            to.status.name(),
+            ending,
+            to.ends,
+            failure,
+            step
+        ];
+        match self.execute(CHANGE, args).await? {
+            0 => Err(StoreError::VersionConflict { what: "membership" }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Writes down an effect before the target hears of it.
+    pub async fn intend(
+        &mut self,
+        operation: &str,
+        membership: &MembershipId,
+        job: &str,
+        verb: &str,
+    ) -> Result<()> {
+        let now = self.now();
+        self.execute(INTEND, args![operation, membership.as_str(), job, verb, now]).await.map(drop)
+    }
+
+    /// Counts an attempt, before it is made.
+    pub async fn count_attempt(&mut self, operation: &str) -> Result<()> {
+        self.execute(COUNT_ATTEMPT, args![operation]).await.map(drop)
+    }
+
+    /// Writes down what is known of an operation that is not over.
+    pub async fn note_operation(&mut self, operation: &str, outcome: &str) -> Result<()> {
+        self.execute(NOTE, args![operation, outcome]).await.map(drop)
+    }
+
+    /// Ends an operation.
+    pub async fn close_operation(
+        &mut self,
+        operation: &str,
+        state: &str,
+        outcome: &str,
+    ) -> Result<()> {
+        let now = self.now();
+        self.execute(CLOSE, args![operation, state, now, outcome]).await.map(drop)
+    }
+
+    /// Brings the catalogue in line with a confirmed grant or revocation. The pages of the
+    /// integration's assignments are not trusted any more: the next run compares row by row.
+    pub async fn observe_assignment(
+        &mut self,
+        integration: &grantry_model::ids::IntegrationId,
+        entitlement: Key,
+        holder: Key,
+        is_held: bool,
+    ) -> Result<()> {
+        let now = self.now();
+        if is_held {
+            let row = AssignmentRow { entitlement, holder, details: None };
+            self.upsert_assignments(&[row]).await?;
+            self.put_provisioned_page(integration, entitlement, holder).await?;
+        } else {
+            self.remove_assignment(entitlement, holder, now).await?;
+        }
+        self.distrust_pages(integration, Some(crate::Domain::Assignments)).await
+    }
+}

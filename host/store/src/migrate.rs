@@ -1,0 +1,59 @@
+//! Brings a database to the current schema. Each migration runs once, in its own transaction.
+
+use crate::db::{Db, args};
+use crate::{Result, StoreError, dialect, statements};
+
+/// The schema that this program works with.
+pub const SCHEMA_VERSION: i64 = 1;
+
+const MIGRATIONS: &[(i64, &str)] = &[(1, include_str!("../migrations/0001_foundation.sql"))];
+
+statements! {
+    CREATE_TABLE = "CREATE TABLE IF NOT EXISTS schema_migrations (version BIGINT PRIMARY KEY, applied_ms BIGINT NOT NULL)";
+    CURRENT = "SELECT COALESCE(MAX(version), 0) FROM schema_migrations";
+    RECORD = "INSERT INTO schema_migrations (version, applied_ms) VALUES ($1, $2)";
+}
+
+/// Serialises migrations of several processes on PostgreSQL; SQLite's write lock does it there.
+const LOCK: &str = "SELECT pg_advisory_xact_lock(7465298374)";
+
+impl Db {
+    /// Applies what is missing; returns the versions that were applied.
+    pub async fn migrate(&self) -> Result<Vec<i64>> {
+        let mut tx = self.begin_housekeeping().await?;
+        if self.is_postgres() {
+            tx.fetch(LOCK, &[]).await?;
+        }
+        tx.execute(CREATE_TABLE, &[]).await?;
+        let row = tx.fetch_one(CURRENT, &[]).await?;
+        let current = row.map_or(Ok(0), |row| row.int(0))?;
+        if current > SCHEMA_VERSION {
+            let reason = format!("version {current} was made by a newer Grantry");
+            return Err(StoreError::Corrupt { what: "schema", reason });
+        }
+        let mut applied = Vec::new();
+        for (version, sql) in MIGRATIONS.iter().filter(|(version, _)| *version > current) {
+            let sql = dialect::adapt_schema(sql, self.is_postgres());
+            for statement in split(&sql) {
+                tx.execute_built(&statement, &[]).await?;
+            }
+            tx.execute(RECORD, args![*version, self.now()]).await?;
+            applied.push(*version);
+        }
+        tx.commit().await?;
+        Ok(applied)
+    }
+}
+
+/// The statements of a migration, without comment lines. No literal in them holds a semicolon.
+fn split(sql: &str) -> Vec<String> {
+    let is_code = |line: &&str| !line.trim_start().starts_with("--");
+    let code: Vec<&str> = sql.lines().filter(is_code).collect();
+    let statements = code.join("\n");
+    statements
+        .split(';')
+        .map(str::trim)
+        .filter(|text| !text.is_empty())
+        .map(str::to_owned)
+        .collect()
+}

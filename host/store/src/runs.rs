@@ -1,0 +1,454 @@
+//! Aggregations: their progress, the pages that they saw, and what follows from a complete one.
+//!
+//! A page is remembered by the digest of its content. As long as it is trusted, seeing the same
+//! digest again proves that its rows are in the catalogue unchanged, so nothing but the page's own
+//! row is touched (ADR 0003). Trust ends when anything else may have written one of its rows.
+
+use std::collections::HashSet;
+
+use grantry_model::aggregation::{Complete, Progress, RunStatus};
+use grantry_model::clock::UnixMs;
+use grantry_model::fingerprint::{Key, Keys};
+use grantry_model::ids::{IntegrationId, JobId, RunId};
+use grantry_model::job::Lease;
+
+use crate::db::{Db, HousekeepingTx, Row, Tx, args};
+use crate::{Result, StoreError, statements};
+
+/// What kind of rows a page holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Domain {
+    /// Accounts and resources.
+    Objects,
+    /// Entitlements.
+    Entitlements,
+    /// Assignments.
+    Assignments,
+}
+
+impl Domain {
+    /// All of them, in the order in which vanished rows are removed: facts before things.
+    pub const ALL: [Self; 3] = [Self::Assignments, Self::Entitlements, Self::Objects];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Objects => "objects",
+            Self::Entitlements => "entitlements",
+            Self::Assignments => "assignments",
+        }
+    }
+}
+
+/// What a page saw: the keys of its rows. An assignment's is (entitlement, holder); the others'
+/// second half is zero.
+pub type Seen = (Key, Key);
+
+/// A page to be remembered.
+#[derive(Debug, Clone)]
+#[expect(missing_docs, reason = "the columns of the table")]
+pub struct PageRecord {
+    pub domain: Domain,
+    pub digest: String,
+    /// Grouped by the first key: see [`encode`].
+    pub seen: Vec<Seen>,
+    /// False where a row of the page was left out.
+    pub is_trusted: bool,
+}
+
+/// A row that was left out of the catalogue.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names say it")]
+pub struct RunIssue {
+    pub code: String,
+    pub detail: String,
+}
+
+/// An aggregation.
+#[derive(Debug, Clone, PartialEq)]
+#[expect(missing_docs, reason = "the columns of the table")]
+pub struct Run {
+    pub id: RunId,
+    pub integration_id: IntegrationId,
+    pub job_id: JobId,
+    pub status: RunStatus,
+    pub progress: Option<Progress>,
+    pub started: Option<UnixMs>,
+    pub finished: Option<UnixMs>,
+    pub created: UnixMs,
+    pub added: u64,
+    pub changed: u64,
+    pub removed: u64,
+    pub live_before: u64,
+    pub error: Option<(String, String)>,
+}
+
+/// Most issues of a run that are kept in words; all are counted.
+pub const ISSUES_MAX: u64 = 1_000;
+
+statements! {
+    INSERT = "INSERT INTO runs (id, integration_id, job_id, status, progress, started_ms, finished_ms, created_ms, added, changed, removed, live_before, error_code, error_detail) VALUES ($1, $2, $3, 'queued', NULL, NULL, NULL, $4, 0, 0, 0, 0, NULL, NULL)";
+    GET = "SELECT id, integration_id, job_id, status, progress, started_ms, finished_ms, created_ms, added, changed, removed, live_before, error_code, error_detail FROM runs WHERE id = $1";
+    LIST = "SELECT id, integration_id, job_id, status, progress, started_ms, finished_ms, created_ms, added, changed, removed, live_before, error_code, error_detail FROM runs WHERE integration_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3";
+    START = "UPDATE runs SET status = 'running', progress = $2, started_ms = $3, live_before = $4 WHERE id = $1 AND status = 'queued'";
+    CHECKPOINT = "UPDATE runs SET progress = $2 WHERE id = $1 AND status = 'running'";
+    FINISH = "UPDATE runs SET status = $2, progress = $3, finished_ms = $4, added = $5, changed = $6, removed = $7, error_code = $8, error_detail = $9 WHERE id = $1 AND status IN ('queued', 'running')";
+    HOLD = "UPDATE jobs SET lease_until_ms = $3 WHERE id = $1 AND fence = $2 AND status = 'running'";
+    FIND_PAGE = "SELECT is_trusted FROM pages WHERE integration_id = $1 AND domain = $2 AND digest = $3";
+    TOUCH_PAGE = "UPDATE pages SET run_id = $4 WHERE integration_id = $1 AND domain = $2 AND digest = $3";
+    PUT_PAGE = "INSERT INTO pages (integration_id, domain, digest, run_id, is_trusted, row_count, row_keys) VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (integration_id, domain, digest) DO UPDATE SET run_id = excluded.run_id, is_trusted = excluded.is_trusted, row_count = excluded.row_count, row_keys = excluded.row_keys";
+    DISTRUST_ALL = "UPDATE pages SET is_trusted = 0 WHERE integration_id = $1";
+    DISTRUST_DOMAIN = "UPDATE pages SET is_trusted = 0 WHERE integration_id = $1 AND domain = $2";
+    STALE_KEYS = "SELECT row_keys FROM pages WHERE integration_id = $1 AND domain = $2 AND run_id <> $3";
+    CURRENT_DIGESTS = "SELECT digest FROM pages WHERE integration_id = $1 AND domain = $2 AND run_id = $3 ORDER BY digest";
+    PAGE_KEYS = "SELECT row_keys FROM pages WHERE integration_id = $1 AND domain = $2 AND digest = $3";
+    SUM_ROWS = "SELECT COALESCE(SUM(row_count), 0) FROM pages WHERE integration_id = $1 AND domain = $2 AND run_id = $3";
+    DELETE_STALE = "DELETE FROM pages WHERE integration_id = $1 AND run_id <> $2";
+    ADD_ISSUE = "INSERT INTO run_issues (run_id, position, code, detail) VALUES ($1, $2, $3, $4) ON CONFLICT (run_id, position) DO NOTHING";
+    LIST_ISSUES = "SELECT code, detail FROM run_issues WHERE run_id = $1 AND position > $2 ORDER BY position LIMIT $3";
+}
+
+fn run(row: &Row) -> Result<Run> {
+    let count = |index| -> Result<u64> { Ok(u64::try_from(row.int(index)?).unwrap_or(0)) };
+    let progress = match row.text_or_null(4)? {
+        Some(text) => Some(serde_json::from_str(&text).map_err(|error| StoreError::Corrupt {
+            what: "progress",
+            reason: error.to_string(),
+        })?),
+        None => None,
+    };
+    Ok(Run {
+        id: row.parsed(0, "run id", |text| RunId::parse(text).ok())?,
+        integration_id: row.parsed(1, "integration id", |text| IntegrationId::parse(text).ok())?,
+        job_id: row.parsed(2, "job id", |text| JobId::parse(text).ok())?,
+        status: row.parsed(3, "run status", RunStatus::parse)?,
+        progress,
+        started: row.time_or_null(5)?,
+        finished: row.time_or_null(6)?,
+        created: row.time(7)?,
+        added: count(8)?,
+        changed: count(9)?,
+        removed: count(10)?,
+        live_before: count(11)?,
+        error: row.text_or_null(12)?.zip(row.text_or_null(13)?),
+    })
+}
+
+/// Groups of pairs with the same first key: the key, how many, and the second keys.
+pub(crate) fn encode(seen: &[Seen]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(seen.len() * 16 + 64);
+    for group in seen.chunk_by(|a, b| a.0 == b.0) {
+        out.extend_from_slice(&group[0].0.0);
+        out.extend_from_slice(&u32::try_from(group.len()).unwrap_or(u32::MAX).to_be_bytes());
+        for (_, second) in group {
+            out.extend_from_slice(&second.0);
+        }
+    }
+    out
+}
+
+pub(crate) fn decode(mut bytes: &[u8], mut each: impl FnMut(Seen)) -> Result<()> {
+    let corrupt = || StoreError::Corrupt { what: "page", reason: "cut short".to_owned() };
+    while !bytes.is_empty() {
+        let (head, rest) = bytes.split_at_checked(20).ok_or_else(corrupt)?;
+        let first: [u8; 16] = head[..16].try_into().map_err(|_| corrupt())?;
+        let count: [u8; 4] = head[16..].try_into().map_err(|_| corrupt())?;
+        let length = (u32::from_be_bytes(count) as usize).saturating_mul(16);
+        let (seconds, rest) = rest.split_at_checked(length).ok_or_else(corrupt)?;
+        for second in seconds.chunks_exact(16) {
+            let second: [u8; 16] = second.try_into().map_err(|_| corrupt())?;
+            each((Key(first), Key(second)));
+        }
+        bytes = rest;
+    }
+    Ok(())
+}
+
+/// How a run ended.
+#[derive(Debug, Clone)]
+pub struct RunEnd<'a> {
+    /// The final status.
+    pub status: RunStatus,
+    /// Where it stood.
+    pub progress: &'a Progress,
+    /// New rows.
+    pub added: u64,
+    /// Changed rows.
+    pub changed: u64,
+    /// Removed rows.
+    pub removed: u64,
+    /// Why it did not succeed: code and words.
+    pub error: Option<(&'a str, &'a str)>,
+}
+
+impl Db {
+    /// The run with that id.
+    pub async fn run(&self, id: &RunId) -> Result<Option<Run>> {
+        self.fetch_one(GET, args![id.as_str()]).await?.as_ref().map(run).transpose()
+    }
+
+    /// Runs of an integration, newest first, before the given id.
+    pub async fn list_runs(
+        &self,
+        integration: &IntegrationId,
+        before: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<Run>> {
+        let args = args![integration.as_str(), before.unwrap_or("~"), limit];
+        self.fetch(LIST, args).await?.iter().map(run).collect()
+    }
+
+    /// What was left out in a run.
+    pub async fn list_run_issues(
+        &self,
+        id: &RunId,
+        after: i64,
+        limit: u32,
+    ) -> Result<Vec<RunIssue>> {
+        let rows = self.fetch(LIST_ISSUES, args![id.as_str(), after, limit]).await?;
+        rows.iter().map(|row| Ok(RunIssue { code: row.text(0)?, detail: row.text(1)? })).collect()
+    }
+
+    /// Whether a page with this content was seen before and its rows are still so.
+    pub async fn is_page_unchanged(
+        &self,
+        integration: &IntegrationId,
+        domain: Domain,
+        digest: &str,
+    ) -> Result<bool> {
+        let args = args![integration.as_str(), domain.name(), digest];
+        self.fetch_one(FIND_PAGE, args).await?.map_or(Ok(false), |row| row.is_true(0))
+    }
+
+    /// Takes note of an unchanged page: no catalogue row is touched.
+    pub async fn checkpoint_unchanged(
+        &self,
+        lease: &Lease,
+        run: &Run,
+        progress: &Progress,
+        page: Option<(Domain, &str)>,
+        lease_until: UnixMs,
+    ) -> Result<()> {
+        let mut tx = self.begin_housekeeping().await?;
+        tx.hold_lease(lease, lease_until).await?;
+        if let Some((domain, digest)) = page {
+            let id = run.integration_id.as_str();
+            tx.execute(TOUCH_PAGE, args![id, domain.name(), digest, run.id.as_str()]).await?;
+        }
+        tx.checkpoint(&run.id, progress).await?;
+        tx.commit().await
+    }
+
+    /// What an earlier run saw and this one did not.
+    pub async fn vanished(&self, run: &Run, domain: Domain) -> Result<HashSet<Seen>> {
+        let (integration, run_id) = (run.integration_id.as_str(), run.id.as_str());
+        let stale = self.fetch(STALE_KEYS, args![integration, domain.name(), run_id]).await?;
+        let mut vanished = HashSet::new();
+        for row in &stale {
+            decode(&row.blob(0)?, |seen| {
+                vanished.insert(seen);
+            })?;
+        }
+        if vanished.is_empty() {
+            return Ok(vanished);
+        }
+        let current =
+            self.fetch(CURRENT_DIGESTS, args![integration, domain.name(), run_id]).await?;
+        for row in &current {
+            let digest = row.text(0)?;
+            let page =
+                self.fetch_one(PAGE_KEYS, args![integration, domain.name(), &digest]).await?;
+            if let Some(page) = page {
+                decode(&page.blob(0)?, |seen| {
+                    vanished.remove(&seen);
+                })?;
+            }
+        }
+        Ok(vanished)
+    }
+
+    /// How many rows the pages of this run hold in a domain.
+    pub async fn rows_in_pages(&self, run: &Run, domain: Domain) -> Result<u64> {
+        let args = args![run.integration_id.as_str(), domain.name(), run.id.as_str()];
+        let row = self.fetch_one(SUM_ROWS, args).await?;
+        Ok(u64::try_from(row.map_or(Ok(0), |row| row.int(0))?).unwrap_or(0))
+    }
+}
+
+impl HousekeepingTx {
+    /// Refuses the commit of a worker whose lease another one has taken.
+    pub(crate) async fn hold_lease(&mut self, lease: &Lease, until: UnixMs) -> Result<()> {
+        match self.execute(HOLD, args![lease.job.as_str(), lease.fence, until]).await? {
+            0 => Err(StoreError::LeaseLost { job: lease.job.to_string() }),
+            _ => Ok(()),
+        }
+    }
+
+    async fn checkpoint(&mut self, run: &RunId, progress: &Progress) -> Result<()> {
+        let progress = progress_json(progress)?;
+        match self.execute(CHECKPOINT, args![run.as_str(), &progress]).await? {
+            0 => Err(StoreError::NotFound { what: "running aggregation" }),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn progress_json(progress: &Progress) -> Result<String> {
+    serde_json::to_string(progress)
+        .map_err(|error| StoreError::Corrupt { what: "progress", reason: error.to_string() })
+}
+
+impl Tx {
+    /// Creates a run, which waits for its job.
+    pub async fn create_run(
+        &mut self,
+        id: &RunId,
+        integration: &IntegrationId,
+        job: &JobId,
+    ) -> Result<()> {
+        let now = self.now();
+        self.execute(INSERT, args![id.as_str(), integration.as_str(), job.as_str(), now])
+            .await
+            .map(drop)
+    }
+
+    /// Refuses everything in this transaction if the job is another worker's now.
+    pub async fn hold(&mut self, lease: &Lease, until: UnixMs) -> Result<()> {
+        self.hold_lease(lease, until).await
+    }
+
+    /// Begins a run that was waiting.
+    pub async fn start_run(
+        &mut self,
+        id: &RunId,
+        progress: &Progress,
+        live_before: u64,
+    ) -> Result<()> {
+        let (now, progress) = (self.now(), progress_json(progress)?);
+        let live = i64::try_from(live_before).unwrap_or(i64::MAX);
+        self.execute(START, args![id.as_str(), &progress, now, live]).await.map(drop)
+    }
+
+    /// Stores where a run stands.
+    pub async fn checkpoint_run(&mut self, id: &RunId, progress: &Progress) -> Result<()> {
+        self.checkpoint(id, progress).await
+    }
+
+    /// Remembers a page whose rows were just written.
+    pub async fn put_page(&mut self, run: &Run, page: &PageRecord) -> Result<()> {
+        let keys = encode(&page.seen);
+        let count = i64::try_from(page.seen.len()).unwrap_or(i64::MAX);
+        let args = args![
+            run.integration_id.as_str(),
+            page.domain.name(),
+            &page.digest,
+            run.id.as_str(),
+            page.is_trusted,
+            count,
+            keys.as_slice()
+        ];
+        self.execute(PUT_PAGE, args).await.map(drop)
+    }
+
+    /// Remembers a row that provisioning wrote, as a page that no run has seen: if the next complete
+    /// run does not see the row either, it vanished.
+    pub(crate) async fn put_provisioned_page(
+        &mut self,
+        integration: &IntegrationId,
+        entitlement: Key,
+        holder: Key,
+    ) -> Result<()> {
+        let digest = format!("provisioned-{}", Keys::assignment(entitlement, holder));
+        let keys = encode(&[(entitlement, holder)]);
+        let domain = Domain::Assignments.name();
+        let args = args![integration.as_str(), domain, &digest, "", false, 1_i64, keys.as_slice()];
+        self.execute(PUT_PAGE, args).await.map(drop)
+    }
+
+    /// Stores what was left out of a page.
+    pub async fn add_issues(&mut self, run: &RunId, first: u64, issues: &[RunIssue]) -> Result<()> {
+        for (offset, issue) in issues.iter().enumerate() {
+            let position = first + offset as u64;
+            if position >= ISSUES_MAX {
+                break;
+            }
+            let position = i64::try_from(position).unwrap_or(i64::MAX);
+            self.execute(ADD_ISSUE, args![run.as_str(), position, &issue.code, &issue.detail])
+                .await?;
+        }
+        Ok(())
+    }
+
+    /// Marks as gone what a complete run did not see any more. Returns how many rows.
+    pub async fn remove_vanished(
+        &mut self,
+        _: &Complete,
+        domain: Domain,
+        vanished: &HashSet<Seen>,
+    ) -> Result<u64> {
+        let now = self.now();
+        let mut removed = 0;
+        for (first, second) in vanished {
+            removed += match domain {
+                Domain::Objects => self.remove_object(*first, now).await?,
+                Domain::Entitlements => self.remove_entitlement(*first, now).await?,
+                Domain::Assignments => self.remove_assignment(*first, *second, now).await?,
+            };
+        }
+        Ok(removed)
+    }
+
+    /// Forgets pages that a complete run did not see again.
+    pub async fn forget_stale_pages(&mut self, _: &Complete, run: &Run) -> Result<()> {
+        self.execute(DELETE_STALE, args![run.integration_id.as_str(), run.id.as_str()])
+            .await
+            .map(drop)
+    }
+
+    /// Ends the trust in an integration's pages: in one domain, or in all.
+    pub async fn distrust_pages(
+        &mut self,
+        integration: &IntegrationId,
+        domain: Option<Domain>,
+    ) -> Result<()> {
+        match domain {
+            Some(domain) => {
+                self.execute(DISTRUST_DOMAIN, args![integration.as_str(), domain.name()]).await
+            }
+            None => self.execute(DISTRUST_ALL, args![integration.as_str()]).await,
+        }
+        .map(drop)
+    }
+
+    /// Ends a run.
+    pub async fn finish_run(&mut self, id: &RunId, end: &RunEnd<'_>) -> Result<()> {
+        let (now, progress) = (self.now(), progress_json(end.progress)?);
+        let count = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
+        let args = args![
+            id.as_str(),
+            end.status.name(),
+            &progress,
+            now,
+            count(end.added),
+            count(end.changed),
+            count(end.removed),
+            end.error.map(|(code, _)| code),
+            end.error.map(|(_, detail)| detail)
+        ];
+        self.execute(FINISH, args).await.map(drop)
+    }
+}
+
+#[cfg(test)]
+mod codec_tests {
+    use super::*;
+
+    #[test]
+    fn pages_of_keys_are_decoded_as_encoded() {
+        let key = |n: u8| Key([n; 16]);
+        let seen = vec![(key(1), key(2)), (key(1), key(3)), (key(4), key(0)), (key(1), key(5))];
+        let mut decoded = Vec::new();
+        decode(&encode(&seen), |pair| decoded.push(pair)).unwrap();
+        assert_eq!(decoded, seen);
+        assert!(decode(&encode(&seen)[1..], |_| {}).is_err());
+    }
+}

@@ -1,0 +1,276 @@
+//! Every statement is prepared on both databases; the invariants of the store are tried on both.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+
+use grantry_authz::{Actor, Door, Permissions, Role, actions};
+use grantry_model::clock::{Clock, Random, UnixMs};
+use grantry_model::ids::{IntegrationId, JobId, PrincipalId};
+use grantry_model::job::{JobStatus, Work};
+use grantry_model::permission::{Principal, PrincipalKind};
+use sqlx::{AssertSqlSafe, Executor as _, SqlSafeStr as _};
+
+use super::*;
+use crate::dialect::Pools;
+
+struct TestClock(AtomicI64);
+impl Clock for TestClock {
+    fn now(&self) -> UnixMs {
+        UnixMs(self.0.load(Ordering::SeqCst))
+    }
+}
+
+struct TestRandom(AtomicU64);
+impl Random for TestRandom {
+    fn fill(&self, buffer: &mut [u8]) {
+        for chunk in buffer.chunks_mut(8) {
+            let next = self.0.fetch_add(0x9E37_79B9_7F4A_7C15, Ordering::SeqCst);
+            let mixed = (next ^ (next >> 31)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+            chunk.copy_from_slice(&mixed.to_le_bytes()[..chunk.len()]);
+        }
+    }
+}
+
+struct TestDb {
+    db: Db,
+    clock: Arc<TestClock>,
+    _folder: Option<tempfile::TempDir>,
+}
+
+/// A fresh SQLite database, and a fresh PostgreSQL one where `GRANTRY_TEST_POSTGRES_URL` names a
+/// server.
+async fn databases() -> Vec<TestDb> {
+    let mut all = Vec::new();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("test.db");
+    all.push(open(&format!("sqlite://{}", path.display()), Some(folder)).await);
+    if let Ok(server) = std::env::var("GRANTRY_TEST_POSTGRES_URL") {
+        let name = format!("store_{}", fresh("db").replace('-', "_"));
+        let admin = sqlx::PgPool::connect(&server).await.unwrap();
+        admin
+            .execute(AssertSqlSafe(format!("CREATE DATABASE {name}")).into_sql_str())
+            .await
+            .unwrap();
+        let (base, _) = server.rsplit_once('/').unwrap();
+        all.push(open(&format!("{base}/{name}"), None).await);
+    } else {
+        assert!(std::env::var("CI").is_err(), "CI must set GRANTRY_TEST_POSTGRES_URL");
+    }
+    all
+}
+
+fn fresh(prefix: &str) -> String {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    format!("{prefix}-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::SeqCst))
+}
+
+async fn open(url: &str, folder: Option<tempfile::TempDir>) -> TestDb {
+    let clock = Arc::new(TestClock(AtomicI64::new(1_000_000)));
+    let seed = u64::from(std::process::id());
+    let random = Arc::new(TestRandom(AtomicU64::new(seed)));
+    let db = Db::connect(url, clock.clone(), random).await.unwrap();
+    assert_eq!(db.migrate().await.unwrap(), vec![1]);
+    assert_eq!(db.migrate().await.unwrap(), Vec::<i64>::new());
+    TestDb { db, clock, _folder: folder }
+}
+
+fn admin() -> Actor {
+    Actor {
+        principal: Principal {
+            id: PrincipalId::parse("admin").unwrap(),
+            kind: PrincipalKind::Person,
+            name: "admin".into(),
+        },
+        permissions: Permissions { role: Some(Role::Admin), ..Permissions::default() },
+        door: Door::Http,
+        request_id: "request-1".into(),
+    }
+}
+
+#[tokio::test]
+async fn every_statement_prepares_on_both_databases() {
+    let lists = [
+        audit::STATEMENTS,
+        catalogue::STATEMENTS,
+        idempotency::STATEMENTS,
+        integrations::STATEMENTS,
+        jobs::STATEMENTS,
+        kv::STATEMENTS,
+        memberships::STATEMENTS,
+        migrate::STATEMENTS,
+        plugins::STATEMENTS,
+        principals::STATEMENTS,
+        runs::STATEMENTS,
+    ];
+    let fixed = lists.concat().into_iter().map(|(name, sql)| (name, sql.to_owned()));
+    let all: Vec<(&str, String)> = fixed.chain(catalogue::built_statements()).collect();
+    for test in databases().await {
+        for (name, sql) in &all {
+            let sql = AssertSqlSafe(sql.clone()).into_sql_str();
+            let prepared = match &test.db.pools {
+                Pools::Sqlite { writer, .. } => writer.prepare(sql).await.map(drop),
+                Pools::Postgres(pool) => pool.prepare(sql).await.map(drop),
+            };
+            prepared.unwrap_or_else(|error| panic!("{name}: {error}"));
+        }
+    }
+}
+
+fn new_job(queue: &str) -> NewJob {
+    let integration = IntegrationId::parse("i").unwrap();
+    let run = grantry_model::ids::RunId::parse("r").unwrap();
+    NewJob {
+        id: JobId::parse(&fresh("job")).unwrap(),
+        queue: queue.into(),
+        work: Work::Aggregate { integration, run },
+        ordered_by: PrincipalId::parse("admin").unwrap(),
+    }
+}
+
+async fn enqueue(db: &Db, new: &NewJob) -> bool {
+    let permit = admin().permit_admin::<actions::AggregationRun>().unwrap();
+    let mut tx = db.begin(permit.provenance()).await.unwrap();
+    let is_new = tx.enqueue(new).await.unwrap();
+    let entry = AuditEntry::about("job.ordered", "job", new.id.as_str(), serde_json::json!({}));
+    tx.commit(entry).await.unwrap();
+    is_new
+}
+
+#[tokio::test]
+async fn a_queue_has_one_living_job() {
+    for TestDb { db, .. } in databases().await {
+        let first = new_job("q");
+        assert!(enqueue(&db, &first).await);
+        assert!(!enqueue(&db, &new_job("q")).await);
+        assert!(enqueue(&db, &new_job("other")).await);
+        let leased = db.lease_job(db.now().plus_ms(1_000)).await.unwrap().unwrap();
+        assert_eq!(leased.id, first.id);
+        db.finish_job(&leased.lease(), JobStatus::Succeeded, None).await.unwrap();
+        assert!(enqueue(&db, &new_job("q")).await);
+    }
+}
+
+#[tokio::test]
+async fn a_worker_that_lost_its_lease_cannot_commit() {
+    for TestDb { db, clock, .. } in databases().await {
+        enqueue(&db, &new_job("q")).await;
+        let slow = db.lease_job(db.now().plus_ms(1_000)).await.unwrap().unwrap();
+        assert!(db.lease_job(db.now().plus_ms(1_000)).await.unwrap().is_none());
+        clock.0.fetch_add(2_000, Ordering::SeqCst);
+        let quick = db.lease_job(db.now().plus_ms(1_000)).await.unwrap().unwrap();
+        assert_eq!((quick.id.clone(), quick.fence), (slow.id.clone(), slow.fence + 1));
+        let late = db.finish_job(&slow.lease(), JobStatus::Succeeded, None).await;
+        assert!(matches!(late, Err(StoreError::LeaseLost { .. })));
+        db.finish_job(&quick.lease(), JobStatus::Succeeded, None).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn many_workers_lease_each_job_once() {
+    for TestDb { db, .. } in databases().await {
+        for i in 0..20 {
+            enqueue(&db, &new_job(&format!("q{i}"))).await;
+        }
+        let workers: Vec<_> = (0..8)
+            .map(|_| {
+                let db = db.clone();
+                tokio::spawn(async move {
+                    let mut leased = Vec::new();
+                    let until = db.now().plus_ms(60_000);
+                    // A worker that lost the race for one job finds the next one.
+                    let mut misses = 0;
+                    while misses < 25 {
+                        match db.lease_job(until).await.unwrap() {
+                            Some(job) => leased.push(job.id.to_string()),
+                            None => misses += 1,
+                        }
+                    }
+                    leased
+                })
+            })
+            .collect();
+        let mut all = Vec::new();
+        for worker in workers {
+            all.extend(worker.await.unwrap());
+        }
+        all.sort();
+        let count = all.len();
+        all.dedup();
+        assert_eq!((all.len(), count), (20, 20));
+    }
+}
+
+#[tokio::test]
+async fn a_change_without_commit_leaves_neither_row_nor_audit_entry() {
+    for TestDb { db, .. } in databases().await {
+        let permit = admin().permit_admin::<actions::AggregationRun>().unwrap();
+        let mut tx = db.begin(permit.provenance()).await.unwrap();
+        tx.enqueue(&new_job("q")).await.unwrap();
+        drop(tx);
+        assert_eq!(db.list_jobs(None, None, 10).await.unwrap(), vec![]);
+        assert_eq!(db.count_audit().await.unwrap(), 0);
+    }
+}
+
+#[tokio::test]
+async fn the_audit_chain_holds_and_an_edit_is_found() {
+    for TestDb { db, .. } in databases().await {
+        for i in 0..5 {
+            enqueue(&db, &new_job(&format!("q{i}"))).await;
+        }
+        assert_eq!(db.first_broken_audit_row().await.unwrap(), None);
+        let mut tx = db.begin_housekeeping().await.unwrap();
+        tx.execute("UPDATE audit SET action = 'x' WHERE sequence = 3", &[]).await.unwrap();
+        tx.commit().await.unwrap();
+        assert_eq!(db.first_broken_audit_row().await.unwrap(), Some(3));
+    }
+}
+
+#[tokio::test]
+async fn a_leftover_transaction_never_reaches_the_next_borrower() {
+    for TestDb { db, .. } in databases().await {
+        let Pools::Postgres(pool) = &db.pools else { continue };
+        for _ in 0..30 {
+            let mut connection = pool.acquire().await.unwrap();
+            sqlx::raw_sql("BEGIN").execute(&mut *connection).await.unwrap();
+        }
+        for i in 0..30 {
+            assert!(enqueue(&db, &new_job(&format!("q{i}"))).await);
+        }
+        let seen = db.list_jobs(None, None, 100).await.unwrap().len();
+        assert_eq!(seen, 30);
+    }
+}
+
+#[tokio::test]
+async fn an_idempotency_key_answers_the_same_and_refuses_another_request() {
+    for TestDb { db, clock, .. } in databases().await {
+        let principal = PrincipalId::parse("p").unwrap();
+        let claim = |hash: &'static str| db.claim_idempotency(&principal, "k", hash);
+        assert_eq!(claim("a").await.unwrap(), Claim::Yours);
+        assert_eq!(claim("a").await.unwrap(), Claim::InProgress);
+        assert_eq!(claim("b").await.unwrap(), Claim::Reused);
+        let permit = admin().permit_admin::<actions::AggregationRun>().unwrap();
+        let mut tx = db.begin(permit.provenance()).await.unwrap();
+        tx.finish_idempotency(&principal, "k", 201, "{}").await.unwrap();
+        tx.commit(AuditEntry { event: "x", entity: None, detail: serde_json::json!({}) })
+            .await
+            .unwrap();
+        let answered = Claim::Answered { status: 201, body: "{}".into() };
+        assert_eq!(claim("a").await.unwrap(), answered);
+        clock.0.fetch_add(idempotency::KEPT_MS + 1, Ordering::SeqCst);
+        db.expire_idempotency().await.unwrap();
+        assert_eq!(claim("b").await.unwrap(), Claim::Yours);
+    }
+}
+
+#[tokio::test]
+async fn a_crashed_request_can_be_repeated_with_its_key() {
+    for TestDb { db, clock, .. } in databases().await {
+        let principal = PrincipalId::parse("p").unwrap();
+        assert_eq!(db.claim_idempotency(&principal, "k", "a").await.unwrap(), Claim::Yours);
+        clock.0.fetch_add(120_000, Ordering::SeqCst);
+        assert_eq!(db.claim_idempotency(&principal, "k", "a").await.unwrap(), Claim::Yours);
+        assert_eq!(db.claim_idempotency(&principal, "k", "a").await.unwrap(), Claim::InProgress);
+    }
+}
