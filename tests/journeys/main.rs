@@ -1,0 +1,3 @@
+//! The one test binary: whole journeys through real peers, and the harness's own tests.
+
+mod harness;
