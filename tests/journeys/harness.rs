@@ -1,5 +1,7 @@
 //! Tests of the harness itself: a judge has to be judged first.
 
+mod directory;
 mod http;
 mod postgres;
+mod quirks;
 mod scim_server;
