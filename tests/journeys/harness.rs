@@ -4,4 +4,5 @@ mod directory;
 mod http;
 mod postgres;
 mod quirks;
+mod recorder;
 mod scim_server;
