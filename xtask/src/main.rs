@@ -2,13 +2,21 @@
 //!
 //! Each command is a module with a `run(arguments)`; this file only picks one.
 
+mod ci;
+mod command;
+mod peers;
 mod plugins;
+mod test;
+mod tidy;
 
 use std::process::ExitCode;
 
 const USAGE: &str = "\
 usage: cargo xtask <command>
 
+  test [--long] [-- FILTER]   build plugins and host, start the peers, run all tests
+  tidy                        check what no compiler checks: crate edges, headers, documents
+  ci                          fmt, tidy, clippy, test: what every change has to pass
   plugins                     build every plugin into target/guests/out
   plugins --bindings          write sdk/rust/src/bindings.rs from wit/   (needs --features bindings)
   plugins --check-bindings    fail if that file is not what wit/ says    (needs --features bindings)
@@ -19,6 +27,9 @@ fn main() -> ExitCode {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let outcome = match words.split_first() {
         Some((&"plugins", rest)) => plugins::run(rest),
+        Some((&"test", rest)) => test::run(rest),
+        Some((&"tidy", [])) => tidy::run(),
+        Some((&"ci", [])) => ci::run(),
         _ => {
             eprintln!("{USAGE}");
             return ExitCode::from(2);

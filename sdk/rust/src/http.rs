@@ -131,12 +131,20 @@ impl Request {
     /// # Errors
     /// As [`Request::send`].
     pub fn send_with(self, transport: &(impl Transport + ?Sized)) -> Result<Response> {
-        if let Some(fault) = self.fault {
-            return Err(fault);
+        let is_write = is_write(&self.raw.method);
+        let answer = transport.send(&self.into_raw()?);
+        answer.map_err(|error| Error::from_http(error, is_write))
+    }
+
+    /// What would be sent, for those who tell the host's errors apart themselves.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] if the body could not be written.
+    pub fn into_raw(self) -> Result<RawRequest> {
+        match self.fault {
+            Some(fault) => Err(fault),
+            None => Ok(self.raw),
         }
-        transport
-            .send(&self.raw)
-            .map_err(|error| from_http_error(error, is_write(&self.raw.method)))
     }
 }
 
@@ -145,21 +153,29 @@ fn is_write(method: &str) -> bool {
     !matches!(method, "GET" | "HEAD")
 }
 
-fn from_http_error(error: HttpError, is_write: bool) -> Error {
-    let lost = |what: &str| Error::OutcomeUnknown(format!("{what}; the write may have happened"));
-    match error {
-        HttpError::Denied(code) => Error::EgressDenied(code),
-        HttpError::Connect(_) => Error::Unavailable(Backoff::unknown()),
-        HttpError::TimedOut if is_write => lost("the target did not answer in time"),
-        HttpError::TimedOut => Error::TimedOut,
-        HttpError::Protocol(_) if is_write => lost("the target's answer did not come whole"),
-        HttpError::Protocol(_) => Error::Unavailable(Backoff::unknown()),
-        HttpError::TooLarge if is_write => lost("the target's answer was too large"),
-        HttpError::TooLarge => Error::BadData("the target's answer is larger than allowed".into()),
-        HttpError::RateWaitExceeded(after_ms) => Error::RateLimited(Backoff::after_ms(after_ms)),
-        HttpError::QuotaExceeded(what) => Error::QuotaExceeded(what),
-        HttpError::Cancelled if is_write => lost("the call was cancelled"),
-        HttpError::Cancelled => Error::Cancelled,
+impl Error {
+    /// What a missing answer means. After a write that may have arrived the outcome is unknown.
+    pub fn from_http(error: HttpError, is_write: bool) -> Self {
+        let lost =
+            |what: &str| Self::OutcomeUnknown(format!("{what}; the write may have happened"));
+        match error {
+            HttpError::Denied(code) => Error::EgressDenied(code),
+            HttpError::Connect(_) => Error::Unavailable(Backoff::unknown()),
+            HttpError::TimedOut if is_write => lost("the target did not answer in time"),
+            HttpError::TimedOut => Error::TimedOut,
+            HttpError::Protocol(_) if is_write => lost("the target's answer did not come whole"),
+            HttpError::Protocol(_) => Error::Unavailable(Backoff::unknown()),
+            HttpError::TooLarge if is_write => lost("the target's answer was too large"),
+            HttpError::TooLarge => {
+                Error::BadData("the target's answer is larger than allowed".into())
+            }
+            HttpError::RateWaitExceeded(after_ms) => {
+                Error::RateLimited(Backoff::after_ms(after_ms))
+            }
+            HttpError::QuotaExceeded(what) => Error::QuotaExceeded(what),
+            HttpError::Cancelled if is_write => lost("the call was cancelled"),
+            HttpError::Cancelled => Error::Cancelled,
+        }
     }
 }
 
