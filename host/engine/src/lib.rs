@@ -1,1 +1,124 @@
-//! placeholder
+//! The use cases: install a plugin, connect an integration, aggregate, grant and revoke.
+//!
+//! Everything that somebody asks for is a method of [`Ctx`]: an authenticated actor with the
+//! engine. Background work is in [`worker`]. Plugins are seen through the traits of `model` only;
+//! there is no HTTP and no Wasm here.
+
+mod aggregate;
+mod apps;
+mod audit;
+mod authentication;
+mod clients;
+mod connection;
+mod cursor;
+mod error;
+mod idempotency;
+mod integrations;
+mod jobs;
+mod memberships;
+mod platform;
+mod plugins;
+mod provision;
+mod reconcile;
+mod runs;
+mod scope;
+pub mod worker;
+
+use std::sync::Arc;
+
+use grantry_authz::{Actor, Permit, Refusal, actions};
+use grantry_model::ids::AppId;
+use grantry_model::package::PackageInspector;
+use grantry_model::runner::TaskRunner;
+use grantry_store::Db;
+use grantry_store::seal::KeyRing;
+
+pub use authentication::{AuthenticationError, FirstAdmin, token_text};
+pub use clients::{Effective, NewClient, NewToken};
+pub use cursor::{Page, PageQuery};
+pub use error::EngineError;
+pub use idempotency::{Answer, Idempotent};
+pub use integrations::{IntegrationChange, IntegrationInput, IntegrationView, TestReport};
+pub use memberships::GrantInput;
+pub use plugins::Installed;
+pub use runs::RunView;
+
+/// A result of the engine.
+pub type Result<T> = std::result::Result<T, EngineError>;
+
+/// What the engine is made of.
+pub struct Parts {
+    /// The database.
+    pub db: Db,
+    /// Runs plugins.
+    pub runner: Arc<dyn TaskRunner>,
+    /// Looks at uploads.
+    pub inspector: Arc<dyn PackageInspector>,
+    /// Opens and seals secrets.
+    pub keys: KeyRing,
+}
+
+/// The engine. Cheap to clone.
+#[derive(Clone)]
+pub struct Engine {
+    pub(crate) parts: Arc<Parts>,
+    /// Wakes the worker when a job was ordered here.
+    pub(crate) wake: Arc<tokio::sync::Notify>,
+}
+
+impl Engine {
+    /// Puts the parts together.
+    pub fn new(parts: Parts) -> Self {
+        Self { parts: Arc::new(parts), wake: Arc::new(tokio::sync::Notify::new()) }
+    }
+
+    /// The database, for health checks.
+    pub fn db(&self) -> &Db {
+        &self.parts.db
+    }
+}
+
+/// An authenticated actor with the engine: the only door to the use cases.
+#[derive(Clone)]
+pub struct Ctx {
+    /// Who, with all that it holds.
+    pub actor: Actor,
+    /// The engine.
+    pub engine: Engine,
+}
+
+impl Ctx {
+    pub(crate) fn db(&self) -> &Db {
+        self.engine.db()
+    }
+
+    /// One of the four actions on an app; a refusal is audited.
+    pub(crate) async fn permit_app<A: actions::EntityAction>(
+        &self,
+        app: &AppId,
+    ) -> Result<Permit<A>> {
+        let decided = self.actor.permit_app::<A>(app);
+        self.audit_refusal(decided, A::ACTION.name(), Some(("app", app.as_str()))).await
+    }
+
+    /// An admin action; a refusal is audited.
+    pub(crate) async fn permit_admin<A: actions::RoleAction>(&self) -> Result<Permit<A>> {
+        let decided = self.actor.permit_admin::<A>();
+        self.audit_refusal(decided, A::ACTION.name(), None).await
+    }
+
+    async fn audit_refusal<A>(
+        &self,
+        decided: std::result::Result<Permit<A>, Refusal>,
+        action: &'static str,
+        entity: Option<(&'static str, &str)>,
+    ) -> Result<Permit<A>> {
+        match decided {
+            Ok(permit) => Ok(permit),
+            Err(refusal) => {
+                self.record_refusal(&refusal, action, entity).await?;
+                Err(refusal.into())
+            }
+        }
+    }
+}

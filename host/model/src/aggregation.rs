@@ -87,6 +87,8 @@ pub fn targets(kinds: &[KindSchema]) -> Vec<Target> {
 /// How far a run has come: what is stored with every page.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Progress {
+    /// Kinds whose objects are accounts; all others are resources.
+    pub account_kinds: Vec<String>,
     /// All listings of the run.
     pub targets: Vec<Target>,
     /// The listing that is being read.
@@ -176,9 +178,15 @@ impl PageFault {
 pub struct Complete(());
 
 impl Progress {
-    /// The beginning of a run over these listings.
-    pub fn start(targets: Vec<Target>) -> Self {
+    /// The beginning of a run over everything of these kinds.
+    pub fn start(kinds: &[KindSchema]) -> Self {
+        let accounts = kinds.iter().filter(|kind| kind.is_account());
+        Self::over(accounts.map(|kind| kind.kind.clone()).collect(), targets(kinds))
+    }
+
+    fn over(account_kinds: Vec<String>, targets: Vec<Target>) -> Self {
         Self {
+            account_kinds,
             targets,
             target_index: 0,
             at: None,
@@ -198,6 +206,14 @@ impl Progress {
     /// The listing to read next; `None` when all are read.
     pub fn target(&self) -> Option<&Target> {
         self.targets.get(self.target_index)
+    }
+
+    /// Begins the current listing again, because the target forgot the place in it.
+    pub fn restart_listing(&mut self) {
+        self.at = None;
+        self.listing_rows = 0;
+        self.empty_pages = 0;
+        self.cycle = CycleFinder::default();
     }
 
     /// Takes note of a page: moves on to its next cursor or to the next listing.
@@ -287,7 +303,8 @@ mod tests {
     }
 
     fn progress() -> Progress {
-        Progress::start(vec![Target::Objects("User".into()), Target::Objects("Group".into())])
+        let targets = vec![Target::Objects("User".into()), Target::Objects("Group".into())];
+        Progress::over(vec!["User".into()], targets)
     }
 
     #[test]

@@ -100,8 +100,19 @@ pub enum AllowedHost {
     Suffix(String),
 }
 
-/// Finds the origin (host, port, is plain http) of a URL text; the caller owns URL parsing.
-pub type OriginOf<'a> = &'a dyn Fn(&str) -> Option<(String, u16, bool)>;
+/// The origin of an http or https URL: host as URL parsing normalises it, port, and whether it is
+/// plain http. `None` for other schemes and for URLs with a user name in them.
+pub fn origin_of(text: &str) -> Option<(String, u16, bool)> {
+    let url = url::Url::parse(text).ok()?;
+    let is_plain = match url.scheme() {
+        "https" => false,
+        "http" => true,
+        _ => return None,
+    };
+    let has_user = !url.username().is_empty() || url.password().is_some();
+    let (host, port) = (url.host_str()?.to_ascii_lowercase(), url.port_or_known_default()?);
+    (!has_user).then_some((host, port, is_plain))
+}
 
 /// Asked ∩ approved ∩ this connection. A `from-connection` rule whose place holds no URL allows
 /// nothing.
@@ -109,14 +120,13 @@ pub fn granted(
     manifest: &Manifest,
     approval: &Approval,
     connection: &serde_json::Value,
-    origin_of: OriginOf<'_>,
 ) -> Granted {
     let approved = |needed: &&NeededHost| approval.hosts.contains(&needed.host);
     let origins = manifest
         .hosts
         .iter()
         .filter(approved)
-        .filter_map(|needed| allowed_origin(needed, connection, origin_of))
+        .filter_map(|needed| allowed_origin(needed, connection))
         .collect();
     let is_asked = |action: &Action| manifest.platform_actions.contains(action);
     Granted {
@@ -127,17 +137,12 @@ pub fn granted(
     }
 }
 
-fn allowed_origin(
-    needed: &NeededHost,
-    connection: &serde_json::Value,
-    origin_of: OriginOf<'_>,
-) -> Option<AllowedOrigin> {
+fn allowed_origin(needed: &NeededHost, connection: &serde_json::Value) -> Option<AllowedOrigin> {
     let (host, port, is_plain) = match &needed.host {
         HostRule::Exact(name) => (AllowedHost::Exact(name.to_ascii_lowercase()), 443, false),
         HostRule::Suffix(suffix) => (AllowedHost::Suffix(suffix.to_ascii_lowercase()), 443, false),
         HostRule::FromConnection(pointer) => {
-            let url = connection.pointer(pointer)?.as_str()?;
-            let (host, port, is_plain) = origin_of(url)?;
+            let (host, port, is_plain) = origin_of(connection.pointer(pointer)?.as_str()?)?;
             (AllowedHost::Exact(host), port, is_plain)
         }
     };

@@ -56,7 +56,7 @@ statements! {
         AND ((status = 'queued' AND due_ms <= $1) OR (status = 'running' AND lease_until_ms < $1)) \
         RETURNING id, queue, work, ordered_by, status, attempt, fence, due_ms, is_cancel_requested, error_code, error_detail, created_ms, finished_ms";
     FINISH = "UPDATE jobs SET status = $3, error_code = $4, error_detail = $5, finished_ms = $6 WHERE id = $1 AND fence = $2 AND status = 'running'";
-    RETRY = "UPDATE jobs SET status = 'queued', due_ms = $3, error_code = $4, error_detail = $5 WHERE id = $1 AND fence = $2 AND status = 'running'";
+    RETRY = "UPDATE jobs SET status = 'queued', due_ms = $3, error_code = $4, error_detail = $5, attempt = $6 WHERE id = $1 AND fence = $2 AND status = 'running'";
     CANCEL = "UPDATE jobs SET is_cancel_requested = 1, due_ms = $2 WHERE id = $1 AND status IN ('queued', 'running')";
     IS_CANCELLED = "SELECT is_cancel_requested FROM jobs WHERE id = $1";
     NEXT_DUE = "SELECT MIN(due_ms) FROM jobs WHERE status = 'queued'";
@@ -117,10 +117,16 @@ impl Db {
         }
     }
 
-    /// Puts a job back for a later attempt.
-    pub async fn retry_job(&self, lease: &Lease, due: UnixMs, error: (&str, &str)) -> Result<()> {
+    /// Puts a job back for a later attempt, which will be the one after `attempt`.
+    pub async fn retry_job(
+        &self,
+        lease: &Lease,
+        attempt: u32,
+        due: UnixMs,
+        error: (&str, &str),
+    ) -> Result<()> {
         let mut tx = self.begin_housekeeping().await?;
-        let args = args![lease.job.as_str(), lease.fence, due, error.0, error.1];
+        let args = args![lease.job.as_str(), lease.fence, due, error.0, error.1, attempt];
         let put_back = tx.execute(RETRY, args).await?;
         tx.commit().await?;
         match put_back {

@@ -82,6 +82,27 @@ pub struct Run {
     pub error: Option<(String, String)>,
 }
 
+impl Run {
+    /// A run that waits for its job.
+    pub fn waiting(id: RunId, integration: IntegrationId, job: JobId, now: UnixMs) -> Self {
+        Self {
+            id,
+            integration_id: integration,
+            job_id: job,
+            status: RunStatus::Queued,
+            progress: None,
+            started: None,
+            finished: None,
+            created: now,
+            added: 0,
+            changed: 0,
+            removed: 0,
+            live_before: 0,
+            error: None,
+        }
+    }
+}
+
 /// Most issues of a run that are kept in words; all are counted.
 pub const ISSUES_MAX: u64 = 1_000;
 

@@ -1,0 +1,489 @@
+//! An aggregation at work: page by page, each committed with the place where the next one begins.
+//!
+//! A run that is killed goes on from its last committed page, on any worker. Removal happens only
+//! with a [`Complete`] in hand, which a partial run cannot get (CAT-6).
+
+use grantry_authz::{Permit, actions};
+use grantry_model::aggregation::{
+    Complete, PAGE_BYTES_MAX, PAGE_ITEMS_MAX, PageFault, Progress, RunStatus, is_suspicious,
+};
+use grantry_model::catalogue::{Page, PageRequest, Target};
+use grantry_model::fault::{Fault, PluginError};
+use grantry_model::fingerprint::Keys;
+use grantry_model::job::{JobStatus, Lease};
+use grantry_model::package::Interface;
+use grantry_model::runner::{CallScope, KvWrite};
+use grantry_store::{AuditEntry, Domain, Integration, Job, PageRecord, Plugin, Run, RunEnd};
+use serde_json::json;
+
+use crate::integrations::require;
+use crate::reconcile::{self, Known, Rows};
+use crate::worker::{LEASE_MS, Verdict};
+use crate::{Engine, EngineError, Result};
+
+/// How often a page is asked for again before the run fails.
+const ATTEMPTS_MAX: u32 = 8;
+
+/// Why a run ends early: a code of security.md section 4 and words.
+struct Stop {
+    code: String,
+    detail: String,
+}
+
+impl From<PageFault> for Stop {
+    fn from(fault: PageFault) -> Self {
+        Self { code: fault.code().to_owned(), detail: fault.to_string() }
+    }
+}
+
+/// What one page brought.
+enum Turn {
+    /// Go on with the next.
+    Next,
+    /// All is read, or the run has to end.
+    End(std::result::Result<(), Stop>),
+    /// Ask again later.
+    Later(Fault),
+}
+
+struct Aggregation<'a> {
+    engine: &'a Engine,
+    job: &'a Job,
+    lease: Lease,
+    run: Run,
+    integration: Integration,
+    scope: CallScope,
+    permit: Permit<actions::AggregationRun>,
+    progress: Progress,
+    keys: Keys,
+    /// Whether this worker committed a page of the run.
+    has_progressed: bool,
+    known: Option<(Domain, Known)>,
+    buffer: Vec<u8>,
+}
+
+/// Runs or resumes an aggregation.
+pub(crate) async fn aggregate(engine: &Engine, job: &Job, run: Run) -> Result<Verdict> {
+    if run.status.is_final() {
+        return Ok(Verdict::Done);
+    }
+    let db = engine.db();
+    let integration = db.integration(&run.integration_id).await?;
+    let integration = integration.ok_or(EngineError::NotFound { what: "integration" })?;
+    let plugin = db.plugin(&integration.plugin_id).await?;
+    let plugin = plugin.ok_or(EngineError::NotFound { what: "plugin" })?;
+    let permit = Permit::for_job(&job.id, &engine.orderer(job).await?, None);
+    let begun = begin(engine, job, &run, &integration, &plugin, &permit).await?;
+    let (scope, progress) = match begun {
+        Ok(begun) => begun,
+        Err(Beginning::Later(fault)) => return Ok(later(&fault, false)),
+        Err(Beginning::Never(stop)) => {
+            let progress = run.progress.clone().unwrap_or_else(|| Progress::start(&[]));
+            let ended = End { engine, job, run: &run, permit: &permit, progress: &progress };
+            return ended.stopped(RunStatus::Failed, &stop).await;
+        }
+    };
+    let keys = Keys::of(&integration.id);
+    let lease = job.lease();
+    let (known, buffer) = (None, Vec::new());
+    let mut aggregation = Aggregation {
+        engine,
+        job,
+        lease,
+        run,
+        integration,
+        scope,
+        permit,
+        progress,
+        keys,
+        known,
+        buffer,
+        has_progressed: false,
+    };
+    aggregation.read_all().await
+}
+
+enum Beginning {
+    Later(Fault),
+    Never(Stop),
+}
+
+/// The scope, and the progress: stored, or of a new run over the kinds of this tenant.
+async fn begin(
+    engine: &Engine,
+    job: &Job,
+    run: &Run,
+    integration: &Integration,
+    plugin: &Plugin,
+    permit: &Permit<actions::AggregationRun>,
+) -> Result<std::result::Result<(CallScope, Progress), Beginning>> {
+    let never = |error: EngineError| {
+        let code = if matches!(error, EngineError::Quarantined) {
+            "plugin_quarantined"
+        } else {
+            "unsupported"
+        };
+        Beginning::Never(Stop { code: code.to_owned(), detail: error.to_string() })
+    };
+    if let Err(error) = require(plugin, Interface::Aggregate, "aggregate") {
+        return Ok(Err(never(error)));
+    }
+    let scope = match engine.scope(integration, plugin, job.id.as_str()) {
+        Ok(scope) => scope,
+        Err(error) => return Ok(Err(never(error))),
+    };
+    if let Some(progress) = &run.progress {
+        return Ok(Ok((scope, progress.clone())));
+    }
+    let discovered = engine.parts.runner.discover_schema(&scope).await;
+    let kinds = match engine.observe(&integration.id, discovered).await? {
+        Ok(called) => called.value,
+        Err(Fault::Plugin(PluginError::Unsupported(_))) => plugin.manifest.kinds.clone(),
+        Err(fault) if is_worth_repeating(&fault) && job.attempt < ATTEMPTS_MAX => {
+            return Ok(Err(Beginning::Later(fault)));
+        }
+        Err(fault) => {
+            let (code, detail) = (fault.code().to_owned(), fault.to_string());
+            return Ok(Err(Beginning::Never(Stop { code, detail })));
+        }
+    };
+    let progress = Progress::start(&kinds);
+    let live: u64 = engine.db().count_rows(&integration.id).await?.iter().sum();
+    let mut tx = engine.db().begin(permit.provenance()).await?;
+    tx.hold(&job.lease(), engine.lease_until()).await?;
+    tx.start_run(&run.id, &progress, live).await?;
+    let detail = json!({ "run": run.id, "listings": progress.targets.len() });
+    let (event, id) = ("aggregation.started", integration.id.as_str());
+    tx.commit(AuditEntry::about(event, "integration", id, detail)).await?;
+    Ok(Ok((scope, progress)))
+}
+
+/// Faults that may pass by themselves.
+fn is_worth_repeating(fault: &Fault) -> bool {
+    match fault {
+        Fault::Plugin(error) => matches!(
+            error,
+            PluginError::RateLimited(_)
+                | PluginError::Unavailable(_)
+                | PluginError::TimedOut
+                | PluginError::Cancelled
+        ),
+        Fault::Timeout(_) | Fault::Cancelled | Fault::Host(_) => true,
+        Fault::Trap(_)
+        | Fault::ResultTooLarge
+        | Fault::BadResult(_)
+        | Fault::QuotaExceeded(_)
+        | Fault::NotOffered(_)
+        | Fault::DigestMismatch
+        | Fault::Missing(_) => false,
+    }
+}
+
+/// How long the target wants to be left alone.
+pub(crate) fn asked_pause_ms(fault: &Fault) -> Option<u64> {
+    match fault {
+        Fault::Plugin(PluginError::RateLimited(backoff) | PluginError::Unavailable(backoff)) => {
+            backoff.after_ms
+        }
+        _ => None,
+    }
+}
+
+fn later(fault: &Fault, has_progressed: bool) -> Verdict {
+    Verdict::Later {
+        has_progressed,
+        asked_ms: asked_pause_ms(fault),
+        code: fault.code().to_owned(),
+        detail: fault.to_string(),
+    }
+}
+
+impl Engine {
+    /// Until when a lease that is taken or renewed now holds.
+    pub(crate) fn lease_until(&self) -> grantry_model::clock::UnixMs {
+        self.db().now().plus_ms(LEASE_MS)
+    }
+}
+
+impl Aggregation<'_> {
+    async fn read_all(&mut self) -> Result<Verdict> {
+        loop {
+            if self.engine.db().is_cancel_requested(&self.job.id).await? {
+                let detail = "stopped by a person; nothing was removed".to_owned();
+                let stop = Stop { code: "cancelled".to_owned(), detail };
+                return self.end().stopped(RunStatus::Cancelled, &stop).await;
+            }
+            match self.turn().await? {
+                Turn::Next => {}
+                Turn::Later(fault) => return Ok(later(&fault, self.has_progressed)),
+                Turn::End(Ok(())) => return self.finish().await,
+                Turn::End(Err(stop)) => return self.end().stopped(RunStatus::Failed, &stop).await,
+            }
+        }
+    }
+
+    /// Reads and commits one page.
+    async fn turn(&mut self) -> Result<Turn> {
+        let Some(target) = self.progress.target().cloned() else { return Ok(Turn::End(Ok(()))) };
+        let request = PageRequest {
+            run_id: self.run.id.to_string(),
+            target: target.clone(),
+            at: self.progress.at.clone(),
+            max_items: PAGE_ITEMS_MAX,
+            max_bytes: PAGE_BYTES_MAX,
+        };
+        let result = self.engine.parts.runner.read_page(&self.scope, request).await;
+        let called = match self.engine.observe(&self.integration.id, result).await? {
+            Ok(called) => called,
+            Err(fault) => return Ok(self.failed_page(fault)),
+        };
+        let page = called.value;
+        let mut progress = self.progress.clone();
+        if let Err(fault) = reconcile::check(&target, &page).and_then(|()| progress.advance(&page))
+        {
+            return Ok(Turn::End(Err(fault.into())));
+        }
+        self.commit(&target, &page, progress, &called.report.kv_writes).await
+    }
+
+    fn failed_page(&mut self, fault: Fault) -> Turn {
+        if matches!(fault, Fault::Plugin(PluginError::CursorExpired)) && self.progress.at.is_some()
+        {
+            self.progress.restart_listing();
+            return Turn::Later(fault);
+        }
+        let may_repeat = self.has_progressed || self.job.attempt < ATTEMPTS_MAX;
+        if may_repeat && is_worth_repeating(&fault) {
+            return Turn::Later(fault);
+        }
+        let kept = format!("{fault}; {} rows were read, nothing was removed", self.progress.rows);
+        Turn::End(Err(Stop { code: fault.code().to_owned(), detail: kept }))
+    }
+
+    /// Stores a page with the place where the next one begins, in one transaction.
+    async fn commit(
+        &mut self,
+        target: &Target,
+        page: &Page,
+        mut progress: Progress,
+        kv: &[KvWrite],
+    ) -> Result<Turn> {
+        let db = self.engine.db();
+        let domain = reconcile::domain(target);
+        let has_rows = !(page.objects.is_empty()
+            && page.entitlements.is_empty()
+            && page.assignments.is_empty());
+        let digest = reconcile::digest(target, page, &mut self.buffer);
+        let until = self.engine.lease_until();
+        let is_plain = page.skipped.is_empty() && kv.is_empty();
+        if is_plain
+            && (!has_rows || db.is_page_unchanged(&self.integration.id, domain, &digest).await?)
+        {
+            let same = has_rows.then_some((domain, digest.as_str()));
+            db.checkpoint_unchanged(&self.lease, &self.run, &progress, same, until).await?;
+            (self.progress, self.has_progressed) = (progress, true);
+            return Ok(Turn::Next);
+        }
+        self.load_known(domain).await?;
+        let known = self.known.as_ref().map(|(_, known)| known);
+        let nothing = Known::default();
+        let prepared = reconcile::prepare(
+            target,
+            page,
+            &progress.account_kinds,
+            known.unwrap_or(&nothing),
+            &mut self.keys,
+        );
+        let prepared = match prepared {
+            Ok(prepared) => prepared,
+            Err(fault) => return Ok(Turn::End(Err(fault.into()))),
+        };
+        let first_issue = progress.quarantined;
+        progress.quarantined += prepared.issues.len() as u64;
+        let mut tx = db.begin(self.permit.provenance()).await?;
+        tx.hold(&self.lease, until).await?;
+        let (now, id, app) = (tx.now(), &self.integration.id, &self.integration.app_id);
+        let written = match &prepared.rows {
+            Rows::Objects(rows) => tx.upsert_objects(id, now, rows).await?,
+            Rows::Entitlements(rows) => tx.upsert_entitlements(id, app, now, rows).await?,
+            Rows::Assignments(rows) => tx.upsert_assignments(rows).await?,
+        };
+        progress.written += written;
+        let is_trusted = prepared.issues.is_empty();
+        let record = PageRecord { domain, digest, seen: prepared.seen, is_trusted };
+        tx.put_page(&self.run, &record).await?;
+        tx.add_issues(&self.run.id, first_issue, &prepared.issues).await?;
+        tx.write_kv(id, kv).await?;
+        tx.checkpoint_run(&self.run.id, &progress).await?;
+        let detail = json!({
+            "run": self.run.id, "page": progress.pages, "rows": record.seen.len(),
+            "written": written, "left_out": prepared.issues.len(), "digest": record.digest,
+        });
+        let event = "aggregation.page";
+        tx.commit(AuditEntry::about(event, "integration", id.as_str(), detail)).await?;
+        (self.progress, self.has_progressed) = (progress, true);
+        Ok(Turn::Next)
+    }
+
+    /// What the references of this domain may point at; read once per domain.
+    async fn load_known(&mut self, domain: Domain) -> Result<()> {
+        if self.known.as_ref().is_some_and(|(loaded, _)| *loaded == domain) {
+            return Ok(());
+        }
+        let (db, id) = (self.engine.db(), &self.integration.id);
+        let mut known = Known::default();
+        if domain != Domain::Objects {
+            known.objects = db.object_keys(id).await?.into_iter().collect();
+        }
+        if domain == Domain::Assignments {
+            known.entitlements = db.entitlement_keys(id).await?.into_iter().collect();
+        }
+        self.known = Some((domain, known));
+        Ok(())
+    }
+
+    fn end(&self) -> End<'_> {
+        End {
+            engine: self.engine,
+            job: self.job,
+            run: &self.run,
+            permit: &self.permit,
+            progress: &self.progress,
+        }
+    }
+
+    /// All listings are read: conclude what may be concluded.
+    async fn finish(&mut self) -> Result<Verdict> {
+        match self.progress.finish() {
+            Some(complete) => self.end().complete(&complete).await,
+            None => {
+                let lists: Vec<String> =
+                    self.progress.incomplete.iter().map(|target| format!("{target:?}")).collect();
+                let detail = format!(
+                    "not read whole: {}; what was read is kept, nothing was removed",
+                    lists.join(", ")
+                );
+                let stop = Stop { code: "incomplete_listing".to_owned(), detail };
+                self.end().stopped(RunStatus::Failed, &stop).await
+            }
+        }
+    }
+}
+
+/// The end of a run, in one transaction with its job.
+struct End<'a> {
+    engine: &'a Engine,
+    job: &'a Job,
+    run: &'a Run,
+    permit: &'a Permit<actions::AggregationRun>,
+    progress: &'a Progress,
+}
+
+impl End<'_> {
+    /// A run that did not read everything, or was stopped. What it wrote stays; since that may
+    /// contradict older pages, no page is trusted until it is read again.
+    async fn stopped(&self, status: RunStatus, stop: &Stop) -> Result<Verdict> {
+        let run = self.engine.db().run(&self.run.id).await?;
+        let progress = run.and_then(|run| run.progress).unwrap_or_else(|| self.progress.clone());
+        let error = Some((stop.code.as_str(), stop.detail.as_str()));
+        let job_status = match status {
+            RunStatus::Cancelled => JobStatus::Cancelled,
+            _ => JobStatus::Failed,
+        };
+        let mut tx = self.engine.db().begin(self.permit.provenance()).await?;
+        tx.hold(&self.job.lease(), self.engine.lease_until()).await?;
+        if progress.written > 0 {
+            tx.distrust_pages(&self.run.integration_id, None).await?;
+        }
+        let (added, changed, removed) = (0, progress.written, 0);
+        let end = RunEnd { status, progress: &progress, added, changed, removed, error };
+        tx.finish_run(&self.run.id, &end).await?;
+        tx.finish_job(&self.job.lease(), job_status, error).await?;
+        let detail = json!({ "run": self.run.id, "code": stop.code, "detail": stop.detail });
+        let (event, id) = (ended_event(status), self.run.integration_id.as_str());
+        tx.commit(AuditEntry::about(event, "integration", id, detail)).await?;
+        tracing::info!(run.id = %self.run.id, code = stop.code, "aggregation ended: {}", stop.detail);
+        Ok(Verdict::Done)
+    }
+
+    /// A run that read everything: what it did not see any more is removed, unless that is too much
+    /// to be believed.
+    async fn complete(&self, complete: &Complete) -> Result<Verdict> {
+        let db = self.engine.db();
+        let mut vanished = Vec::new();
+        for domain in Domain::ALL {
+            vanished.push((domain, db.vanished(self.run, domain).await?));
+        }
+        let any_vanished = vanished.iter().any(|(_, rows)| !rows.is_empty());
+        let is_unchanged = self.progress.written == 0 && !any_vanished;
+        let live =
+            if is_unchanged { [0; 3] } else { db.count_rows(&self.run.integration_id).await? };
+        for (domain, rows) in &vanished {
+            let live = live[position(*domain)];
+            if is_suspicious(live, rows.len() as u64) {
+                let detail = format!(
+                    "{} of {live} {domain:?} are gone from the target; that is too many to remove \
+                     without a person's word, so nothing was removed",
+                    rows.len()
+                );
+                let stop = Stop { code: "blocked_threshold".to_owned(), detail };
+                return self.stopped(RunStatus::Blocked, &stop).await;
+            }
+        }
+        let mut distrusted = Vec::new();
+        for (domain, rows) in &vanished {
+            let live = live[position(*domain)].saturating_sub(rows.len() as u64);
+            // A row in two pages: which of them tells the truth is only known by reading again.
+            if !is_unchanged && db.rows_in_pages(self.run, *domain).await? > live {
+                distrusted.push(*domain);
+            }
+        }
+        let mut tx = db.begin(self.permit.provenance()).await?;
+        tx.hold(&self.job.lease(), self.engine.lease_until()).await?;
+        let mut removed = 0;
+        for (domain, rows) in &vanished {
+            removed += tx.remove_vanished(complete, *domain, rows).await?;
+        }
+        tx.forget_stale_pages(complete, self.run).await?;
+        let removed_holders =
+            vanished.iter().any(|(d, rows)| *d != Domain::Assignments && !rows.is_empty());
+        if removed_holders {
+            distrusted.push(Domain::Assignments);
+        }
+        for domain in distrusted {
+            tx.distrust_pages(&self.run.integration_id, Some(domain)).await?;
+        }
+        let live: u64 = live.iter().sum();
+        let added = if is_unchanged { 0 } else { live.saturating_sub(self.run.live_before) };
+        let changed = self.progress.written.saturating_sub(added);
+        let status = RunStatus::Succeeded;
+        let end = RunEnd { status, progress: self.progress, added, changed, removed, error: None };
+        tx.finish_run(&self.run.id, &end).await?;
+        tx.finish_job(&self.job.lease(), JobStatus::Succeeded, None).await?;
+        let detail = json!({
+            "run": self.run.id, "added": added, "changed": changed, "removed": removed,
+            "left_out": self.progress.quarantined,
+        });
+        let (event, id) = (ended_event(status), self.run.integration_id.as_str());
+        tx.commit(AuditEntry::about(event, "integration", id, detail)).await?;
+        tracing::info!(run.id = %self.run.id, added, changed, removed, "aggregation succeeded");
+        Ok(Verdict::Done)
+    }
+}
+
+fn position(domain: Domain) -> usize {
+    match domain {
+        Domain::Objects => 0,
+        Domain::Entitlements => 1,
+        Domain::Assignments => 2,
+    }
+}
+
+fn ended_event(status: RunStatus) -> &'static str {
+    match status {
+        RunStatus::Succeeded => "aggregation.succeeded",
+        RunStatus::Blocked => "aggregation.blocked",
+        RunStatus::Cancelled => "aggregation.stopped",
+        RunStatus::Queued | RunStatus::Running | RunStatus::Failed => "aggregation.failed",
+    }
+}

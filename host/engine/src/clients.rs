@@ -1,0 +1,226 @@
+//! Clients, their tokens, and the permissions of every principal (PRM-1 to PRM-5).
+
+use grantry_authz::{Decision, Permissions, Reason, actions, decide};
+use grantry_model::clock::UnixMs;
+use grantry_model::ids::{PrincipalId, TokenId};
+use grantry_model::permission::{Action, Entity, PrincipalKind};
+use grantry_model::secret::Secret;
+use grantry_store::{AuditEntry, NewPrincipal, PrincipalRecord, TokenRecord};
+use serde_json::json;
+
+use crate::authentication::token_text;
+use crate::error::{check_description, check_name};
+use crate::idempotency::Turn;
+use crate::{Answer, Ctx, EngineError, Idempotent, Page, PageQuery, Result};
+
+/// A client to be created.
+#[derive(Debug, Clone)]
+pub struct NewClient {
+    /// What people call it.
+    pub name: String,
+    /// What it is for.
+    pub description: String,
+}
+
+/// A new token: its text is told once.
+pub struct NewToken {
+    /// What is stored.
+    pub record: TokenRecord,
+    /// The token.
+    pub text: Secret,
+}
+
+/// What a principal may do on an entity, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Effective {
+    /// The action.
+    pub action: Action,
+    /// Why it is held; `None` if it is not.
+    pub reason: Option<Reason>,
+}
+
+const NO_CLIENT: EngineError = EngineError::NotFound { what: "client" };
+const NO_PRINCIPAL: EngineError = EngineError::NotFound { what: "principal" };
+
+impl Ctx {
+    /// Creates a client without permissions.
+    pub async fn create_client(
+        &self,
+        new: &NewClient,
+        request: &Idempotent<'_, PrincipalRecord>,
+    ) -> Result<Answer> {
+        let permit = self.permit_admin::<actions::ClientWrite>().await?;
+        check_name("/name", &new.name)?;
+        check_description("/description", &new.description)?;
+        let claimed = match self.claim(request).await? {
+            Turn::Ours(claimed) => claimed,
+            Turn::Answered(answer) => return Ok(answer),
+        };
+        let db = self.db();
+        let client = NewPrincipal {
+            id: PrincipalId::fresh(db.clock(), db.random()),
+            kind: PrincipalKind::Client,
+            name: new.name.trim().to_owned(),
+            description: new.description.clone(),
+            role: None,
+        };
+        let work = async {
+            let mut tx = db.begin(permit.provenance()).await?;
+            tx.create_client(&permit, &client).await?;
+            let record = PrincipalRecord {
+                principal: grantry_model::permission::Principal {
+                    id: client.id.clone(),
+                    kind: client.kind,
+                    name: client.name.clone(),
+                },
+                description: client.description.clone(),
+                role: None,
+                is_disabled: false,
+                created: tx.now(),
+                version: 1,
+            };
+            let answer = claimed.finish(&mut tx, &record).await?;
+            let id = client.id.as_str();
+            let detail = json!({ "name": client.name });
+            tx.commit(AuditEntry::about("client.created", "client", id, detail)).await?;
+            Ok(answer)
+        };
+        let outcome = work.await;
+        self.settle(&claimed, outcome).await
+    }
+
+    /// Clients, in order of creation.
+    pub async fn list_clients(&self, query: &PageQuery) -> Result<Page<PrincipalRecord>> {
+        self.permit_admin::<actions::ClientRead>().await?;
+        let after = self.engine.position("clients", query.cursor.as_deref())?;
+        let kind = PrincipalKind::Client;
+        let rows = self.db().list_principals(kind, &after, query.limit + 1).await?;
+        Ok(self.engine.page("clients", rows, query.limit, |row| row.principal.id.to_string()))
+    }
+
+    /// One client.
+    pub async fn client(&self, id: &PrincipalId) -> Result<PrincipalRecord> {
+        self.permit_admin::<actions::ClientRead>().await?;
+        self.load_client(id).await
+    }
+
+    async fn load_client(&self, id: &PrincipalId) -> Result<PrincipalRecord> {
+        let record = self.db().principal(id).await?;
+        record.filter(|record| record.principal.kind == PrincipalKind::Client).ok_or(NO_CLIENT)
+    }
+
+    /// Removes a client: its tokens stop working at once.
+    pub async fn delete_client(&self, id: &PrincipalId) -> Result<()> {
+        let permit = self.permit_admin::<actions::ClientWrite>().await?;
+        let mut tx = self.db().begin(permit.provenance()).await?;
+        tx.delete_client(&permit, id).await?;
+        tx.commit(AuditEntry::about("client.deleted", "client", id.as_str(), json!({}))).await?;
+        Ok(())
+    }
+
+    /// Makes a token for a client. Its text cannot be had again.
+    pub async fn create_token(
+        &self,
+        client: &PrincipalId,
+        expires: Option<UnixMs>,
+    ) -> Result<NewToken> {
+        let permit = self.permit_admin::<actions::ClientWrite>().await?;
+        self.load_client(client).await?;
+        if expires.is_some_and(|expires| expires <= self.db().now()) {
+            return Err(EngineError::field("/expires_ms", "in_the_past", "must be in the future"));
+        }
+        let (record, text) = token_text(self.db(), client, expires);
+        let mut tx = self.db().begin(permit.provenance()).await?;
+        tx.create_token(&permit, &record).await?;
+        let detail = json!({ "token": record.id, "expires_ms": expires });
+        tx.commit(AuditEntry::about("token.created", "client", client.as_str(), detail)).await?;
+        Ok(NewToken { record, text })
+    }
+
+    /// A client's tokens, without their secret halves.
+    pub async fn list_tokens(&self, client: &PrincipalId) -> Result<Vec<TokenRecord>> {
+        self.permit_admin::<actions::ClientRead>().await?;
+        self.load_client(client).await?;
+        Ok(self.db().list_tokens(client).await?)
+    }
+
+    /// Revokes a token.
+    pub async fn revoke_token(&self, client: &PrincipalId, token: &TokenId) -> Result<()> {
+        let permit = self.permit_admin::<actions::ClientWrite>().await?;
+        let stored = self.db().token(token).await?;
+        if stored.is_none_or(|stored| stored.principal_id != *client) {
+            return Err(EngineError::NotFound { what: "token" });
+        }
+        let mut tx = self.db().begin(permit.provenance()).await?;
+        tx.revoke_token(&permit, client, token).await?;
+        let detail = json!({ "token": token });
+        tx.commit(AuditEntry::about("token.revoked", "client", client.as_str(), detail)).await?;
+        Ok(())
+    }
+
+    /// What a principal holds, with the version that a change must name.
+    pub async fn permissions(&self, id: &PrincipalId) -> Result<(i64, Permissions)> {
+        self.permit_admin::<actions::ClientRead>().await?;
+        let record = self.db().principal(id).await?.ok_or(NO_PRINCIPAL)?;
+        Ok((record.version, self.db().permissions(&record).await?))
+    }
+
+    /// Replaces all that a client or plugin holds. People get what their role gives.
+    pub async fn set_permissions(
+        &self,
+        id: &PrincipalId,
+        version: i64,
+        permissions: &Permissions,
+    ) -> Result<(i64, Permissions)> {
+        let permit = self.permit_admin::<actions::ClientWrite>().await?;
+        let record = self.db().principal(id).await?.ok_or(NO_PRINCIPAL)?;
+        if record.principal.kind == PrincipalKind::Person {
+            let message = "a person's permissions follow from the role";
+            return Err(EngineError::field("", "not_for_people", message));
+        }
+        self.check_entities(&permissions.entities).await?;
+        let before = self.db().permissions(&record).await?;
+        let mut tx = self.db().begin(permit.provenance()).await?;
+        tx.set_permissions(&permit, id, version, permissions).await?;
+        let detail = json!({ "before": described(&before), "after": described(permissions) });
+        let event = "permissions.changed";
+        tx.commit(AuditEntry::about(event, "principal", id.as_str(), detail)).await?;
+        let after = Permissions { role: record.role, ..permissions.clone() };
+        Ok((version + 1, after))
+    }
+
+    /// Data sources come with a later version, so an id of one cannot be checked yet.
+    async fn check_entities(&self, entities: &std::collections::HashSet<Entity>) -> Result<()> {
+        for entity in entities {
+            if let Entity::App(app) = entity
+                && self.db().app(app).await?.is_none()
+            {
+                let message = format!("there is no app `{app}`");
+                return Err(EngineError::field("/entities", "unknown_app", message));
+            }
+        }
+        Ok(())
+    }
+
+    /// What a principal may do on an entity, and why (PRM-3).
+    pub async fn effective(&self, id: &PrincipalId, entity: &Entity) -> Result<Vec<Effective>> {
+        let (_, permissions) = self.permissions(id).await?;
+        let effective = |action| Effective {
+            action,
+            reason: match decide(&permissions, action, entity) {
+                Decision::Allowed(reason) => Some(reason),
+                Decision::Missing | Decision::Hidden => None,
+            },
+        };
+        Ok(Action::ALL.into_iter().map(effective).collect())
+    }
+}
+
+/// Permissions in a stable order, for the audit log.
+fn described(permissions: &Permissions) -> serde_json::Value {
+    let mut global: Vec<_> = permissions.global.iter().collect();
+    global.sort();
+    let mut entities: Vec<_> = permissions.entities.iter().collect();
+    entities.sort();
+    json!({ "global": global, "entities": entities })
+}

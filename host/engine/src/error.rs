@@ -1,0 +1,103 @@
+//! Why the engine cannot or will not do it.
+
+use grantry_authz::Refusal;
+use grantry_model::fault::{Fault, FieldIssue};
+use grantry_model::membership::{InvalidDuration, NotPossible};
+use grantry_model::package::PackageRejection;
+use grantry_store::StoreError;
+
+/// Why the engine cannot or will not do it.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// The caller may not.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// There is nothing with this id, or nothing that the caller may see.
+    #[error("there is no {what} with this id")]
+    NotFound {
+        /// What was looked for.
+        what: &'static str,
+    },
+    /// Fields of the input are wrong.
+    #[error("{} of the input is not valid", if .0.len() == 1 { "a field" } else { "some fields" })]
+    Invalid(Vec<FieldIssue>),
+    /// A list's cursor was made for another list, or changed.
+    #[error("the cursor is not one of this list: begin again without it")]
+    InvalidCursor,
+    /// The end of a membership is not acceptable.
+    #[error(transparent)]
+    InvalidDuration(#[from] InvalidDuration),
+    /// The membership's status forbids it.
+    #[error(transparent)]
+    MembershipNotActive(#[from] NotPossible),
+    /// The integration's source is being read already.
+    #[error("an aggregation of this integration is under way: wait for it or cancel it")]
+    SyncRunning,
+    /// The plugin is in use.
+    #[error("integrations use this plugin: remove them first")]
+    PluginInUse,
+    /// The same component is installed already.
+    #[error("this very component is installed already, as plugin `{0}`")]
+    PluginInstalled(String),
+    /// The plugin of the integration is not run, because it misbehaved.
+    #[error(
+        "the plugin misbehaved too often and is in quarantine: look at its faults, then release the integration"
+    )]
+    Quarantined,
+    /// The component was refused.
+    #[error(transparent)]
+    Rejected(#[from] PackageRejection),
+    /// A call of the plugin failed.
+    #[error(transparent)]
+    Plugin(#[from] Fault),
+    /// The idempotency key was used for another request.
+    #[error("this idempotency key was used for another request: use a new one")]
+    IdempotencyKeyReused,
+    /// The first request with the idempotency key is still under way.
+    #[error(
+        "the first request with this idempotency key is still under way: repeat it in a moment"
+    )]
+    RequestInProgress,
+    /// The store refuses or fails.
+    #[error(transparent)]
+    Store(StoreError),
+    /// A part of the work failed in a way that it should not.
+    #[error("the work was interrupted")]
+    Interrupted,
+}
+
+impl From<StoreError> for EngineError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::NotFound { what } => Self::NotFound { what },
+            other @ (StoreError::VersionConflict { .. }
+            | StoreError::AlreadyExists { .. }
+            | StoreError::LeaseLost { .. }
+            | StoreError::Corrupt { .. }
+            | StoreError::Unavailable(_)) => Self::Store(other),
+        }
+    }
+}
+
+impl EngineError {
+    /// One wrong field.
+    pub(crate) fn field(path: &str, code: &str, message: impl Into<String>) -> Self {
+        Self::Invalid(vec![FieldIssue {
+            path: path.to_owned(),
+            code: code.to_owned(),
+            message: message.into(),
+        }])
+    }
+}
+
+/// Checks a name from outside.
+pub(crate) fn check_name(path: &str, text: &str) -> Result<(), EngineError> {
+    grantry_model::text::check_name(text)
+        .map_err(|error| EngineError::field(path, "invalid_string", error.to_string()))
+}
+
+/// Checks a description from outside.
+pub(crate) fn check_description(path: &str, text: &str) -> Result<(), EngineError> {
+    grantry_model::text::check_description(text)
+        .map_err(|error| EngineError::field(path, "invalid_string", error.to_string()))
+}

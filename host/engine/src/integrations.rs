@@ -1,0 +1,361 @@
+//! Integrations: created, changed, tried, released from quarantine (INT-1 to INT-3, PLG-3).
+
+use std::sync::Arc;
+
+use grantry_authz::actions;
+use grantry_model::approval::Approval;
+use grantry_model::fault::{Fault, FieldIssue, PluginError};
+use grantry_model::ids::{AppId, IntegrationId, PluginId, PrincipalId};
+use grantry_model::package::Interface;
+use grantry_model::permission::PrincipalKind;
+use grantry_model::plugin::{ConnectionReport, TestDepth};
+use grantry_model::runner::{CallScope, LogLine};
+use grantry_model::secret::Secret;
+use grantry_store::{AuditEntry, Integration, NewIntegration, NewPrincipal, Plugin, Tx};
+use serde_json::{Value, json};
+
+use crate::connection::{self, Split};
+use crate::error::{check_description, check_name};
+use crate::idempotency::Turn;
+use crate::scope::{HeldSecrets, ScopeParts, secret_place};
+use crate::{Answer, Ctx, EngineError, Idempotent, Page, PageQuery, Result};
+
+/// An integration to be created.
+#[derive(Debug, Clone)]
+pub struct IntegrationInput {
+    /// What people call it; its app gets the same name.
+    pub name: String,
+    /// What it is for.
+    pub description: String,
+    /// The installed plugin.
+    pub plugin: PluginId,
+    /// The connection, secrets included.
+    pub connection: Value,
+    /// What the plugin may do.
+    pub approval: Approval,
+}
+
+/// A change of an integration. What is `None` stays.
+#[derive(Debug, Clone, Default)]
+pub struct IntegrationChange {
+    /// The new name.
+    pub name: Option<String>,
+    /// The new description.
+    pub description: Option<String>,
+    /// The new connection. A secret that it leaves out stays, if the place is still there.
+    pub connection: Option<Value>,
+    /// The new approval.
+    pub approval: Option<Approval>,
+}
+
+/// An integration as it is shown.
+#[derive(Debug, Clone)]
+pub struct IntegrationView {
+    /// What is stored.
+    pub integration: Integration,
+    /// Its plugin.
+    pub plugin: Plugin,
+    /// Places of the connection that hold a secret.
+    pub secrets: Vec<String>,
+}
+
+/// How a try of the connection went.
+#[derive(Debug, Clone)]
+pub struct TestReport {
+    /// The connector's own report, or why there is none: code and words.
+    pub outcome: std::result::Result<ConnectionReport, (String, String)>,
+    /// What the connector logged.
+    pub log: Vec<LogLine>,
+}
+
+const NO_INTEGRATION: EngineError = EngineError::NotFound { what: "integration" };
+const NO_PLUGIN: EngineError = EngineError::NotFound { what: "plugin" };
+
+impl Ctx {
+    /// Creates an integration with its app and its plugin's principal.
+    pub async fn create_integration(
+        &self,
+        input: &IntegrationInput,
+        request: &Idempotent<'_, IntegrationView>,
+    ) -> Result<Answer> {
+        let permit = self.permit_admin::<actions::IntegrationWrite>().await?;
+        let (plugin, split) = self.check_input(input).await?;
+        let claimed = match self.claim(request).await? {
+            Turn::Ours(claimed) => claimed,
+            Turn::Answered(answer) => return Ok(answer),
+        };
+        let db = self.db();
+        let new = NewIntegration {
+            id: IntegrationId::fresh(db.clock(), db.random()),
+            name: input.name.trim().to_owned(),
+            description: input.description.clone(),
+            plugin_id: plugin.id.clone(),
+            app_id: AppId::fresh(db.clock(), db.random()),
+            principal_id: PrincipalId::fresh(db.clock(), db.random()),
+            connection: split.public.to_string(),
+            approval: input.approval.clone(),
+        };
+        let principal = NewPrincipal {
+            id: new.principal_id.clone(),
+            kind: PrincipalKind::Plugin,
+            name: new.name.clone(),
+            description: format!("Plugin of integration `{}`", new.name),
+            role: None,
+        };
+        let work = async {
+            let mut tx = db.begin(permit.provenance()).await?;
+            tx.create_plugin_principal(&permit, &principal).await?;
+            tx.create_integration(&permit, &new).await?;
+            self.seal_all(&mut tx, &permit, &new.id, 1, &split.secrets).await?;
+            let view = IntegrationView {
+                integration: Integration {
+                    id: new.id.clone(),
+                    name: new.name.clone(),
+                    description: new.description.clone(),
+                    plugin_id: new.plugin_id.clone(),
+                    app_id: new.app_id.clone(),
+                    principal_id: new.principal_id.clone(),
+                    connection: new.connection.clone(),
+                    approval: new.approval.clone(),
+                    policy_version: 1,
+                    quarantined: None,
+                    created: tx.now(),
+                    version: 1,
+                },
+                plugin: plugin.clone(),
+                secrets: split.secrets.iter().map(|(pointer, _)| pointer.clone()).collect(),
+            };
+            let answer = claimed.finish(&mut tx, &view).await?;
+            let detail =
+                json!({ "name": new.name, "plugin": plugin.digest, "approval": new.approval });
+            let (event, id) = ("integration.created", new.id.as_str());
+            tx.commit(AuditEntry::about(event, "integration", id, detail)).await?;
+            Ok(answer)
+        };
+        let outcome = work.await;
+        self.settle(&claimed, outcome).await
+    }
+
+    /// Checks names, schema, the plugin's own rules, and that nothing is approved unasked.
+    async fn check_input(&self, input: &IntegrationInput) -> Result<(Plugin, Split)> {
+        check_name("/name", &input.name)?;
+        check_description("/description", &input.description)?;
+        let plugin = self.db().plugin(&input.plugin).await?;
+        let unknown = || EngineError::field("/plugin_id", "unknown_plugin", "no such plugin");
+        let plugin = plugin.ok_or_else(unknown)?;
+        check_approval(&plugin, &input.approval)?;
+        let split = self.check_connection(&plugin, &input.connection).await?;
+        Ok((plugin, split))
+    }
+
+    async fn check_connection(&self, plugin: &Plugin, whole: &Value) -> Result<Split> {
+        let split = connection::split(&plugin.manifest.connection_schema, whole)?;
+        let public = split.public.to_string();
+        let called = self.engine.parts.runner.validate_config(&plugin.digest, &public).await;
+        let issues = called.map_err(|failure| failure.fault)?.value;
+        if issues.is_empty() {
+            return Ok(split);
+        }
+        let below =
+            |issue: FieldIssue| FieldIssue { path: format!("/connection{}", issue.path), ..issue };
+        Err(EngineError::Invalid(issues.into_iter().map(below).collect()))
+    }
+
+    async fn seal_all(
+        &self,
+        tx: &mut Tx,
+        permit: &grantry_authz::Permit<actions::IntegrationWrite>,
+        id: &IntegrationId,
+        version: i64,
+        secrets: &[(String, Secret)],
+    ) -> Result<()> {
+        for (pointer, secret) in secrets {
+            let place = secret_place(id, pointer, version);
+            let sealed = self.engine.parts.keys.seal(self.db().random(), &place, secret);
+            tx.set_secret(permit, id, pointer, version, &sealed).await?;
+        }
+        Ok(())
+    }
+
+    /// Integrations, in order of creation.
+    pub async fn list_integrations(&self, query: &PageQuery) -> Result<Page<IntegrationView>> {
+        self.permit_admin::<actions::IntegrationRead>().await?;
+        let after = self.engine.position("integrations", query.cursor.as_deref())?;
+        let rows = self.db().list_integrations(&after, query.limit + 1).await?;
+        let mut views = Vec::with_capacity(rows.len());
+        for row in rows {
+            views.push(self.view(row).await?);
+        }
+        let position = |view: &IntegrationView| view.integration.id.to_string();
+        Ok(self.engine.page("integrations", views, query.limit, position))
+    }
+
+    /// One integration.
+    pub async fn integration(&self, id: &IntegrationId) -> Result<IntegrationView> {
+        self.permit_admin::<actions::IntegrationRead>().await?;
+        self.load_integration(id).await
+    }
+
+    async fn load_integration(&self, id: &IntegrationId) -> Result<IntegrationView> {
+        let integration = self.db().integration(id).await?.ok_or(NO_INTEGRATION)?;
+        self.view(integration).await
+    }
+
+    async fn view(&self, integration: Integration) -> Result<IntegrationView> {
+        let plugin = self.db().plugin(&integration.plugin_id).await?.ok_or(NO_PLUGIN)?;
+        let secrets = self.db().secret_pointers(&integration.id).await?;
+        Ok(IntegrationView { integration, plugin, secrets })
+    }
+
+    /// Changes an integration that is still at that version.
+    pub async fn update_integration(
+        &self,
+        id: &IntegrationId,
+        version: i64,
+        change: &IntegrationChange,
+    ) -> Result<IntegrationView> {
+        let permit = self.permit_admin::<actions::IntegrationWrite>().await?;
+        let view = self.load_integration(id).await?;
+        let mut integration = Integration { version, ..view.integration.clone() };
+        if let Some(name) = &change.name {
+            check_name("/name", name)?;
+            integration.name = name.trim().to_owned();
+        }
+        if let Some(description) = &change.description {
+            check_description("/description", description)?;
+            integration.description = description.clone();
+        }
+        if let Some(approval) = &change.approval {
+            check_approval(&view.plugin, approval)?;
+            integration.approval = approval.clone();
+        }
+        let mut secrets = None;
+        if let Some(connection) = &change.connection {
+            let whole = self.with_kept_secrets(&view, connection).await?;
+            let split = self.check_connection(&view.plugin, &whole).await?;
+            integration.connection = split.public.to_string();
+            secrets = Some(split.secrets);
+        }
+        let mut tx = self.db().begin(permit.provenance()).await?;
+        tx.update_integration(&permit, &integration).await?;
+        if let Some(secrets) = &secrets {
+            tx.clear_secrets(&permit, id).await?;
+            self.seal_all(&mut tx, &permit, id, version + 1, secrets).await?;
+        }
+        let detail = json!({
+            "connection_changed": change.connection.is_some(),
+            "approval_before": view.integration.approval,
+            "approval_after": integration.approval,
+        });
+        let event = "integration.updated";
+        tx.commit(AuditEntry::about(event, "integration", id.as_str(), detail)).await?;
+        self.load_integration(id).await
+    }
+
+    /// A changed connection with the stored secrets that it leaves out. They are kept only while
+    /// the connection still goes to the same place: a secret never moves to a new host by itself.
+    async fn with_kept_secrets(&self, view: &IntegrationView, changed: &Value) -> Result<Value> {
+        let before: Value = serde_json::from_str(&view.integration.connection).unwrap_or_default();
+        let manifest = &view.plugin.manifest;
+        let origins = |connection: &Value| {
+            grantry_model::approval::granted(manifest, &Approval::all_of(manifest), connection)
+                .origins
+        };
+        if origins(&before) != origins(changed) {
+            return Ok(changed.clone());
+        }
+        let mut kept = Vec::new();
+        for pointer in &view.secrets {
+            let sealed = self.db().sealed_secret(&view.integration.id, pointer).await?;
+            let Some((version, sealed)) = sealed else { continue };
+            let place = secret_place(&view.integration.id, pointer, version);
+            if let Ok(secret) = self.engine.parts.keys.open(&place, &sealed) {
+                kept.push((pointer.clone(), secret.expose().to_owned()));
+            }
+        }
+        Ok(connection::join(changed, &kept))
+    }
+
+    /// Tries a saved connection (INT-3).
+    pub async fn test_connection(
+        &self,
+        id: &IntegrationId,
+        depth: TestDepth,
+    ) -> Result<TestReport> {
+        self.permit_admin::<actions::IntegrationWrite>().await?;
+        let view = self.load_integration(id).await?;
+        let scope = self.engine.scope(&view.integration, &view.plugin, &self.actor.request_id)?;
+        self.run_test(&scope, depth).await
+    }
+
+    /// Tries a connection that is not saved yet (INT-3).
+    pub async fn try_connection(
+        &self,
+        input: &IntegrationInput,
+        depth: TestDepth,
+    ) -> Result<TestReport> {
+        self.permit_admin::<actions::IntegrationWrite>().await?;
+        let (plugin, split) = self.check_input(input).await?;
+        let db = self.db();
+        // Nothing is stored under this id; it keeps connections and tokens of the try apart.
+        let id = IntegrationId::fresh(db.clock(), db.random());
+        let parts = ScopeParts {
+            integration: &id,
+            principal: &self.actor.principal.id,
+            policy_version: 0,
+            connection: &split.public,
+            approval: &Approval {
+                platform_actions: Vec::new(),
+                kv: false,
+                ..input.approval.clone()
+            },
+            secrets: Arc::new(HeldSecrets(split.secrets)),
+            request_id: &self.actor.request_id,
+        };
+        let scope = self.engine.scope_of(&plugin, parts);
+        self.run_test(&scope, depth).await
+    }
+
+    async fn run_test(&self, scope: &CallScope, depth: TestDepth) -> Result<TestReport> {
+        let result = self.engine.parts.runner.test_connection(scope, depth).await;
+        let log = match &result {
+            Ok(called) => called.report.log.clone(),
+            Err(failure) => failure.report.log.clone(),
+        };
+        let outcome = match self.engine.observe(&scope.integration, result).await? {
+            Ok(called) => Ok(called.value),
+            Err(fault) => Err((fault.code().to_owned(), fault.to_string())),
+        };
+        Ok(TestReport { outcome, log })
+    }
+
+    /// Runs an integration's plugin again after its quarantine.
+    pub async fn release_integration(&self, id: &IntegrationId) -> Result<IntegrationView> {
+        let permit = self.permit_admin::<actions::IntegrationWrite>().await?;
+        self.load_integration(id).await?;
+        let mut tx = self.db().begin(permit.provenance()).await?;
+        tx.release(&permit, id).await?;
+        let event = "integration.released";
+        tx.commit(AuditEntry::about(event, "integration", id.as_str(), json!({}))).await?;
+        self.load_integration(id).await
+    }
+}
+
+/// Refuses an approval of what the plugin did not ask for: it would only look like a right.
+fn check_approval(plugin: &Plugin, approval: &Approval) -> Result<()> {
+    let beyond = approval.beyond(&plugin.manifest);
+    if beyond.is_empty() {
+        return Ok(());
+    }
+    let message = format!("the plugin does not ask for {}", beyond.join(", "));
+    Err(EngineError::field("/approval", "not_asked_for", message))
+}
+
+/// The interface is offered by the plugin, or the call fails with its name.
+pub(crate) fn require(plugin: &Plugin, interface: Interface, name: &str) -> Result<()> {
+    if plugin.interfaces.contains(&interface) {
+        return Ok(());
+    }
+    let unsupported = PluginError::Unsupported(format!("the plugin does not export `{name}`"));
+    Err(EngineError::Plugin(Fault::Plugin(unsupported)))
+}

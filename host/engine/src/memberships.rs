@@ -1,0 +1,359 @@
+//! Memberships: granted, extended, renewed and deleted, once per idempotency key (ACC-2).
+//!
+//! What follows in the target is a job, ordered in the transaction of the change: see `provision`.
+
+use grantry_authz::{Permit, actions};
+use grantry_model::clock::UnixMs;
+use grantry_model::ids::{AccountId, AppId, EntitlementId, IntegrationId, JobId, MembershipId};
+use grantry_model::job::Work;
+use grantry_model::membership::{Effect, Event, Membership, Status, check_end, next};
+use grantry_model::package::Interface;
+use grantry_store::{AuditEntry, NewJob, NewMembership, StoreError, StoredOperation, Tx};
+use serde_json::json;
+
+use crate::idempotency::{Claimed, Turn};
+use crate::integrations::require;
+use crate::{Answer, Ctx, EngineError, Idempotent, Page, PageQuery, Result};
+
+/// Access to be granted.
+#[derive(Debug, Clone)]
+pub struct GrantInput {
+    /// A role of the app.
+    pub role: EntitlementId,
+    /// An account of the app's integration.
+    pub account: AccountId,
+    /// Until when; `None` until it is deleted.
+    pub ends: Option<UnixMs>,
+}
+
+const NO_APP: EngineError = EngineError::NotFound { what: "app" };
+const NO_MEMBERSHIP: EngineError = EngineError::NotFound { what: "membership" };
+const NO_ROLE: EngineError = EngineError::NotFound { what: "role" };
+
+/// How often a change is repeated that met another change of the same membership.
+const CONFLICTS_MAX: u32 = 5;
+
+type Write = Permit<actions::AppMembershipWrite>;
+
+/// The queue of a membership's provisioning: one job at a time.
+fn queue(membership: &MembershipId) -> String {
+    format!("provision/{membership}")
+}
+
+impl Ctx {
+    /// Grants a role to an account. Access that is there already is returned as it is.
+    pub async fn grant_membership(
+        &self,
+        app: &AppId,
+        input: &GrantInput,
+        request: &Idempotent<'_, Membership>,
+    ) -> Result<Answer> {
+        let permit = self.permit_app::<actions::AppMembershipWrite>(app).await?;
+        let integration = self.provisioned_integration(app).await?;
+        if let Some(ends) = input.ends {
+            check_end(self.db().now(), ends)?;
+        }
+        let claimed = match self.claim(request).await? {
+            Turn::Ours(claimed) => claimed,
+            Turn::Answered(answer) => return Ok(answer),
+        };
+        let outcome = self.grant_claimed(app, &integration, input, &permit, &claimed).await;
+        self.engine.wake.notify_one();
+        self.settle(&claimed, outcome).await
+    }
+
+    async fn grant_claimed(
+        &self,
+        app: &AppId,
+        integration: &IntegrationId,
+        input: &GrantInput,
+        permit: &Write,
+        claimed: &Claimed<'_, Membership>,
+    ) -> Result<Answer> {
+        self.check_grantable(app, integration, input).await?;
+        for _ in 0..CONFLICTS_MAX {
+            let living = self.db().living_membership(&input.role, &input.account).await?;
+            let attempt = match living {
+                None => self.create_membership(integration, input, permit, claimed).await,
+                Some(there) => {
+                    let event = match there.status {
+                        Status::Provisioning | Status::Active => None,
+                        Status::Failed
+                        | Status::Deprovisioning
+                        | Status::Expired
+                        | Status::Deleted => Some(Event::Renew { ends: input.ends }),
+                    };
+                    self.change(integration, &there, event, permit, claimed).await
+                }
+            };
+            match attempt {
+                // Another grant or change came between: look again.
+                Err(EngineError::Store(
+                    StoreError::AlreadyExists { .. } | StoreError::VersionConflict { .. },
+                )) => {}
+                other => return other,
+            }
+        }
+        Err(EngineError::Store(StoreError::VersionConflict { what: "membership" }))
+    }
+
+    async fn create_membership(
+        &self,
+        integration: &IntegrationId,
+        input: &GrantInput,
+        permit: &Write,
+        claimed: &Claimed<'_, Membership>,
+    ) -> Result<Answer> {
+        let db = self.db();
+        let new = NewMembership {
+            id: MembershipId::fresh(db.clock(), db.random()),
+            role: input.role.clone(),
+            account: input.account.clone(),
+            ends: input.ends,
+        };
+        let mut tx = db.begin(permit.provenance()).await?;
+        tx.create_membership(permit, &new).await?;
+        let membership = Membership {
+            id: new.id.clone(),
+            app: permit.app().cloned().ok_or(NO_APP)?,
+            role: new.role,
+            account: new.account,
+            status: Status::Provisioning,
+            ending: None,
+            starts: tx.now(),
+            ends: new.ends,
+            failure: None,
+            version: 1,
+        };
+        self.order(&mut tx, integration, &membership.id).await?;
+        let answer = claimed.finish(&mut tx, &membership).await?;
+        tx.commit(entry("membership.granted", &membership)).await?;
+        Ok(answer)
+    }
+
+    /// The role is the app's and can be granted; the account is the integration's.
+    async fn check_grantable(
+        &self,
+        app: &AppId,
+        integration: &IntegrationId,
+        input: &GrantInput,
+    ) -> Result<()> {
+        let role = self.db().role(app, &input.role).await?.ok_or(NO_ROLE)?;
+        if role.removed.is_some() {
+            let message = "this role is no longer in the target";
+            return Err(EngineError::field("/role_id", "role_removed", message));
+        }
+        if role.is_immutable {
+            let message = "the target does not let anyone grant this role";
+            return Err(EngineError::field("/role_id", "role_immutable", message));
+        }
+        let account = self.db().account(integration, &input.account).await?;
+        if account.is_none_or(|account| account.removed.is_some()) {
+            let message = "the app's integration has no such account";
+            return Err(EngineError::field("/account_id", "unknown_account", message));
+        }
+        Ok(())
+    }
+
+    /// The integration that the app's access is provisioned through.
+    async fn provisioned_integration(&self, app: &AppId) -> Result<IntegrationId> {
+        self.db().app(app).await?.ok_or(NO_APP)?;
+        let integration = self.db().integration_of_app(app).await?.ok_or(NO_APP)?;
+        let plugin = self.db().plugin(&integration.plugin_id).await?;
+        let plugin = plugin.ok_or(EngineError::NotFound { what: "plugin" })?;
+        require(&plugin, Interface::Provision, "provision")?;
+        Ok(integration.id)
+    }
+
+    /// Moves the end of an active membership.
+    pub async fn extend_membership(
+        &self,
+        app: &AppId,
+        id: &MembershipId,
+        ends: UnixMs,
+        request: &Idempotent<'_, Membership>,
+    ) -> Result<Answer> {
+        self.change_membership(app, id, Event::Extend { ends }, Some(ends), request).await
+    }
+
+    /// Starts a new period on an expired membership.
+    pub async fn renew_membership(
+        &self,
+        app: &AppId,
+        id: &MembershipId,
+        ends: Option<UnixMs>,
+        request: &Idempotent<'_, Membership>,
+    ) -> Result<Answer> {
+        self.change_membership(app, id, Event::Renew { ends }, ends, request).await
+    }
+
+    /// Ends a membership now.
+    pub async fn delete_membership(
+        &self,
+        app: &AppId,
+        id: &MembershipId,
+        request: &Idempotent<'_, Membership>,
+    ) -> Result<Answer> {
+        self.change_membership(app, id, Event::Delete, None, request).await
+    }
+
+    async fn change_membership(
+        &self,
+        app: &AppId,
+        id: &MembershipId,
+        event: Event,
+        ends: Option<UnixMs>,
+        request: &Idempotent<'_, Membership>,
+    ) -> Result<Answer> {
+        let permit = self.permit_app::<actions::AppMembershipWrite>(app).await?;
+        let integration = self.provisioned_integration(app).await?;
+        self.load_membership(app, id).await?;
+        if let Some(ends) = ends {
+            check_end(self.db().now(), ends)?;
+        }
+        let claimed = match self.claim(request).await? {
+            Turn::Ours(claimed) => claimed,
+            Turn::Answered(answer) => return Ok(answer),
+        };
+        let mut outcome =
+            Err(EngineError::Store(StoreError::VersionConflict { what: "membership" }));
+        for _ in 0..CONFLICTS_MAX {
+            outcome = match self.load_membership(app, id).await {
+                Ok(there) => {
+                    self.change(&integration, &there, Some(event), &permit, &claimed).await
+                }
+                Err(error) => Err(error),
+            };
+            let is_conflict =
+                matches!(outcome, Err(EngineError::Store(StoreError::VersionConflict { .. })));
+            if !is_conflict {
+                break;
+            }
+        }
+        self.engine.wake.notify_one();
+        self.settle(&claimed, outcome).await
+    }
+
+    /// One change in one transaction, with the job that it calls for. No event changes nothing.
+    async fn change(
+        &self,
+        integration: &IntegrationId,
+        there: &Membership,
+        event: Option<Event>,
+        permit: &Write,
+        claimed: &Claimed<'_, Membership>,
+    ) -> Result<Answer> {
+        let mut tx = self.db().begin(permit.provenance()).await?;
+        let Some(event) = event else {
+            let answer = claimed.finish(&mut tx, there).await?;
+            tx.commit(entry("membership.unchanged", there)).await?;
+            return Ok(answer);
+        };
+        let to = next(there, event)?;
+        tx.change_membership(permit, there, &to, None).await?;
+        let changed = Membership {
+            status: to.status,
+            ending: to.ending,
+            ends: to.ends,
+            failure: None,
+            version: there.version + 1,
+            ..there.clone()
+        };
+        if to.effect != Effect::None {
+            self.order(&mut tx, integration, &changed.id).await?;
+        }
+        let answer = claimed.finish(&mut tx, &changed).await?;
+        let event = match event {
+            Event::Extend { .. } => "membership.extended",
+            Event::Renew { .. } => "membership.renewed",
+            _ => "membership.deleted",
+        };
+        tx.commit(entry(event, &changed)).await?;
+        Ok(answer)
+    }
+
+    async fn order(
+        &self,
+        tx: &mut Tx,
+        integration: &IntegrationId,
+        id: &MembershipId,
+    ) -> Result<()> {
+        let db = self.db();
+        order_provisioning(db, tx, integration, id, &self.actor.principal.id).await
+    }
+
+    async fn load_membership(&self, app: &AppId, id: &MembershipId) -> Result<Membership> {
+        let found = self.db().membership(id).await?.map(|(membership, _)| membership);
+        found.filter(|membership| membership.app == *app).ok_or(NO_MEMBERSHIP)
+    }
+
+    /// One membership of an app.
+    pub async fn membership(&self, app: &AppId, id: &MembershipId) -> Result<Membership> {
+        self.permit_app::<actions::AppAndRoleRead>(app).await?;
+        self.load_membership(app, id).await
+    }
+
+    /// Memberships of an app; optionally of one account or one role.
+    pub async fn list_memberships(
+        &self,
+        app: &AppId,
+        account: &str,
+        role: &str,
+        query: &PageQuery,
+    ) -> Result<Page<Membership>> {
+        self.permit_app::<actions::AppAndRoleRead>(app).await?;
+        self.db().app(app).await?.ok_or(NO_APP)?;
+        let status = match query.status.as_str() {
+            "" => None,
+            name => Some(Status::parse(name).ok_or_else(|| {
+                EngineError::field("/status", "unknown_status", "no such status of a membership")
+            })?),
+        };
+        let list = format!("memberships/{app}");
+        let after = self.engine.position(&list, query.cursor.as_deref())?;
+        let limit = query.limit + 1;
+        let rows = self.db().list_memberships(app, status, account, role, &after, limit).await?;
+        Ok(self.engine.page(&list, rows, query.limit, |row| row.id.to_string()))
+    }
+
+    /// What was done in the target for a membership, oldest first.
+    pub async fn list_operations(
+        &self,
+        app: &AppId,
+        id: &MembershipId,
+    ) -> Result<Vec<StoredOperation>> {
+        self.membership(app, id).await?;
+        Ok(self.db().list_operations(id).await?)
+    }
+}
+
+/// Orders the job that brings a membership's access in line with its status.
+pub(crate) async fn order_provisioning(
+    db: &grantry_store::Db,
+    tx: &mut Tx,
+    integration: &IntegrationId,
+    membership: &MembershipId,
+    ordered_by: &grantry_model::ids::PrincipalId,
+) -> Result<()> {
+    let job = NewJob {
+        id: JobId::fresh(db.clock(), db.random()),
+        queue: queue(membership),
+        work: Work::Provision { integration: integration.clone(), membership: membership.clone() },
+        ordered_by: ordered_by.clone(),
+    };
+    // A living job of the same membership looks at the new status when it is through.
+    tx.enqueue(&job).await?;
+    Ok(())
+}
+
+/// The audit entry of a change of a membership.
+pub(crate) fn entry(event: &'static str, membership: &Membership) -> AuditEntry {
+    let detail = json!({
+        "app": membership.app,
+        "role": membership.role,
+        "account": membership.account,
+        "status": membership.status,
+        "ends_ms": membership.ends,
+    });
+    AuditEntry::about(event, "membership", membership.id.as_str(), detail)
+}

@@ -1,0 +1,389 @@
+//! Provisioning at work: intent → effect → read-back → record (design.md decision 5).
+//!
+//! The operation's row and the count of its attempts are committed before the target hears of it.
+//! After anything but a clean answer, and after every crash, the target is read back before it is
+//! asked again, so an effect is never doubled; a revocation is retried until the target confirms it.
+
+use grantry_authz::{Permit, actions};
+use grantry_model::catalogue::{Object, ObjectRef};
+use grantry_model::fault::{Fault, PluginError};
+use grantry_model::fingerprint::Key;
+use grantry_model::ids::MembershipId;
+use grantry_model::job::{JobStatus, Lease};
+use grantry_model::membership::{Event, Membership, Status, next};
+use grantry_model::permission::Entity;
+use grantry_model::provision::{
+    GrantRequest, Operation, OperationContext, Outcome, RevokeRequest, Verification,
+};
+use grantry_model::runner::CallScope;
+use grantry_store::{
+    AuditEntry, Integration, Job, Plugin, StoreError, StoredEntitlement, StoredObject, Tx,
+};
+use serde_json::json;
+
+use crate::aggregate::asked_pause_ms;
+use crate::memberships::entry;
+use crate::worker::Verdict;
+use crate::{Engine, EngineError, Result};
+
+/// How often a grant is tried before a person has to look. A revocation is never given up.
+const GRANT_ATTEMPTS_MAX: u32 = 8;
+/// How often a grant's job is begun, for whatever reason, before a person has to look.
+const GRANT_TURNS_MAX: u32 = 40;
+/// How often one job follows a membership whose status changes under it.
+const CHANGES_MAX: u32 = 20;
+/// How long one operation may take, in milliseconds: told to the plugin.
+const OPERATION_DEADLINE_MS: u64 = 30_000;
+
+type Write = Permit<actions::AppMembershipWrite>;
+
+/// What is known after an attempt.
+enum Known {
+    /// The target confirms that what was wanted is so.
+    Confirmed(String),
+    /// The target confirms that it is not so; it can be asked (again).
+    NotThere,
+    /// The target will not do it.
+    Refused { code: String, detail: String },
+    /// Nothing is known, or the target is not ready: look again later.
+    Later { asked_ms: Option<u64>, code: String, detail: String },
+}
+
+struct Provisioning<'a> {
+    engine: &'a Engine,
+    job: &'a Job,
+    lease: Lease,
+    permit: Write,
+    scope: CallScope,
+    plugin: Plugin,
+    integration: Integration,
+    membership: Membership,
+    role: StoredEntitlement,
+    operation_id: String,
+    operation: Operation,
+    snapshot: Vec<Object>,
+}
+
+/// Brings a membership's access in line with its status.
+pub(crate) async fn provision(engine: &Engine, job: &Job, id: &MembershipId) -> Result<Verdict> {
+    for _ in 0..CHANGES_MAX {
+        let Some((membership, effect)) = engine.db().membership(id).await? else {
+            return Ok(Verdict::Finish(JobStatus::Succeeded));
+        };
+        let verb = match membership.status {
+            Status::Provisioning => "grant",
+            Status::Deprovisioning => "revoke",
+            Status::Active | Status::Failed | Status::Expired | Status::Deleted => {
+                return Ok(Verdict::Finish(JobStatus::Succeeded));
+            }
+        };
+        let provisioning = match load(engine, job, membership, effect).await? {
+            Ok(provisioning) => provisioning,
+            Err(verdict) => return Ok(verdict),
+        };
+        match provisioning.step(verb).await {
+            Ok(verdict) => return Ok(verdict),
+            // Somebody changed the membership meanwhile: look at its new status.
+            Err(EngineError::Store(StoreError::VersionConflict { .. })) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(Verdict::Later {
+        asked_ms: None,
+        code: "version_conflict".to_owned(),
+        detail: "the membership changes faster than it can be provisioned".to_owned(),
+        has_progressed: false,
+    })
+}
+
+async fn load<'a>(
+    engine: &'a Engine,
+    job: &'a Job,
+    membership: Membership,
+    effect: i64,
+) -> Result<std::result::Result<Provisioning<'a>, Verdict>> {
+    let db = engine.db();
+    let integration = db.integration_of_app(&membership.app).await?;
+    let integration = integration.ok_or(EngineError::NotFound { what: "integration" })?;
+    let plugin = db.plugin(&integration.plugin_id).await?;
+    let plugin = plugin.ok_or(EngineError::NotFound { what: "plugin" })?;
+    let role = db.role(&membership.app, &membership.role).await?;
+    let role = role.ok_or(EngineError::NotFound { what: "role" })?;
+    let account = db.account(&integration.id, &membership.account).await?;
+    let account = account.ok_or(EngineError::NotFound { what: "account" })?;
+    let resource = db.resource(&integration.id, &role.resource_id).await?;
+    let resource = resource.ok_or(EngineError::NotFound { what: "resource" })?;
+    let scope = match engine.scope(&integration, &plugin, job.id.as_str()) {
+        Ok(scope) => scope,
+        Err(error @ EngineError::Quarantined) => {
+            let code = "plugin_quarantined".to_owned();
+            let detail = error.to_string();
+            return Ok(Err(Verdict::Later {
+                asked_ms: Some(60_000),
+                code,
+                detail,
+                has_progressed: false,
+            }));
+        }
+        Err(error) => return Err(error),
+    };
+    let orderer = engine.orderer(job).await?;
+    let permit = Permit::for_job(&job.id, &orderer, Some(Entity::App(membership.app.clone())));
+    let operation = operation(&membership, &role, &account, &resource);
+    let snapshot = [&account, &resource].into_iter().filter_map(known_object).collect();
+    Ok(Ok(Provisioning {
+        engine,
+        job,
+        lease: job.lease(),
+        permit,
+        scope,
+        plugin,
+        integration,
+        operation_id: format!("{}-{effect}", membership.id),
+        membership,
+        role,
+        operation,
+        snapshot,
+    }))
+}
+
+fn known_object(stored: &StoredObject) -> Option<Object> {
+    serde_json::from_str(&stored.details).ok()
+}
+
+fn operation(
+    membership: &Membership,
+    role: &StoredEntitlement,
+    account: &StoredObject,
+    resource: &StoredObject,
+) -> Operation {
+    let reference = |object: &StoredObject| ObjectRef {
+        kind: object.kind.clone(),
+        id: object.native_id.clone(),
+    };
+    let (on, holder) = (reference(resource), reference(account));
+    let entitlement = role.native_id.clone();
+    if membership.status == Status::Provisioning {
+        let ends_ms = membership.ends.map(|ends| ends.0);
+        let parameters = Vec::new();
+        Operation::Grant(GrantRequest { entitlement, on, holder, ends_ms, parameters })
+    } else {
+        Operation::Revoke(RevokeRequest { entitlement, on, holder, assignment_id: None })
+    }
+}
+
+impl Provisioning<'_> {
+    async fn step(&self, verb: &'static str) -> Result<Verdict> {
+        let attempts = self.intend(verb).await?;
+        let known = if attempts == 0 { Known::NotThere } else { self.read_back(attempts).await? };
+        let known = match known {
+            Known::NotThere => self.attempt(attempts + 1).await?,
+            settled => settled,
+        };
+        match known {
+            Known::Confirmed(outcome) => self.confirmed(verb, &outcome).await,
+            Known::Refused { code, detail } if verb == "grant" => self.failed(&code, &detail).await,
+            Known::Later { code, detail, .. }
+                if verb == "grant"
+                    && (attempts >= GRANT_ATTEMPTS_MAX || self.job.attempt >= GRANT_TURNS_MAX) =>
+            {
+                self.failed(&code, &detail).await
+            }
+            Known::Later { asked_ms, code, detail } => self.later(asked_ms, code, detail).await,
+            // A revocation is never given up.
+            Known::Refused { code, detail } => self.later(None, code, detail).await,
+            Known::NotThere => {
+                let detail = "the target accepted the request, but does not show it yet".to_owned();
+                self.later(None, "not_confirmed".to_owned(), detail).await
+            }
+        }
+    }
+
+    /// Writes the intent down; tells how often the target was asked before.
+    async fn intend(&self, verb: &'static str) -> Result<u32> {
+        let db = self.engine.db();
+        if let Some(operation) = db.operation(&self.operation_id).await? {
+            return Ok(operation.attempts);
+        }
+        let mut tx = db.begin(self.permit.provenance()).await?;
+        tx.hold(&self.lease, self.engine.lease_until()).await?;
+        let (membership, job) = (&self.membership.id, self.job.id.as_str());
+        tx.intend(&self.operation_id, membership, job, verb).await?;
+        tx.commit(self.audit("operation.intended", json!({ "verb": verb }))).await?;
+        Ok(0)
+    }
+
+    fn audit(&self, event: &'static str, mut detail: serde_json::Value) -> AuditEntry {
+        detail["operation"] = json!(self.operation_id);
+        AuditEntry::about(event, "membership", self.membership.id.as_str(), detail)
+    }
+
+    fn context(&self, attempt: u32) -> OperationContext {
+        OperationContext {
+            operation_id: self.operation_id.clone(),
+            idempotency_key: self.operation_id.clone(),
+            attempt,
+            deadline_ms: OPERATION_DEADLINE_MS,
+            actor: self.job.ordered_by.to_string(),
+            snapshot: self.snapshot.clone(),
+        }
+    }
+
+    /// Asks the target to do it. The attempt is committed before, the read-back comes after.
+    async fn attempt(&self, attempt: u32) -> Result<Known> {
+        let mut tx = self.engine.db().begin(self.permit.provenance()).await?;
+        tx.hold(&self.lease, self.engine.lease_until()).await?;
+        tx.count_attempt(&self.operation_id).await?;
+        tx.commit(self.audit("operation.attempted", json!({ "attempt": attempt }))).await?;
+        let context = self.context(attempt);
+        let runner = &self.engine.parts.runner;
+        let result = runner.apply(&self.scope, &self.operation, &context).await;
+        match self.engine.observe(&self.integration.id, result).await? {
+            Ok(called) => {
+                self.engine.db().commit_kv(&self.integration.id, &called.report.kv_writes).await?;
+                self.after_outcome(called.value, attempt).await
+            }
+            Err(fault) => self.after_fault(fault, attempt).await,
+        }
+    }
+
+    async fn after_outcome(&self, outcome: Outcome, attempt: u32) -> Result<Known> {
+        match outcome {
+            Outcome::Done(_) | Outcome::Already(_) if self.plugin.manifest.can_read_back => {
+                self.read_back(attempt).await
+            }
+            Outcome::Done(_) => Ok(Known::Confirmed("done, by the connector's word".to_owned())),
+            Outcome::Already(_) => Ok(Known::Confirmed("was so already".to_owned())),
+            Outcome::InProgress { poll_after_ms, .. } => Ok(Known::Later {
+                asked_ms: Some(poll_after_ms),
+                code: "in_progress".to_owned(),
+                detail: "the target is working on it".to_owned(),
+            }),
+            Outcome::Invited { .. } => Ok(Known::Later {
+                asked_ms: Some(60_000),
+                code: "invited".to_owned(),
+                detail: "the target waits for the person to accept an invitation".to_owned(),
+            }),
+            Outcome::NeedsHuman { message, .. } => {
+                Ok(Known::Refused { code: "needs_human".to_owned(), detail: message })
+            }
+            Outcome::Partial { failed, .. } => {
+                let words: Vec<String> = failed.into_iter().map(|issue| issue.message).collect();
+                Ok(Known::Later {
+                    asked_ms: None,
+                    code: "partial".to_owned(),
+                    detail: format!("only a part was done: {}", words.join("; ")),
+                })
+            }
+        }
+    }
+
+    /// A fault says what the connector knows; the target itself is asked before anything else.
+    async fn after_fault(&self, fault: Fault, attempt: u32) -> Result<Known> {
+        let is_refusal = matches!(
+            &fault,
+            Fault::Plugin(
+                PluginError::InvalidConfig(_)
+                    | PluginError::PermissionDenied(_)
+                    | PluginError::NotFound(_)
+                    | PluginError::InvalidInput(_)
+                    | PluginError::Unsupported(_)
+                    | PluginError::EgressDenied(_)
+                    | PluginError::QuotaExceeded(_)
+            )
+        );
+        let (code, detail) = (fault.code().to_owned(), fault.to_string());
+        let asked_ms = asked_pause_ms(&fault);
+        if asked_ms.is_some() || !self.plugin.manifest.can_read_back {
+            return Ok(if is_refusal {
+                Known::Refused { code, detail }
+            } else {
+                Known::Later { asked_ms, code, detail }
+            });
+        }
+        match self.read_back(attempt).await? {
+            Known::Confirmed(outcome) => Ok(Known::Confirmed(outcome)),
+            Known::NotThere | Known::Refused { .. } if is_refusal => {
+                Ok(Known::Refused { code, detail })
+            }
+            Known::NotThere | Known::Refused { .. } | Known::Later { .. } => {
+                Ok(Known::Later { asked_ms, code, detail })
+            }
+        }
+    }
+
+    /// Reads back whether the operation's wish is true.
+    async fn read_back(&self, attempt: u32) -> Result<Known> {
+        if !self.plugin.manifest.can_read_back {
+            let detail = "it is not known whether the last attempt took effect, and this connector \
+                          cannot read back: look into the target";
+            return Ok(Known::Refused { code: "outcome_unknown".into(), detail: detail.into() });
+        }
+        let context = self.context(attempt);
+        let runner = &self.engine.parts.runner;
+        let result = runner.verify(&self.scope, &self.operation, &context).await;
+        Ok(match self.engine.observe(&self.integration.id, result).await? {
+            Ok(called) => match called.value {
+                Verification::Holds => Known::Confirmed("confirmed by a read-back".to_owned()),
+                Verification::Absent | Verification::Differs(_) => Known::NotThere,
+                Verification::CannotTell(detail) => {
+                    Known::Later { asked_ms: None, code: "outcome_unknown".to_owned(), detail }
+                }
+            },
+            Err(fault) => Known::Later {
+                asked_ms: asked_pause_ms(&fault),
+                code: fault.code().to_owned(),
+                detail: fault.to_string(),
+            },
+        })
+    }
+
+    async fn begin(&self) -> Result<Tx> {
+        let mut tx = self.engine.db().begin(self.permit.provenance()).await?;
+        tx.hold(&self.lease, self.engine.lease_until()).await?;
+        Ok(tx)
+    }
+
+    /// Records the confirmed effect: membership, operation, catalogue and job in one transaction.
+    async fn confirmed(&self, verb: &str, outcome: &str) -> Result<Verdict> {
+        let is_grant = verb == "grant";
+        let event = if is_grant { Event::Provisioned } else { Event::Deprovisioned };
+        let to = next(&self.membership, event)?;
+        let mut tx = self.begin().await?;
+        tx.change_membership(&self.permit, &self.membership, &to, None).await?;
+        tx.close_operation(&self.operation_id, "confirmed", outcome).await?;
+        let keys =
+            Key::parse(self.role.id.as_str()).zip(Key::parse(self.membership.account.as_str()));
+        if let Some((role, account)) = keys {
+            tx.observe_assignment(&self.integration.id, role, account, is_grant).await?;
+        }
+        tx.finish_job(&self.lease, JobStatus::Succeeded, None).await?;
+        let changed = Membership { status: to.status, ..self.membership.clone() };
+        let event = if is_grant { "membership.provisioned" } else { "membership.deprovisioned" };
+        tx.commit(entry(event, &changed)).await?;
+        tracing::info!(membership.id = %changed.id, verb, "provisioned: {outcome}");
+        Ok(Verdict::Done)
+    }
+
+    /// Gives a grant up: a person has to look.
+    async fn failed(&self, code: &str, detail: &str) -> Result<Verdict> {
+        let to = next(&self.membership, Event::ProvisioningFailed)?;
+        let mut tx = self.begin().await?;
+        tx.change_membership(&self.permit, &self.membership, &to, Some(detail)).await?;
+        tx.close_operation(&self.operation_id, "failed", detail).await?;
+        tx.finish_job(&self.lease, JobStatus::Failed, Some((code, detail))).await?;
+        tx.commit(self.audit("membership.failed", json!({ "code": code, "detail": detail })))
+            .await?;
+        tracing::warn!(membership.id = %self.membership.id, code, "provisioning failed: {detail}");
+        Ok(Verdict::Done)
+    }
+
+    /// Notes what is known and leaves the job for another attempt.
+    async fn later(&self, asked_ms: Option<u64>, code: String, detail: String) -> Result<Verdict> {
+        let mut tx = self.begin().await?;
+        tx.note_operation(&self.operation_id, &detail).await?;
+        tx.commit(self.audit("operation.deferred", json!({ "code": code, "detail": detail })))
+            .await?;
+        Ok(Verdict::Later { asked_ms, code, detail, has_progressed: false })
+    }
+}

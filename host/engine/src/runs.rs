@@ -1,0 +1,112 @@
+//! Aggregations as people see them: started, watched, cancelled. The work is in `aggregate`.
+
+use grantry_authz::actions;
+use grantry_model::ids::{IntegrationId, JobId, RunId};
+use grantry_model::job::Work;
+use grantry_store::{AuditEntry, NewJob, Run, RunIssue};
+use serde_json::json;
+
+use crate::idempotency::Turn;
+use crate::{Answer, Ctx, EngineError, Idempotent, Page, PageQuery, Result};
+
+/// An aggregation as it is shown.
+pub type RunView = Run;
+
+const NO_RUN: EngineError = EngineError::NotFound { what: "aggregation" };
+
+/// The queue of an integration's aggregations: one at a time.
+pub(crate) fn queue(integration: &IntegrationId) -> String {
+    format!("aggregate/{integration}")
+}
+
+impl Ctx {
+    /// Orders an aggregation of an integration.
+    pub async fn start_aggregation(
+        &self,
+        integration: &IntegrationId,
+        request: &Idempotent<'_, RunView>,
+    ) -> Result<Answer> {
+        let permit = self.permit_admin::<actions::AggregationRun>().await?;
+        let stored = self.db().integration(integration).await?;
+        let stored = stored.ok_or(EngineError::NotFound { what: "integration" })?;
+        if stored.quarantined.is_some() {
+            return Err(EngineError::Quarantined);
+        }
+        let claimed = match self.claim(request).await? {
+            Turn::Ours(claimed) => claimed,
+            Turn::Answered(answer) => return Ok(answer),
+        };
+        let db = self.db();
+        let run = RunId::fresh(db.clock(), db.random());
+        let job = NewJob {
+            id: JobId::fresh(db.clock(), db.random()),
+            queue: queue(integration),
+            work: Work::Aggregate { integration: integration.clone(), run: run.clone() },
+            ordered_by: self.actor.principal.id.clone(),
+        };
+        let work = async {
+            let mut tx = db.begin(permit.provenance()).await?;
+            if !tx.enqueue(&job).await? {
+                return Err(EngineError::SyncRunning);
+            }
+            tx.create_run(&run, integration, &job.id).await?;
+            let view = Run::waiting(run.clone(), integration.clone(), job.id.clone(), tx.now());
+            let answer = claimed.finish(&mut tx, &view).await?;
+            let detail = json!({ "run": run });
+            let (event, id) = ("aggregation.ordered", integration.as_str());
+            tx.commit(AuditEntry::about(event, "integration", id, detail)).await?;
+            Ok(answer)
+        };
+        let outcome = work.await;
+        self.engine.wake.notify_one();
+        self.settle(&claimed, outcome).await
+    }
+
+    /// An integration's aggregations, newest first.
+    pub async fn list_runs(
+        &self,
+        integration: &IntegrationId,
+        query: &PageQuery,
+    ) -> Result<Page<RunView>> {
+        self.permit_admin::<actions::IntegrationRead>().await?;
+        let found = self.db().integration(integration).await?;
+        found.ok_or(EngineError::NotFound { what: "integration" })?;
+        let list = format!("runs/{integration}");
+        let before = self.engine.position(&list, query.cursor.as_deref())?;
+        let before = Some(before.as_str()).filter(|before| !before.is_empty());
+        let rows = self.db().list_runs(integration, before, query.limit + 1).await?;
+        Ok(self.engine.page(&list, rows, query.limit, |row| row.id.to_string()))
+    }
+
+    /// One aggregation.
+    pub async fn run(&self, id: &RunId) -> Result<RunView> {
+        self.permit_admin::<actions::IntegrationRead>().await?;
+        self.db().run(id).await?.ok_or(NO_RUN)
+    }
+
+    /// What an aggregation left out of the catalogue, and why.
+    pub async fn list_run_issues(&self, id: &RunId, query: &PageQuery) -> Result<Page<RunIssue>> {
+        self.run(id).await?;
+        let list = format!("issues/{id}");
+        let position = self.engine.position(&list, query.cursor.as_deref())?;
+        let after: i64 = position.parse().unwrap_or(-1);
+        let rows = self.db().list_run_issues(id, after, query.limit + 1).await?;
+        let last = after + i64::from(query.limit);
+        Ok(self.engine.page(&list, rows, query.limit, |_| last.to_string()))
+    }
+
+    /// Asks a running aggregation to stop; what it read so far stays, nothing is removed.
+    pub async fn cancel_aggregation(&self, id: &RunId) -> Result<RunView> {
+        let permit = self.permit_admin::<actions::AggregationRun>().await?;
+        let run = self.db().run(id).await?.ok_or(NO_RUN)?;
+        if !run.status.is_final() {
+            let mut tx = self.db().begin(permit.provenance()).await?;
+            tx.request_cancel(&run.job_id).await?;
+            let (event, integration) = ("aggregation.cancelled", run.integration_id.as_str());
+            let detail = json!({ "run": id });
+            tx.commit(AuditEntry::about(event, "integration", integration, detail)).await?;
+            self.engine.wake.notify_one();
+        }
+        self.db().run(id).await?.ok_or(NO_RUN)
+    }
+}

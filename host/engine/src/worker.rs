@@ -1,0 +1,198 @@
+//! The background worker: leases due jobs, carries them out, lets memberships expire.
+//!
+//! Any number of workers can share a database. A job is leased for [`LEASE_MS`] and renewed while it
+//! runs; a worker that dies is replaced when its lease ends, and one that merely slept finds its
+//! commits refused (the fence).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use grantry_authz::{Permit, actions};
+use grantry_model::job::{JobStatus, Lease, Work, backoff_ms};
+use grantry_model::membership::{Event, Membership, next};
+use grantry_model::permission::Entity;
+use grantry_store::{Job, StoreError};
+use tokio::sync::{Semaphore, watch};
+
+use crate::aggregate::aggregate;
+use crate::jobs::machine;
+use crate::memberships::{entry, order_provisioning};
+use crate::provision::provision;
+use crate::{Engine, EngineError, Result};
+
+/// How long a lease holds, in milliseconds: after a crash, this long passes before another worker
+/// goes on.
+pub const LEASE_MS: i64 = 5_000;
+/// How often a lease is renewed, in milliseconds.
+const RENEWAL_MS: u64 = 1_500;
+/// Longest sleep between two looks at the job table, in milliseconds.
+const IDLE_MS: i64 = 1_000;
+/// Jobs that one worker carries out at a time.
+const JOBS_MAX: usize = 4;
+/// Memberships that expire in one sweep.
+const EXPIRIES_MAX: u32 = 200;
+/// How often old idempotency keys are forgotten, in sweeps.
+const SWEEPS_PER_TIDY: u64 = 600;
+
+/// What is to be done with a job after a turn.
+#[derive(Debug)]
+pub(crate) enum Verdict {
+    /// It was ended in the transaction of its change.
+    Done,
+    /// It is to be ended.
+    Finish(JobStatus),
+    /// It is to be tried again. A job that got somewhere starts counting its attempts anew.
+    Later { asked_ms: Option<u64>, code: String, detail: String, has_progressed: bool },
+}
+
+/// Runs until `stop` becomes true; then waits for the jobs under way to reach a checkpoint.
+pub async fn run(engine: Engine, mut stop: watch::Receiver<bool>) {
+    let slots = Arc::new(Semaphore::new(JOBS_MAX));
+    let mut sweeps = 0_u64;
+    while !*stop.borrow() {
+        sweeps += 1;
+        if let Err(error) = sweep(&engine, sweeps).await {
+            tracing::error!("cannot sweep expired memberships: {error}");
+        }
+        let pause = match lease_all(&engine, &slots).await {
+            Ok(pause) => pause,
+            Err(error) => {
+                tracing::error!("cannot lease jobs: {error}");
+                Duration::from_millis(1_000)
+            }
+        };
+        tokio::select! {
+            () = engine.wake.notified() => {}
+            () = tokio::time::sleep(pause) => {}
+            _ = stop.changed() => {}
+        }
+    }
+    // Every job checkpoints by itself; a lease that is not renewed is taken over by another worker.
+    let all = u32::try_from(JOBS_MAX).unwrap_or(1);
+    let _ = tokio::time::timeout(Duration::from_secs(5), slots.acquire_many(all)).await;
+}
+
+/// Starts every due job for which there is a slot; tells how long to wait for the next.
+async fn lease_all(engine: &Engine, slots: &Arc<Semaphore>) -> Result<Duration> {
+    loop {
+        let Ok(slot) = slots.clone().try_acquire_owned() else {
+            return Ok(Duration::from_millis(IDLE_MS.unsigned_abs()));
+        };
+        let Some(job) = engine.db().lease_job(engine.lease_until()).await? else { break };
+        let engine = engine.clone();
+        tokio::spawn(async move {
+            carry_out(&engine, &job).await;
+            drop(slot);
+            engine.wake.notify_one();
+        });
+    }
+    let now = engine.db().now();
+    let wait_ms = match engine.db().next_due().await? {
+        Some(due) => due.0.saturating_sub(now.0).clamp(10, IDLE_MS),
+        None => IDLE_MS,
+    };
+    Ok(Duration::from_millis(wait_ms.unsigned_abs()))
+}
+
+/// Carries a leased job out, renewing the lease meanwhile.
+async fn carry_out(engine: &Engine, job: &Job) {
+    let lease = job.lease();
+    let work = {
+        let (engine, job) = (engine.clone(), job.clone());
+        // A panic in a job ends that job's turn, not the worker.
+        tokio::spawn(async move { turn(&engine, &job).await })
+    };
+    let abort = work.abort_handle();
+    let outcome = tokio::select! {
+        outcome = work => outcome.unwrap_or(Err(EngineError::Interrupted)),
+        () = renew(engine, &lease) => {
+            abort.abort();
+            tracing::warn!(job.id = %job.id, "lost the lease of a job; another worker has it");
+            return;
+        }
+    };
+    if let Err(error) = settle(engine, job, &lease, outcome).await {
+        tracing::error!(job.id = %job.id, "cannot settle a job: {error}");
+    }
+}
+
+/// Renews the lease until it is lost.
+async fn renew(engine: &Engine, lease: &Lease) {
+    loop {
+        tokio::time::sleep(Duration::from_millis(RENEWAL_MS)).await;
+        match engine.db().renew_lease(lease, engine.lease_until()).await {
+            Ok(()) => {}
+            Err(StoreError::LeaseLost { .. }) => return,
+            // The database is away: the lease may end; the fence keeps the commits safe.
+            Err(error) => tracing::warn!(job.id = %lease.job, "cannot renew a lease: {error}"),
+        }
+    }
+}
+
+async fn turn(engine: &Engine, job: &Job) -> Result<Verdict> {
+    match &job.work {
+        Work::Aggregate { run, .. } => match engine.db().run(run).await? {
+            Some(run) => aggregate(engine, job, run).await,
+            None => Ok(Verdict::Finish(JobStatus::Failed)),
+        },
+        Work::Provision { membership, .. } => provision(engine, job, membership).await,
+    }
+}
+
+async fn settle(engine: &Engine, job: &Job, lease: &Lease, outcome: Result<Verdict>) -> Result<()> {
+    let (asked_ms, code, detail, has_progressed) = match outcome {
+        Ok(Verdict::Done) | Err(EngineError::Store(StoreError::LeaseLost { .. })) => return Ok(()),
+        Ok(Verdict::Finish(status)) => {
+            let finished = engine.db().finish_job(lease, status, None).await;
+            return finished.or_else(ignore_lost);
+        }
+        Ok(Verdict::Later { asked_ms, code, detail, has_progressed }) => {
+            (asked_ms, code, detail, has_progressed)
+        }
+        Err(error) => {
+            tracing::error!(job.id = %job.id, "a job failed: {error}");
+            (None, "internal".to_owned(), error.to_string(), false)
+        }
+    };
+    let attempt = if has_progressed { 1 } else { job.attempt };
+    let due = engine.db().now().plus_ms(backoff_ms(attempt, asked_ms));
+    tracing::info!(job.id = %job.id, code, attempt, "a job is tried again later: {detail}");
+    engine.db().retry_job(lease, attempt, due, (&code, &detail)).await.or_else(ignore_lost)
+}
+
+fn ignore_lost(error: StoreError) -> Result<()> {
+    match error {
+        StoreError::LeaseLost { .. } => Ok(()),
+        other => Err(other.into()),
+    }
+}
+
+/// Ends memberships whose time is over, also those that ended while nothing ran.
+async fn sweep(engine: &Engine, count: u64) -> Result<()> {
+    for membership in engine.db().due_memberships(EXPIRIES_MAX).await? {
+        match expire(engine, &membership).await {
+            // Somebody changed it meanwhile; the next sweep looks again.
+            Ok(()) | Err(EngineError::Store(StoreError::VersionConflict { .. })) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    if count % SWEEPS_PER_TIDY == 1 {
+        engine.db().expire_idempotency().await?;
+    }
+    Ok(())
+}
+
+async fn expire(engine: &Engine, membership: &Membership) -> Result<()> {
+    let db = engine.db();
+    let Some(integration) = db.integration_of_app(&membership.app).await? else { return Ok(()) };
+    let to = next(membership, Event::Expire)?;
+    let job = grantry_model::ids::JobId::fresh(db.clock(), db.random());
+    let entity = Some(Entity::App(membership.app.clone()));
+    let permit: Permit<actions::AppMembershipWrite> = Permit::for_job(&job, &machine(), entity);
+    let mut tx = db.begin(permit.provenance()).await?;
+    tx.change_membership(&permit, membership, &to, None).await?;
+    order_provisioning(db, &mut tx, &integration.id, &membership.id, &machine().id).await?;
+    let changed = Membership { status: to.status, ending: to.ending, ..membership.clone() };
+    tx.commit(entry("membership.expired", &changed)).await?;
+    Ok(())
+}
