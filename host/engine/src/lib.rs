@@ -43,6 +43,12 @@ pub use memberships::GrantInput;
 pub use plugins::Installed;
 pub use runs::RunView;
 
+// What use cases return as it is stored, for those who show it.
+pub use grantry_store::{
+    App, AuditFilter, AuditRow, Class, Db, Integration, Job, PrincipalRecord, RunIssue, StoreError,
+    StoredAssignment, StoredEntitlement, StoredObject, StoredOperation, TokenRecord,
+};
+
 /// A result of the engine.
 pub type Result<T> = std::result::Result<T, EngineError>;
 
