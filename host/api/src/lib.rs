@@ -1,1 +1,23 @@
-//! placeholder
+//! The wire types of the HTTP API: what goes in, what comes out, and how errors look.
+//!
+//! Everything here is plain data with serde and OpenAPI schemas; the doc comments are the API's
+//! reference text. Names are snake_case, times are Unix milliseconds and named `…_ms`, and inputs
+//! refuse fields that they do not know. Not here: any rule about what is allowed.
+
+pub mod aggregations;
+pub mod apps;
+pub mod audit;
+pub mod catalogue;
+#[cfg(feature = "client")]
+pub mod client;
+pub mod clients;
+pub mod integrations;
+pub mod jobs;
+pub mod memberships;
+pub mod page;
+pub mod permissions;
+pub mod plugins;
+pub mod problem;
+
+pub use page::{List, ListQuery};
+pub use problem::{FieldProblem, Problem};

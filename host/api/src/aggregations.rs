@@ -1,0 +1,87 @@
+//! Aggregations: reading everything from an integration's target.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// One aggregation, with its progress.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Aggregation {
+    /// Its id.
+    pub id: String,
+    /// What is read.
+    pub integration_id: String,
+    /// The background job that reads.
+    pub job_id: String,
+    /// `queued`, `running`, `succeeded`, `failed`, `blocked` (it would remove suspiciously much:
+    /// nothing was removed) or `cancelled`.
+    pub status: AggregationStatus,
+    /// What is being read now, such as `objects User`.
+    pub phase: Option<String>,
+    /// Pages read.
+    pub pages: u64,
+    /// Rows read.
+    pub rows: u64,
+    /// Rows that were new or had changed.
+    pub written: u64,
+    /// Things that the connector could not read.
+    pub skipped: u64,
+    /// Rows that were not taken over, because they do not fit.
+    pub quarantined: u64,
+    /// Rows that the catalogue did not have before. Known at the end.
+    pub added: u64,
+    /// Rows that differ from before. Known at the end.
+    pub changed: u64,
+    /// Rows that are gone. Known at the end.
+    pub removed: u64,
+    /// Why it failed or was blocked.
+    pub error: Option<AggregationError>,
+    /// When it was ordered.
+    pub created_ms: i64,
+    /// When it began.
+    pub started_ms: Option<i64>,
+    /// When it ended.
+    pub finished_ms: Option<i64>,
+}
+
+/// Where an aggregation stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum AggregationStatus {
+    /// Waits for a worker.
+    Queued,
+    /// Reads.
+    Running,
+    /// Read everything; what vanished was removed.
+    Succeeded,
+    /// Stopped by an error; nothing was removed.
+    Failed,
+    /// Read everything, but would remove too much: an admin has to look. Nothing was removed.
+    Blocked,
+    /// Stopped by a person; nothing was removed.
+    Cancelled,
+}
+
+impl AggregationStatus {
+    /// Whether nothing more will happen.
+    pub fn is_final(self) -> bool {
+        !matches!(self, Self::Queued | Self::Running)
+    }
+}
+
+/// Why an aggregation ended early.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct AggregationError {
+    /// The kind of error, for programs.
+    pub code: String,
+    /// The error in words.
+    pub detail: String,
+}
+
+/// Something that an aggregation could not take over.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct AggregationIssue {
+    /// The kind of issue, for programs.
+    pub code: String,
+    /// The issue in words.
+    pub detail: String,
+}

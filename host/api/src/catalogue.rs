@@ -1,0 +1,129 @@
+//! What aggregations found: accounts, resources, entitlements and who holds them.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::{IntoParams, ToSchema};
+
+/// An account or a resource.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct CatalogueObject {
+    /// Its id in Grantry.
+    pub id: String,
+    /// Its kind in the target.
+    pub kind: String,
+    /// Its id in the target.
+    pub native_id: String,
+    /// Its name in the target, such as a user name.
+    pub name: Option<String>,
+    /// What people call it.
+    pub display: String,
+    /// `enabled`, `disabled`, `locked`, `pending`, `deleted` or `unknown`.
+    pub status: String,
+    /// All that the connector reported.
+    #[schema(value_type = Object)]
+    pub details: Value,
+    /// When it was seen first.
+    pub first_seen_ms: i64,
+    /// When it was gone from the target.
+    pub removed_ms: Option<i64>,
+}
+
+/// An entitlement. Seen through its app it is a role: the same row with the same id.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Entitlement {
+    /// Its id in Grantry.
+    pub id: String,
+    /// The integration that it was found by.
+    pub integration_id: String,
+    /// The app that it belongs to.
+    pub app_id: String,
+    /// The resource that it is on.
+    pub resource_id: String,
+    /// Its kind in the target.
+    pub kind: String,
+    /// Its id in the target.
+    pub native_id: String,
+    /// Its short name on the resource, such as `member`.
+    pub slug: String,
+    /// What people call it.
+    pub display: String,
+    /// Whether the source calls it privileged.
+    pub is_privileged: bool,
+    /// Whether it can be held, but neither granted nor revoked.
+    pub is_immutable: bool,
+    /// All that the connector reported.
+    #[schema(value_type = Object)]
+    pub details: Value,
+    /// When it was seen first.
+    pub first_seen_ms: i64,
+    /// When it was gone from the target.
+    pub removed_ms: Option<i64>,
+}
+
+/// An observed fact: the holder holds the entitlement.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Assignment {
+    /// The entitlement.
+    pub entitlement_id: String,
+    /// What people call the entitlement.
+    pub entitlement_display: String,
+    /// The holder: an account or a resource.
+    pub holder_id: String,
+    /// The holder's kind.
+    pub holder_kind: String,
+    /// What people call the holder.
+    pub holder_display: String,
+    /// What is beyond the plain fact.
+    #[schema(value_type = Option<Object>)]
+    pub details: Option<Value>,
+}
+
+/// Which accounts or resources.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct ObjectQuery {
+    /// Words to look for in names and ids; `*` stands for any characters.
+    pub search: Option<String>,
+    /// Only of this kind.
+    pub kind: Option<String>,
+    /// Only with this status. Removed ones are listed with `deleted` only.
+    pub status: Option<String>,
+    /// At most this many items; 50 unless told.
+    #[param(minimum = 1, maximum = 200)]
+    pub limit: Option<u32>,
+    /// `next_cursor` of the page before. It holds for one list with the same filters.
+    pub cursor: Option<String>,
+}
+
+/// Which entitlements or roles.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct EntitlementQuery {
+    /// Words to look for in names and ids; `*` stands for any characters.
+    pub search: Option<String>,
+    /// Only of this kind.
+    pub kind: Option<String>,
+    /// At most this many items; 50 unless told.
+    #[param(minimum = 1, maximum = 200)]
+    pub limit: Option<u32>,
+    /// `next_cursor` of the page before. It holds for one list with the same filters.
+    pub cursor: Option<String>,
+}
+
+/// Which assignments.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct AssignmentQuery {
+    /// Only of this entitlement.
+    pub entitlement_id: Option<String>,
+    /// Only of this holder.
+    pub holder_id: Option<String>,
+    /// At most this many items; 50 unless told.
+    #[param(minimum = 1, maximum = 200)]
+    pub limit: Option<u32>,
+    /// `next_cursor` of the page before. It holds for one list with the same filters.
+    pub cursor: Option<String>,
+}

@@ -1,0 +1,89 @@
+//! Clients: external systems that call this API, and their tokens.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::permissions::{Action, Entity};
+
+/// A client.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Client {
+    /// Its id, which is also its principal's id.
+    pub id: String,
+    /// What people call it.
+    pub name: String,
+    /// What it is for.
+    pub description: String,
+    /// Whether its tokens are refused.
+    pub is_disabled: bool,
+    /// When it was created.
+    pub created_ms: i64,
+}
+
+/// A client to be created. It holds no permission at first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CreateClient {
+    /// What people call it.
+    #[schema(example = "Help desk", min_length = 1, max_length = 200)]
+    pub name: String,
+    /// What it is for.
+    #[serde(default)]
+    #[schema(max_length = 4000)]
+    pub description: String,
+}
+
+/// A client's token, without its text.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Token {
+    /// Its id, which is also the first part of its text.
+    pub id: String,
+    /// When it was made.
+    pub created_ms: i64,
+    /// When it ends by itself.
+    pub expires_ms: Option<i64>,
+    /// When it was revoked.
+    pub revoked_ms: Option<i64>,
+}
+
+/// A token to be made.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CreateToken {
+    /// When it ends by itself; never, unless told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_ms: Option<i64>,
+}
+
+/// A new token. This is the only time that its text is told.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct NewToken {
+    /// The token, for `Authorization: Bearer …`.
+    pub token: String,
+    /// What is kept of it.
+    #[serde(flatten)]
+    pub stored: Token,
+}
+
+impl std::fmt::Debug for NewToken {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("NewToken").field("stored", &self.stored).finish_non_exhaustive()
+    }
+}
+
+/// Who calls, and what it may do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Me {
+    /// The principal's id.
+    pub principal_id: String,
+    /// `client`, `plugin` or `person`.
+    pub kind: String,
+    /// What people call it.
+    pub name: String,
+    /// A person's role: `admin` or `auditor`.
+    pub role: Option<String>,
+    /// Actions that are held on every app and data source.
+    pub global: Vec<Action>,
+    /// Apps and data sources on which all four actions are held.
+    pub entities: Vec<Entity>,
+}
