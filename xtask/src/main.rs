@@ -2,12 +2,10 @@
 //!
 //! Each command is a module with a `run(arguments)`; this file only picks one.
 
-mod ci;
 mod command;
 mod peers;
 mod plugins;
 mod test;
-mod tidy;
 
 use std::process::ExitCode;
 
@@ -15,8 +13,6 @@ const USAGE: &str = "\
 usage: cargo xtask <command>
 
   test [--long] [-- FILTER]   build plugins and host, start the peers, run all tests
-  tidy                        check what no compiler checks: crate edges, headers, documents
-  ci                          fmt, tidy, clippy, test: what every change has to pass
   plugins                     build every plugin into target/guests/out
   plugins --bindings          write sdk/rust/src/bindings.rs from wit/   (needs --features bindings)
   plugins --check-bindings    fail if that file is not what wit/ says    (needs --features bindings)
@@ -28,8 +24,6 @@ fn main() -> ExitCode {
     let outcome = match words.split_first() {
         Some((&"plugins", rest)) => plugins::run(rest),
         Some((&"test", rest)) => test::run(rest),
-        Some((&"tidy", [])) => tidy::run(),
-        Some((&"ci", [])) => ci::run(),
         _ => {
             eprintln!("{USAGE}");
             return ExitCode::from(2);
