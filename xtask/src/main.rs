@@ -6,6 +6,7 @@ mod command;
 mod peers;
 mod plugins;
 mod test;
+mod tidy;
 
 use std::process::ExitCode;
 
@@ -13,6 +14,7 @@ const USAGE: &str = "\
 usage: cargo xtask <command>
 
   test [--long] [-- FILTER]   build plugins and host, start the peers, run all tests
+  tidy                        check what no compiler checks: crate edges, headers, documents
   plugins                     build every plugin into target/guests/out
   plugins --bindings          write sdk/rust/src/bindings.rs from wit/   (needs --features bindings)
   plugins --check-bindings    fail if that file is not what wit/ says    (needs --features bindings)
@@ -24,6 +26,7 @@ fn main() -> ExitCode {
     let outcome = match words.split_first() {
         Some((&"plugins", rest)) => plugins::run(rest),
         Some((&"test", rest)) => test::run(rest),
+        Some((&"tidy", [])) => tidy::run(),
         _ => {
             eprintln!("{USAGE}");
             return ExitCode::from(2);
