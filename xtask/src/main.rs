@@ -2,6 +2,7 @@
 //!
 //! Each command is a module with a `run(arguments)`; this file only picks one.
 
+mod ci;
 mod command;
 mod peers;
 mod plugins;
@@ -15,6 +16,7 @@ usage: cargo xtask <command>
 
   test [--long] [-- FILTER]   build plugins and host, start the peers, run all tests
   tidy                        check what no compiler checks: crate edges, headers, documents
+  ci                          fmt, tidy, clippy, test: what every change has to pass
   plugins                     build every plugin into target/guests/out
   plugins --bindings          write sdk/rust/src/bindings.rs from wit/   (needs --features bindings)
   plugins --check-bindings    fail if that file is not what wit/ says    (needs --features bindings)
@@ -27,6 +29,7 @@ fn main() -> ExitCode {
         Some((&"plugins", rest)) => plugins::run(rest),
         Some((&"test", rest)) => test::run(rest),
         Some((&"tidy", [])) => tidy::run(),
+        Some((&"ci", [])) => ci::run(),
         _ => {
             eprintln!("{USAGE}");
             return ExitCode::from(2);
