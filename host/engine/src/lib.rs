@@ -45,7 +45,7 @@ pub use runs::RunView;
 
 // What use cases return as it is stored, for those who show it.
 pub use grantry_store::{
-    App, AuditFilter, AuditRow, Class, Db, Integration, Job, PrincipalRecord, RunIssue, StoreError,
+    App, AuditFilter, AuditRow, Class, Integration, Job, PrincipalRecord, RunIssue, StoreError,
     StoredAssignment, StoredEntitlement, StoredObject, StoredOperation, TokenRecord,
 };
 
