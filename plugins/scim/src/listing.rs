@@ -149,11 +149,12 @@ impl Position {
         }
         let digest = page.resources.first().and_then(digest_of);
         if digest.is_some() && digest == self.first {
-            let whole = page.resources.len() as u64;
-            page.resources.drain(..self.offset.min(whole) as usize);
-            if page.resources.is_empty() && is_usual_cap(whole) {
+            let received = page.resources.len() as u64;
+            page.resources.drain(..self.offset.min(received) as usize);
+            if page.resources.is_empty() && is_usual_cap(self.offset) {
                 self.doubt_that(format!(
-                    "the server ignores `startIndex` and lists exactly {whole}; it may have cut the list off"
+                    "the server ignores `startIndex` and lists exactly {}; it may have cut the list off",
+                    self.offset
                 ));
             }
         } else if digest.is_some() && (digest == self.page_first || digest == self.page_last) {

@@ -257,10 +257,11 @@ fn finds(client: &Client<'_>, group: &str, member: &str) -> Result<Option<bool>>
         "/Groups?filter={}&startIndex=1&count=1&excludedAttributes=members",
         encode(&filter)
     );
-    let reply = client.get(&path)?;
-    if !reply.is_success() {
-        return Ok(None);
-    }
+    let reply = match client.try_get(&path)? {
+        Ok(reply) if reply.is_success() => reply,
+        Ok(_) | Err(HttpError::TooLarge) => return Ok(None),
+        Err(error) => return Err(Error::from_http(error, false)),
+    };
     let Ok(page) = ListPage::parse(reply.body, false) else { return Ok(None) };
     match page.resources.first().map(id) {
         None if page.total == Some(0) => Ok(Some(false)),
