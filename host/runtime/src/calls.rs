@@ -1,0 +1,219 @@
+//! The exported functions that the host calls, each with its arguments and its answer.
+
+use grantry_model::catalogue::Page;
+use grantry_model::fault::FieldIssue;
+use grantry_model::plugin::{ConnectionReport, KindSchema, Manifest};
+use grantry_model::provision::{self, Outcome, Plan, Verification};
+use wasmtime::Store;
+use wasmtime::component::Instance;
+
+use crate::bindings::exports::grantry::plugin as wit;
+use crate::bindings::grantry::plugin::types;
+use crate::call::CallState;
+use crate::convert::{self, all, faults};
+use crate::driver::{CallError, GuestCall};
+use crate::plugins::Plugin;
+
+type GuestStore = Store<CallState>;
+
+fn guest(error: types::Error) -> CallError {
+    CallError::Guest(faults::plugin_error(error))
+}
+
+fn offered<'a, T>(interface: Option<&'a T>, name: &'static str) -> Result<&'a T, CallError> {
+    interface.ok_or(CallError::NotOffered(name))
+}
+
+/// `lifecycle.describe`.
+pub(crate) struct Describe;
+
+impl GuestCall for Describe {
+    type Answer = Manifest;
+
+    async fn run(
+        self,
+        plugin: &Plugin,
+        store: &mut GuestStore,
+        instance: &Instance,
+    ) -> Result<Manifest, CallError> {
+        let guest = plugin.lifecycle.load(&mut *store, instance)?;
+        Ok(convert::lifecycle::manifest(guest.call_describe(store).await?))
+    }
+}
+
+/// `lifecycle.validate-config`.
+pub(crate) struct ValidateConfig {
+    pub(crate) connection: String,
+}
+
+impl GuestCall for ValidateConfig {
+    type Answer = Vec<FieldIssue>;
+
+    async fn run(
+        self,
+        plugin: &Plugin,
+        store: &mut GuestStore,
+        instance: &Instance,
+    ) -> Result<Vec<FieldIssue>, CallError> {
+        let guest = plugin.lifecycle.load(&mut *store, instance)?;
+        let issues = guest.call_validate_config(store, &self.connection).await?;
+        Ok(all(issues, faults::field_issue))
+    }
+}
+
+/// `lifecycle.test-connection`.
+pub(crate) struct TestConnection {
+    pub(crate) depth: wit::lifecycle::TestDepth,
+}
+
+impl GuestCall for TestConnection {
+    type Answer = ConnectionReport;
+
+    async fn run(
+        self,
+        plugin: &Plugin,
+        store: &mut GuestStore,
+        instance: &Instance,
+    ) -> Result<ConnectionReport, CallError> {
+        let lifecycle = plugin.lifecycle.load(&mut *store, instance)?;
+        let report = lifecycle.call_test_connection(store, self.depth).await?;
+        report.map(convert::lifecycle::connection_report).map_err(guest)
+    }
+}
+
+/// `lifecycle.discover-schema`.
+pub(crate) struct DiscoverSchema;
+
+impl GuestCall for DiscoverSchema {
+    type Answer = Vec<KindSchema>;
+
+    async fn run(
+        self,
+        plugin: &Plugin,
+        store: &mut GuestStore,
+        instance: &Instance,
+    ) -> Result<Vec<KindSchema>, CallError> {
+        let lifecycle = plugin.lifecycle.load(&mut *store, instance)?;
+        let kinds = lifecycle.call_discover_schema(store).await?;
+        kinds.map(|kinds| all(kinds, convert::lifecycle::kind_schema)).map_err(guest)
+    }
+}
+
+/// `aggregate.read-page`.
+pub(crate) struct ReadPage {
+    pub(crate) request: wit::aggregate::PageRequest,
+}
+
+impl GuestCall for ReadPage {
+    type Answer = Page;
+
+    async fn run(
+        self,
+        plugin: &Plugin,
+        store: &mut GuestStore,
+        instance: &Instance,
+    ) -> Result<Page, CallError> {
+        let indices = offered(plugin.aggregate.as_ref(), "aggregate")?;
+        let aggregate = indices.load(&mut *store, instance)?;
+        let page = aggregate.call_read_page(store, &self.request).await?;
+        page.map(convert::aggregate::page).map_err(guest)
+    }
+}
+
+/// An operation with its context, in the contract's types.
+pub(crate) type Operation = (wit::provision::Operation, wit::provision::OperationContext);
+
+/// Into the contract's types.
+pub(crate) fn operation(
+    operation: &provision::Operation,
+    context: &provision::OperationContext,
+) -> Operation {
+    let context = convert::provision::to_operation_context(context);
+    (convert::provision::to_operation(operation), context)
+}
+
+/// The `provision` interface of the instance.
+fn provision(
+    plugin: &Plugin,
+    store: &mut GuestStore,
+    instance: &Instance,
+) -> Result<wit::provision::Guest, CallError> {
+    Ok(offered(plugin.provision.as_ref(), "provision")?.load(store, instance)?)
+}
+
+/// `provision.plan`.
+pub(crate) struct PlanOperation(pub(crate) Operation);
+
+impl GuestCall for PlanOperation {
+    type Answer = Plan;
+
+    async fn run(
+        self,
+        plugin: &Plugin,
+        store: &mut GuestStore,
+        instance: &Instance,
+    ) -> Result<Plan, CallError> {
+        let (operation, context) = &self.0;
+        let provision = provision(plugin, store, instance)?;
+        let plan = provision.call_plan(store, operation, context).await?;
+        plan.map(convert::provision::plan).map_err(guest)
+    }
+}
+
+/// `provision.apply`.
+pub(crate) struct Apply(pub(crate) Operation);
+
+impl GuestCall for Apply {
+    type Answer = Outcome;
+
+    async fn run(
+        self,
+        plugin: &Plugin,
+        store: &mut GuestStore,
+        instance: &Instance,
+    ) -> Result<Outcome, CallError> {
+        let (operation, context) = &self.0;
+        let provision = provision(plugin, store, instance)?;
+        let outcome = provision.call_apply(store, operation, context).await?;
+        outcome.map(convert::provision::outcome).map_err(guest)
+    }
+}
+
+/// `provision.status`.
+pub(crate) struct Status {
+    pub(crate) token: String,
+}
+
+impl GuestCall for Status {
+    type Answer = Outcome;
+
+    async fn run(
+        self,
+        plugin: &Plugin,
+        store: &mut GuestStore,
+        instance: &Instance,
+    ) -> Result<Outcome, CallError> {
+        let provision = provision(plugin, store, instance)?;
+        let outcome = provision.call_status(store, &self.token).await?;
+        outcome.map(convert::provision::outcome).map_err(guest)
+    }
+}
+
+/// `provision.verify`.
+pub(crate) struct Verify(pub(crate) Operation);
+
+impl GuestCall for Verify {
+    type Answer = Verification;
+
+    async fn run(
+        self,
+        plugin: &Plugin,
+        store: &mut GuestStore,
+        instance: &Instance,
+    ) -> Result<Verification, CallError> {
+        let (operation, context) = &self.0;
+        let provision = provision(plugin, store, instance)?;
+        let verification = provision.call_verify(store, operation, context).await?;
+        verification.map(convert::provision::verification).map_err(guest)
+    }
+}

@@ -1,0 +1,77 @@
+//! Whether a request may go where it wants to: the approved origins, methods and paths.
+//!
+//! Pure. Addresses are judged later, when the name is resolved ([`super::address`]).
+
+use grantry_model::approval::{AllowedHost, AllowedOrigin, Granted};
+
+use super::target::Target;
+use super::{Access, Refusal};
+
+/// The contract's methods.
+const METHODS: [&str; 6] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"];
+/// Those that change nothing.
+const SAFE_METHODS: [&str; 2] = ["GET", "HEAD"];
+
+/// Whether repeating a request of this method does no harm.
+pub(crate) fn is_safe(method: &str) -> bool {
+    SAFE_METHODS.contains(&method)
+}
+
+/// Accepts the request's method and place, or says why not.
+pub(crate) fn check(
+    granted: &Granted,
+    access: Access,
+    method: &str,
+    target: &Target,
+) -> Result<(), Refusal> {
+    if !METHODS.contains(&method) {
+        return Err(Refusal::denied("method_not_allowed", "a method outside the contract".into()));
+    }
+    if access == Access::ReadOnly && !is_safe(method) {
+        let detail = format!("{method} in a call that only reads");
+        return Err(Refusal::denied("method_not_allowed", detail));
+    }
+    let mut origins: Vec<&AllowedOrigin> = granted.origins.iter().collect();
+    let place = format!("{}:{}", target.host, target.port);
+    origins.retain(|origin| is_host(&origin.host, target));
+    refuse_none(&origins, "host_not_allowed", &place)?;
+    origins.retain(|origin| origin.is_plain == target.is_plain);
+    refuse_none(&origins, "scheme_not_allowed", &place)?;
+    origins.retain(|origin| origin.port == target.port);
+    refuse_none(&origins, "port_not_allowed", &place)?;
+    origins
+        .retain(|origin| origin.methods.is_empty() || origin.methods.iter().any(|m| m == method));
+    refuse_none(&origins, "method_not_allowed", &format!("{method} {place}"))?;
+    origins.retain(|origin| is_below(target.path(), &origin.path_prefix));
+    refuse_none(&origins, "path_not_allowed", &place)
+}
+
+fn refuse_none(left: &[&AllowedOrigin], code: &'static str, detail: &str) -> Result<(), Refusal> {
+    match left {
+        [] => Err(Refusal::denied(code, detail.to_owned())),
+        _ => Ok(()),
+    }
+}
+
+fn is_host(allowed: &AllowedHost, target: &Target) -> bool {
+    match allowed {
+        AllowedHost::Exact(name) => *name == target.host,
+        AllowedHost::Suffix(suffix) => {
+            let suffix = suffix.trim_start_matches('.');
+            let label = target.host.strip_suffix(suffix).and_then(|rest| rest.strip_suffix('.'));
+            target.literal.is_none() && !suffix.is_empty() && label.is_some_and(|l| !l.is_empty())
+        }
+    }
+}
+
+/// A prefix binds literally. The parser has resolved `..` and `%2e%2e` before; what a target might
+/// resolve after decoding a slash is refused.
+fn is_below(path: &str, prefix: &str) -> bool {
+    if prefix.is_empty() || prefix == "/" {
+        return true;
+    }
+    let lower = path.to_ascii_lowercase();
+    let hides_a_climb = (lower.contains("%2f") || lower.contains("%5c"))
+        && (lower.contains("..") || lower.contains("%2e"));
+    path.starts_with(prefix) && !hides_a_climb
+}

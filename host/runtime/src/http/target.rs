@@ -1,0 +1,89 @@
+//! Where a request goes: a URL, parsed once. Everything after works with the parsed form, so that
+//! no two parsers can disagree about the host.
+
+use std::net::IpAddr;
+
+use url::{Host, Url};
+
+use super::Refusal;
+
+/// Longest URL, in bytes.
+const URL_BYTES_MAX: usize = 16 * 1024;
+
+/// A parsed http or https URL with a host.
+#[derive(Debug, Clone)]
+pub(crate) struct Target {
+    url: Url,
+    /// Lower case, IDNA applied, IPv6 without brackets.
+    pub(crate) host: String,
+    /// The host, where it is a literal address in any notation.
+    pub(crate) literal: Option<IpAddr>,
+    pub(crate) port: u16,
+    /// http rather than https.
+    pub(crate) is_plain: bool,
+}
+
+impl Target {
+    pub(crate) fn parse(text: &str) -> Result<Self, Refusal> {
+        let invalid = |why: &str| Refusal::denied("url_invalid", why.to_owned());
+        if text.len() > URL_BYTES_MAX {
+            return Err(invalid("the URL is too long"));
+        }
+        let url = Url::parse(text).map_err(|_| invalid("the URL cannot be parsed"))?;
+        let is_plain = match url.scheme() {
+            "https" => false,
+            "http" => true,
+            scheme => {
+                let detail = format!("scheme `{scheme}` of a URL");
+                return Err(Refusal::denied("scheme_not_allowed", detail));
+            }
+        };
+        if !url.username().is_empty() || url.password().is_some() {
+            let detail = "a URL with a user name or password".to_owned();
+            return Err(Refusal::denied("userinfo_not_allowed", detail));
+        }
+        let (host, literal) = match url.host() {
+            Some(Host::Domain(name)) => (name.to_ascii_lowercase(), None),
+            Some(Host::Ipv4(ip)) => (ip.to_string(), Some(IpAddr::V4(ip))),
+            Some(Host::Ipv6(ip)) => (ip.to_string(), Some(IpAddr::V6(ip))),
+            None => return Err(invalid("the URL has no host")),
+        };
+        let port = url.port_or_known_default().unwrap_or(443);
+        Ok(Self { url, host, literal, port, is_plain })
+    }
+
+    /// The path, normalized, still percent-encoded.
+    pub(crate) fn path(&self) -> &str {
+        self.url.path()
+    }
+
+    /// Path and query, as the request line has them.
+    pub(crate) fn path_and_query(&self) -> String {
+        match self.url.query() {
+            Some(query) => format!("{}?{query}", self.url.path()),
+            None => self.url.path().to_owned(),
+        }
+    }
+
+    /// Adds a parameter to the query.
+    pub(crate) fn add_parameter(&mut self, name: &str, value: &str) {
+        self.url.query_pairs_mut().append_pair(name, value);
+    }
+
+    /// What the `Host` header says.
+    pub(crate) fn authority(&self) -> String {
+        let host = self.url.host_str().unwrap_or_default();
+        match self.url.port() {
+            Some(port) => format!("{host}:{port}"),
+            None => host.to_owned(),
+        }
+    }
+}
+
+/// The origin of a URL text: host (lower case, IPv6 without brackets), port, and whether it is plain
+/// http. `None` where it is not an http or https URL, or holds a user name. For
+/// [`grantry_model::approval::granted`], so that approvals and requests read URLs alike.
+pub fn origin_of(url: &str) -> Option<(String, u16, bool)> {
+    let target = Target::parse(url).ok()?;
+    Some((target.host, target.port, target.is_plain))
+}

@@ -1,0 +1,99 @@
+//! [`LocalRunner`]: runs plugins in this process. One method, one exported function.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use grantry_model::catalogue::{Page, PageRequest};
+use grantry_model::fault::FieldIssue;
+use grantry_model::plugin::{ConnectionReport, Digest, KindSchema, TestDepth};
+use grantry_model::provision::{Operation, OperationContext, Outcome, Plan, Verification};
+use grantry_model::runner::{CallResult, CallScope, TaskRunner};
+
+use crate::Runtime;
+use crate::calls;
+use crate::convert;
+use crate::http::Access;
+
+/// Runs plugins in this process.
+pub struct LocalRunner {
+    runtime: Arc<Runtime>,
+}
+
+impl LocalRunner {
+    /// A runner on this runtime.
+    pub fn new(runtime: Arc<Runtime>) -> Self {
+        Self { runtime }
+    }
+}
+
+#[async_trait]
+impl TaskRunner for LocalRunner {
+    async fn validate_config(
+        &self,
+        plugin: &Digest,
+        connection: &str,
+    ) -> CallResult<Vec<FieldIssue>> {
+        let call = calls::ValidateConfig { connection: connection.to_owned() };
+        self.runtime.call(plugin, None, Access::ReadOnly, call).await
+    }
+
+    async fn test_connection(
+        &self,
+        scope: &CallScope,
+        depth: TestDepth,
+    ) -> CallResult<ConnectionReport> {
+        let access = match depth {
+            TestDepth::Connect | TestDepth::Read => Access::ReadOnly,
+            TestDepth::WriteProbe => Access::ReadWrite,
+        };
+        let call = calls::TestConnection { depth: convert::lifecycle::to_test_depth(depth) };
+        self.runtime.call(&scope.plugin, Some(scope), access, call).await
+    }
+
+    async fn discover_schema(&self, scope: &CallScope) -> CallResult<Vec<KindSchema>> {
+        let call = calls::DiscoverSchema;
+        self.runtime.call(&scope.plugin, Some(scope), Access::ReadOnly, call).await
+    }
+
+    /// Some targets list by POST (GraphQL, LDAP over HTTP), so reading a page may use any method
+    /// that was approved.
+    async fn read_page(&self, scope: &CallScope, request: PageRequest) -> CallResult<Page> {
+        let call = calls::ReadPage { request: convert::aggregate::to_page_request(request) };
+        self.runtime.call(&scope.plugin, Some(scope), Access::ReadWrite, call).await
+    }
+
+    async fn plan(
+        &self,
+        scope: &CallScope,
+        operation: &Operation,
+        context: &OperationContext,
+    ) -> CallResult<Plan> {
+        let call = calls::PlanOperation(calls::operation(operation, context));
+        self.runtime.call(&scope.plugin, Some(scope), Access::ReadOnly, call).await
+    }
+
+    async fn apply(
+        &self,
+        scope: &CallScope,
+        operation: &Operation,
+        context: &OperationContext,
+    ) -> CallResult<Outcome> {
+        let call = calls::Apply(calls::operation(operation, context));
+        self.runtime.call(&scope.plugin, Some(scope), Access::ReadWrite, call).await
+    }
+
+    async fn status(&self, scope: &CallScope, token: &str) -> CallResult<Outcome> {
+        let call = calls::Status { token: token.to_owned() };
+        self.runtime.call(&scope.plugin, Some(scope), Access::ReadOnly, call).await
+    }
+
+    async fn verify(
+        &self,
+        scope: &CallScope,
+        operation: &Operation,
+        context: &OperationContext,
+    ) -> CallResult<Verification> {
+        let call = calls::Verify(calls::operation(operation, context));
+        self.runtime.call(&scope.plugin, Some(scope), Access::ReadOnly, call).await
+    }
+}
