@@ -72,6 +72,18 @@ pub async fn run(engine: Engine, mut stop: watch::Receiver<bool>) {
     let _ = tokio::time::timeout(Duration::from_secs(5), slots.acquire_many(all)).await;
 }
 
+/// Carries out what is due now, one job after another, and returns how many jobs there were. For
+/// tools and tests that want no worker in the background.
+pub async fn run_due(engine: &Engine) -> Result<usize> {
+    sweep(engine, 1).await?;
+    let mut count = 0;
+    while let Some(job) = engine.db().lease_job(engine.lease_until()).await? {
+        carry_out(engine, &job).await;
+        count += 1;
+    }
+    Ok(count)
+}
+
 /// Starts every due job for which there is a slot; tells how long to wait for the next.
 async fn lease_all(engine: &Engine, slots: &Arc<Semaphore>) -> Result<Duration> {
     loop {
@@ -150,7 +162,8 @@ async fn settle(engine: &Engine, job: &Job, lease: &Lease, outcome: Result<Verdi
             (asked_ms, code, detail, has_progressed)
         }
         Err(error) => {
-            tracing::error!(job.id = %job.id, "a job failed: {error}");
+            let reason = std::error::Error::source(&error).map(ToString::to_string);
+            tracing::error!(job.id = %job.id, reason, "a job failed: {error}");
             (None, "internal".to_owned(), error.to_string(), false)
         }
     };

@@ -122,7 +122,7 @@ statements! {
     STALE_KEYS = "SELECT row_keys FROM pages WHERE integration_id = $1 AND domain = $2 AND run_id <> $3";
     CURRENT_DIGESTS = "SELECT digest FROM pages WHERE integration_id = $1 AND domain = $2 AND run_id = $3 ORDER BY digest";
     PAGE_KEYS = "SELECT row_keys FROM pages WHERE integration_id = $1 AND domain = $2 AND digest = $3";
-    SUM_ROWS = "SELECT COALESCE(SUM(row_count), 0) FROM pages WHERE integration_id = $1 AND domain = $2 AND run_id = $3";
+    SUM_ROWS = "SELECT CAST(COALESCE(SUM(row_count), 0) AS BIGINT) FROM pages WHERE integration_id = $1 AND domain = $2 AND run_id = $3";
     DELETE_STALE = "DELETE FROM pages WHERE integration_id = $1 AND run_id <> $2";
     ADD_ISSUE = "INSERT INTO run_issues (run_id, position, code, detail) VALUES ($1, $2, $3, $4) ON CONFLICT (run_id, position) DO NOTHING";
     LIST_ISSUES = "SELECT code, detail FROM run_issues WHERE run_id = $1 AND position > $2 ORDER BY position LIMIT $3";

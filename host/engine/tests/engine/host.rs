@@ -1,0 +1,243 @@
+//! An engine with one integration of the scripted connector, and a clock that tests move.
+
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+use grantry_authz::Door;
+use grantry_engine::{
+    Answer, Ctx, Engine, GrantInput, Idempotent, IntegrationInput, PageQuery, Parts, worker,
+};
+use grantry_model::approval::Approval;
+use grantry_model::clock::{Clock, Random, UnixMs};
+use grantry_model::fingerprint::{Domain, Keys};
+use grantry_model::ids::{
+    AccountId, AppId, EntitlementId, IntegrationId, MembershipId, PluginId, RunId,
+};
+use grantry_model::membership::Membership;
+use grantry_store::seal::KeyRing;
+use grantry_store::{AuditFilter, Class, Db, Run};
+
+use crate::scripted::{AnyPackage, Directory, Scripted};
+
+pub struct TestClock(AtomicI64);
+impl Clock for TestClock {
+    fn now(&self) -> UnixMs {
+        UnixMs(self.0.load(Ordering::SeqCst))
+    }
+}
+
+pub struct TestRandom(AtomicU64);
+impl Random for TestRandom {
+    fn fill(&self, buffer: &mut [u8]) {
+        for chunk in buffer.chunks_mut(8) {
+            let next = self.0.fetch_add(0x9E37_79B9_7F4A_7C15, Ordering::SeqCst);
+            let mixed = (next ^ (next >> 29)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+            chunk.copy_from_slice(&mixed.to_le_bytes()[..chunk.len()]);
+        }
+    }
+}
+
+/// One engine with one integration.
+pub struct Host {
+    pub ctx: Ctx,
+    pub directory: Arc<Mutex<Directory>>,
+    pub integration: IntegrationId,
+    pub app: AppId,
+    clock: Arc<TestClock>,
+    keys: AtomicU64,
+    _folder: Option<tempfile::TempDir>,
+}
+
+/// Hosts on every database that can be had here.
+pub async fn hosts(users: usize, groups: usize) -> Vec<Host> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("test.db");
+    let mut all =
+        vec![host(&format!("sqlite://{}", path.display()), users, groups, Some(folder)).await];
+    if let Ok(server) = std::env::var("GRANTRY_TEST_POSTGRES_URL") {
+        static COUNT: AtomicU64 = AtomicU64::new(0);
+        let count = COUNT.fetch_add(1, Ordering::SeqCst);
+        let name = format!("engine_{}_{count}", std::process::id());
+        let admin = sqlx::PgPool::connect(&server).await.unwrap();
+        let create = format!("CREATE DATABASE {name}");
+        sqlx::query(sqlx::AssertSqlSafe(create)).execute(&admin).await.unwrap();
+        let (base, _) = server.rsplit_once('/').unwrap();
+        all.push(host(&format!("{base}/{name}"), users, groups, None).await);
+    }
+    all
+}
+
+async fn host(url: &str, users: usize, groups: usize, folder: Option<tempfile::TempDir>) -> Host {
+    let clock = Arc::new(TestClock(AtomicI64::new(1_700_000_000_000)));
+    let random = Arc::new(TestRandom(AtomicU64::new(u64::from(std::process::id()))));
+    let db = Db::connect(url, clock.clone(), random.clone()).await.unwrap();
+    db.migrate().await.unwrap();
+    let directory = Arc::new(Mutex::new(Directory::with(users, groups)));
+    let engine = Engine::new(Parts {
+        db,
+        runner: Arc::new(Scripted(directory.clone())),
+        inspector: Arc::new(AnyPackage),
+        keys: KeyRing::parse(&KeyRing::generate(&*random)).unwrap(),
+    });
+    let admin = engine.create_first_admin().await.unwrap().unwrap();
+    let ctx = engine.authenticate(admin.token.expose(), Door::Http, "test").await.unwrap().unwrap();
+    let answer = |plugin: &grantry_engine::Installed| reply(plugin.id.as_str());
+    let request = Idempotent { key: "plugin", request: b"plugin", answer: &answer };
+    let plugin = ctx.install_plugin(b"scripted", &request).await.unwrap().body;
+    let input = IntegrationInput {
+        name: "Scripted".into(),
+        description: String::new(),
+        plugin: PluginId::parse(&plugin).unwrap(),
+        connection: serde_json::json!({}),
+        approval: Approval::default(),
+    };
+    let answer = |view: &grantry_engine::IntegrationView| {
+        reply(&format!("{} {}", view.integration.id, view.integration.app_id))
+    };
+    let request = Idempotent { key: "integration", request: b"integration", answer: &answer };
+    let ids = ctx.create_integration(&input, &request).await.unwrap().body;
+    let (integration, app) = ids.split_once(' ').unwrap();
+    Host {
+        ctx,
+        directory,
+        integration: IntegrationId::parse(integration).unwrap(),
+        app: AppId::parse(app).unwrap(),
+        clock,
+        keys: AtomicU64::new(0),
+        _folder: folder,
+    }
+}
+
+fn reply(body: &str) -> Answer {
+    Answer { status: 200, body: body.to_owned() }
+}
+
+impl Host {
+    pub fn advance(&self, ms: i64) {
+        self.clock.0.fetch_add(ms, Ordering::SeqCst);
+    }
+
+    pub fn db(&self) -> &Db {
+        self.ctx.engine.db()
+    }
+
+    fn key(&self) -> String {
+        format!("key-{}", self.keys.fetch_add(1, Ordering::SeqCst))
+    }
+
+    /// Lets the worker do what is due.
+    pub async fn work(&self) {
+        worker::run_due(&self.ctx.engine).await.unwrap();
+    }
+
+    /// Lets time pass until nothing is left to do.
+    pub async fn work_for(&self, turns: usize) {
+        for _ in 0..turns {
+            self.work().await;
+            self.advance(20_000);
+        }
+    }
+
+    pub async fn order_aggregation(&self) -> RunId {
+        let answer = |run: &Run| reply(run.id.as_str());
+        let key = self.key();
+        let request = Idempotent { key: &key, request: b"aggregate", answer: &answer };
+        let run = self.ctx.start_aggregation(&self.integration, &request).await.unwrap().body;
+        RunId::parse(&run).unwrap()
+    }
+
+    pub async fn aggregate(&self) -> Run {
+        let id = self.order_aggregation().await;
+        self.work_for(12).await;
+        let run = self.ctx.run(&id).await.unwrap();
+        let jobs = self.db().list_jobs(None, None, 3).await.unwrap();
+        assert!(run.status.is_final(), "{jobs:?}");
+        run
+    }
+
+    /// What the catalogue holds: users, groups, and members as (group, user).
+    pub async fn catalogue(&self) -> (Vec<String>, Vec<String>, Vec<(String, String)>) {
+        let query = PageQuery { limit: 5_000, ..PageQuery::default() };
+        let ctx = &self.ctx;
+        let objects = async |class| {
+            let page = ctx.list_objects(&self.integration, class, &query).await.unwrap();
+            let mut ids: Vec<String> = page.items.into_iter().map(|o| o.native_id).collect();
+            ids.sort();
+            ids
+        };
+        let (users, groups) = (objects(Class::Account).await, objects(Class::Resource).await);
+        let page = ctx.list_assignments(&self.integration, "", "", &query).await.unwrap();
+        let (mut keys, mut members) = (Keys::of(&self.integration), Vec::new());
+        for row in page.items {
+            let is = |id: &String| {
+                keys.clone().object(Domain::Account, "User", id).text() == row.holder_id
+            };
+            let user = users.iter().find(|id| is(id)).unwrap().clone();
+            let mut of = |id: &String| {
+                keys.entitlement(&format!("{id}:member")).text() == row.entitlement_id
+            };
+            let group = groups.iter().find(|id| of(id)).unwrap().clone();
+            members.push((group, user));
+        }
+        members.sort();
+        (users, groups, members)
+    }
+
+    /// Whether the catalogue equals the directory.
+    pub async fn assert_equal_to_directory(&self) {
+        let (users, groups, members) = self.catalogue().await;
+        let directory = self.directory.lock().unwrap();
+        assert_eq!(users, directory.users.keys().cloned().collect::<Vec<_>>());
+        assert_eq!(groups, directory.groups.keys().cloned().collect::<Vec<_>>());
+        assert_eq!(members, directory.members.iter().cloned().collect::<Vec<_>>());
+    }
+
+    pub fn role(&self, group: &str) -> EntitlementId {
+        let key = Keys::of(&self.integration).entitlement(&format!("{group}:member"));
+        EntitlementId::parse(&key.text()).unwrap()
+    }
+
+    pub fn account(&self, user: &str) -> AccountId {
+        let key = Keys::of(&self.integration).object(Domain::Account, "User", user);
+        AccountId::parse(&key.text()).unwrap()
+    }
+
+    pub async fn try_grant(
+        &self,
+        group: &str,
+        user: &str,
+        ends: Option<UnixMs>,
+    ) -> grantry_engine::Result<MembershipId> {
+        let input = GrantInput { role: self.role(group), account: self.account(user), ends };
+        let answer = |membership: &Membership| reply(membership.id.as_str());
+        let key = self.key();
+        let request = Idempotent { key: &key, request: b"grant", answer: &answer };
+        let answer = self.ctx.grant_membership(&self.app, &input, &request).await?;
+        Ok(MembershipId::parse(&answer.body).unwrap())
+    }
+
+    pub async fn grant(&self, group: &str, user: &str) -> MembershipId {
+        self.try_grant(group, user, None).await.unwrap()
+    }
+
+    pub async fn delete(&self, id: &MembershipId) {
+        let answer = |membership: &Membership| reply(membership.id.as_str());
+        let key = self.key();
+        let request = Idempotent { key: &key, request: b"delete", answer: &answer };
+        self.ctx.delete_membership(&self.app, id, &request).await.unwrap();
+    }
+
+    pub async fn membership(&self, id: &MembershipId) -> Membership {
+        self.ctx.membership(&self.app, id).await.unwrap()
+    }
+
+    pub fn holds(&self, group: &str, user: &str) -> bool {
+        self.directory.lock().unwrap().members.contains(&(group.into(), user.into()))
+    }
+
+    /// Events of the audit log with that name.
+    pub async fn audited(&self, event: &str) -> usize {
+        let filter = AuditFilter { event: Some(event.into()), ..AuditFilter::default() };
+        self.db().list_audit(&filter, 10_000).await.unwrap().len()
+    }
+}

@@ -1,0 +1,6 @@
+//! The engine against a scripted connector, on SQLite and (where a server is named) PostgreSQL.
+
+mod aggregation;
+mod host;
+mod provisioning;
+mod scripted;

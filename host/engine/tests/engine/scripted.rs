@@ -1,0 +1,351 @@
+//! A directory in memory with a connector to it that lies, fails and forgets on request.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use grantry_model::catalogue::{
+    Assignment, Entitlement, Object, ObjectId, ObjectRef, ObjectStatus, Page, PageRequest, Purpose,
+    Target,
+};
+use grantry_model::fault::{Backoff, Fault, FieldIssue, PluginError};
+use grantry_model::package::{Interface, PackageInspector, PackageRejection, PackageReport};
+use grantry_model::plugin::{
+    ConnectionReport, DeltaSupport, Digest, KindClass, KindSchema, Manifest, TestDepth,
+};
+use grantry_model::provision::{Effects, Operation, OperationContext, Outcome, Plan, Verification};
+use grantry_model::runner::{CallFailure, CallReport, CallResult, CallScope, Called, TaskRunner};
+
+/// What the directory holds, and how its connector behaves.
+#[derive(Default)]
+pub struct Directory {
+    pub users: BTreeMap<String, String>,
+    pub groups: BTreeMap<String, String>,
+    pub members: BTreeSet<(String, String)>,
+    /// Rows of a page.
+    pub page_items: usize,
+    /// Errors for the next pages; `None` lets one page pass.
+    pub page_faults: VecDeque<Option<Fault>>,
+    /// The connector claims to be whole although it lists only this many users.
+    pub lists_only: Option<usize>,
+    /// The last page does not claim to be whole.
+    pub never_complete: bool,
+    /// The same cursor for ever.
+    pub loops: bool,
+    /// What happens to the next writes.
+    pub write_faults: VecDeque<WriteFault>,
+    /// The next read-backs cannot tell.
+    pub blind: u32,
+    /// Every write that reached the directory: verb, group, user, idempotency key.
+    pub writes: Vec<(String, String, String, String)>,
+    /// How often a page was read.
+    pub pages_read: u64,
+}
+
+/// What happens to a write.
+pub enum WriteFault {
+    /// It does not reach the directory.
+    Lost(Fault),
+    /// It is done, but the answer is lost.
+    AnswerLost(Fault),
+    /// It is not done, although the answer says so.
+    Pretended,
+}
+
+impl Directory {
+    /// So many users and groups; user `u` is in group `g` where `(u + g) % 3 == 0`.
+    pub fn with(users: usize, groups: usize) -> Self {
+        let mut directory = Self { page_items: 7, ..Self::default() };
+        for user in 0..users {
+            directory.users.insert(format!("u{user:03}"), format!("User {user}"));
+        }
+        for group in 0..groups {
+            directory.groups.insert(format!("g{group:02}"), format!("Group {group}"));
+            for user in (0..users).filter(|user| (user + group) % 3 == 0) {
+                directory.members.insert((format!("g{group:02}"), format!("u{user:03}")));
+            }
+        }
+        directory
+    }
+}
+
+/// The connector.
+#[derive(Clone)]
+pub struct Scripted(pub Arc<Mutex<Directory>>);
+
+fn failed<T>(fault: Fault) -> CallResult<T> {
+    Err(Box::new(CallFailure { fault, report: CallReport::default() }))
+}
+
+fn called<T>(value: T) -> CallResult<T> {
+    Ok(Called { value, report: CallReport::default() })
+}
+
+fn object(kind: &str, id: &str, display: &str) -> Object {
+    let id = ObjectId {
+        kind: kind.into(),
+        id: id.into(),
+        name: None,
+        aliases: Vec::new(),
+        parent: None,
+        etag: None,
+    };
+    Object {
+        id,
+        display: Some(display.into()),
+        description: None,
+        status: ObjectStatus::Enabled,
+        attributes: Vec::new(),
+        created_ms: None,
+        last_used_ms: None,
+    }
+}
+
+fn entitlement(group: &str, display: &str) -> Entitlement {
+    Entitlement {
+        id: format!("{group}:member"),
+        kind: "Group".into(),
+        on: ObjectRef { kind: "Group".into(), id: group.into() },
+        slug: "member".into(),
+        display: format!("{display} member"),
+        description: None,
+        purpose: Purpose::Access,
+        grantable_to: vec!["User".into()],
+        exclusive: None,
+        is_immutable: false,
+        is_privileged: false,
+        attributes: Vec::new(),
+    }
+}
+
+fn assignment(group: &str, user: &str) -> Assignment {
+    Assignment {
+        id: None,
+        entitlement: format!("{group}:member"),
+        holder: ObjectRef { kind: "User".into(), id: user.into() },
+        expansion: None,
+        is_immutable: false,
+        starts_ms: None,
+        ends_ms: None,
+        origin: None,
+        attributes: Vec::new(),
+    }
+}
+
+fn kind(kind: &str, class: KindClass) -> KindSchema {
+    KindSchema {
+        kind: kind.into(),
+        classes: vec![class],
+        display: kind.into(),
+        id_attribute: "id".into(),
+        name_attribute: None,
+        parent_kinds: Vec::new(),
+        attributes: Vec::new(),
+        verbs: Vec::new(),
+        delta: DeltaSupport::None,
+        is_countable: false,
+    }
+}
+
+/// The kinds of the directory.
+pub fn kinds() -> Vec<KindSchema> {
+    vec![kind("User", KindClass::Account), kind("Group", KindClass::Group)]
+}
+
+/// The manifest of the connector.
+pub fn manifest() -> Manifest {
+    Manifest {
+        name: "scripted".into(),
+        version: "1.0.0".into(),
+        publisher: "tests".into(),
+        application_type: "Scripted".into(),
+        description: String::new(),
+        docs_url: None,
+        example_connection: "{}".into(),
+        connection_schema: r#"{"type": "object"}"#.into(),
+        auth: Vec::new(),
+        hosts: Vec::new(),
+        platform_actions: Vec::new(),
+        needs_kv: false,
+        kinds: kinds(),
+        can_read_back: true,
+    }
+}
+
+impl Directory {
+    fn page(&mut self, request: &PageRequest) -> Result<Page, Fault> {
+        self.pages_read += 1;
+        if let Some(Some(fault)) = self.page_faults.pop_front() {
+            return Err(fault);
+        }
+        let from = request
+            .at
+            .as_ref()
+            .map_or(0, |at| String::from_utf8(at.clone()).unwrap().parse::<usize>().unwrap());
+        let mut page = Page {
+            objects: Vec::new(),
+            entitlements: Vec::new(),
+            assignments: Vec::new(),
+            next: None,
+            expected_total: None,
+            is_complete: false,
+            scope: None,
+            skipped: Vec::new(),
+        };
+        let total = match &request.target {
+            Target::Objects(kind) => {
+                let all = if kind == "User" { &self.users } else { &self.groups };
+                let limit = self.lists_only.filter(|_| kind == "User").unwrap_or(usize::MAX);
+                let all: Vec<_> = all.iter().take(limit).collect();
+                let part = all.iter().skip(from).take(self.page_items);
+                page.objects = part.map(|(id, name)| object(kind, id, name)).collect();
+                all.len()
+            }
+            Target::EntitlementsOfKind(_) => {
+                let part = self.groups.iter().skip(from).take(self.page_items);
+                page.entitlements = part.map(|(id, name)| entitlement(id, name)).collect();
+                self.groups.len()
+            }
+            Target::AssignmentsOfKind(_) => {
+                let part = self.members.iter().skip(from).take(self.page_items);
+                page.assignments = part.map(|(group, user)| assignment(group, user)).collect();
+                self.members.len()
+            }
+            Target::EntitlementsOf(_) | Target::AssignmentsOf(_) => {
+                return Err(Fault::Plugin(PluginError::Unsupported("by object".into())));
+            }
+        };
+        let end = from + self.page_items;
+        if self.loops {
+            page.next = Some(b"0".to_vec());
+        } else if end < total {
+            page.next = Some(end.to_string().into_bytes());
+        } else {
+            page.is_complete = !self.never_complete;
+        }
+        Ok(page)
+    }
+
+    fn pair(operation: &Operation) -> (bool, (String, String)) {
+        match operation {
+            Operation::Grant(grant) => (true, (grant.on.id.clone(), grant.holder.id.clone())),
+            Operation::Revoke(revoke) => (false, (revoke.on.id.clone(), revoke.holder.id.clone())),
+            other => panic!("not scripted: {other:?}"),
+        }
+    }
+
+    fn write(&mut self, operation: &Operation, key: &str) -> Result<Outcome, Fault> {
+        let (is_grant, pair) = Self::pair(operation);
+        let fault = self.write_faults.pop_front();
+        if let Some(WriteFault::Lost(fault)) = fault {
+            return Err(fault);
+        }
+        let verb = if is_grant { "grant" } else { "revoke" };
+        self.writes.push((verb.into(), pair.0.clone(), pair.1.clone(), key.into()));
+        if !matches!(fault, Some(WriteFault::Pretended)) {
+            if is_grant {
+                self.members.insert(pair);
+            } else {
+                self.members.remove(&pair);
+            }
+        }
+        match fault {
+            Some(WriteFault::AnswerLost(fault)) => Err(fault),
+            _ => Ok(Outcome::Done(Effects::default())),
+        }
+    }
+
+    fn verify(&mut self, operation: &Operation) -> Verification {
+        if self.blind > 0 {
+            self.blind -= 1;
+            return Verification::CannotTell("the directory is asleep".into());
+        }
+        let (is_grant, pair) = Self::pair(operation);
+        let is_so = self.members.contains(&pair) == is_grant;
+        if is_so { Verification::Holds } else { Verification::Absent }
+    }
+}
+
+#[async_trait]
+impl TaskRunner for Scripted {
+    async fn validate_config(&self, _: &Digest, _: &str) -> CallResult<Vec<FieldIssue>> {
+        called(Vec::new())
+    }
+
+    async fn test_connection(&self, _: &CallScope, _: TestDepth) -> CallResult<ConnectionReport> {
+        called(ConnectionReport {
+            tenant: None,
+            effective: kinds(),
+            missing_permissions: Vec::new(),
+            warnings: Vec::new(),
+        })
+    }
+
+    async fn discover_schema(&self, _: &CallScope) -> CallResult<Vec<KindSchema>> {
+        called(kinds())
+    }
+
+    async fn read_page(&self, _: &CallScope, request: PageRequest) -> CallResult<Page> {
+        match self.0.lock().unwrap().page(&request) {
+            Ok(page) => called(page),
+            Err(fault) => failed(fault),
+        }
+    }
+
+    async fn plan(&self, _: &CallScope, _: &Operation, _: &OperationContext) -> CallResult<Plan> {
+        called(Plan { calls: Vec::new(), warnings: Vec::new() })
+    }
+
+    async fn apply(
+        &self,
+        _: &CallScope,
+        operation: &Operation,
+        context: &OperationContext,
+    ) -> CallResult<Outcome> {
+        match self.0.lock().unwrap().write(operation, &context.idempotency_key) {
+            Ok(outcome) => called(outcome),
+            Err(fault) => failed(fault),
+        }
+    }
+
+    async fn status(&self, _: &CallScope, _: &str) -> CallResult<Outcome> {
+        failed(Fault::NotOffered("status".into()))
+    }
+
+    async fn verify(
+        &self,
+        _: &CallScope,
+        operation: &Operation,
+        _: &OperationContext,
+    ) -> CallResult<Verification> {
+        called(self.0.lock().unwrap().verify(operation))
+    }
+}
+
+/// Takes any bytes for the scripted connector.
+pub struct AnyPackage;
+
+#[async_trait]
+impl PackageInspector for AnyPackage {
+    async fn inspect(&self, component: &[u8]) -> Result<PackageReport, PackageRejection> {
+        Ok(PackageReport {
+            digest: Digest::of(component),
+            size_bytes: component.len() as u64,
+            contract: "0.1.0".into(),
+            interfaces: vec![Interface::Lifecycle, Interface::Aggregate, Interface::Provision],
+            imports: Vec::new(),
+            manifest: manifest(),
+        })
+    }
+}
+
+/// The target is away and says for how long.
+pub fn unavailable(after_ms: u64) -> Fault {
+    let backoff = Backoff { after_ms: Some(after_ms), bucket: None, remaining: None };
+    Fault::Plugin(PluginError::Unavailable(backoff))
+}
+
+/// The write may or may not have happened.
+pub fn unknown() -> Fault {
+    Fault::Plugin(PluginError::OutcomeUnknown("the connection broke".into()))
+}
