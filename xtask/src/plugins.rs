@@ -58,10 +58,12 @@ pub fn build() -> Result<()> {
     Ok(())
 }
 
-/// The repository's root.
+/// The repository's root. Cargo's word at run time comes first: worktrees that share a target folder
+/// also share the binary, which one of them compiled.
 fn root() -> PathBuf {
-    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    here.parent().unwrap_or(here).to_path_buf()
+    let here = std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
+    let here = here.unwrap_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")));
+    here.parent().unwrap_or(&here).to_path_buf()
 }
 
 #[derive(Deserialize)]
