@@ -32,8 +32,16 @@ fn check_format() -> Result<()> {
 }
 
 fn check_lints() -> Result<()> {
-    const CLIPPY: [&str; 7] =
-        ["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"];
+    const CLIPPY: [&str; 8] = [
+        "clippy",
+        "--workspace",
+        "--all-targets",
+        "--locked",
+        "--keep-going",
+        "--",
+        "-D",
+        "warnings",
+    ];
     command::run(cargo().args(CLIPPY))?;
     command::run(native_guest_cargo().args(CLIPPY))
 }
