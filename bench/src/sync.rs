@@ -1,0 +1,110 @@
+//! The aggregation of 10,000 users, 1,000 groups and 1,000,000 assignments into SQLite.
+
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context as _, Result, ensure};
+use grantry_engine::{Answer, Idempotent, worker};
+use grantry_model::aggregation::RunStatus;
+use grantry_model::ids::{IntegrationId, RunId};
+use grantry_store::Run;
+use serde_json::Value;
+
+use crate::figure::Figure;
+use crate::{host, process};
+
+/// The rows: users, groups, assignments.
+pub const ROWS: (u64, u64, u64) = (10_000, 1_000, 1_000_000);
+
+/// Runs the phases, each in a process of its own.
+pub fn figures() -> Result<Vec<Figure>> {
+    let folder = tempfile::tempdir()?;
+    let bare_folder = tempfile::tempdir()?;
+    let bare = phase("child-bare", bare_folder.path(), "first")?;
+    let first = phase("child-sync", folder.path(), "first")?;
+    let again = phase("child-sync", folder.path(), "again")?;
+    let number = |value: &Value, name: &str| value[name].as_f64().context("a number is missing");
+    let (cpu, bare_cpu) = (number(&first, "cpu_s")?, number(&bare, "cpu_s")?);
+    let seconds = number(&first, "wall_s")?;
+    let rows = (ROWS.0 + ROWS.1 * 2 + ROWS.2) as f64;
+    eprintln!(
+        "first run: {cpu:.2} CPU s, {seconds:.1} s, {:.0} rows/s, {:.0} MiB; again: {:.2} CPU s, {:.1} s, {:.0} MiB; \
+         bare insert: {bare_cpu:.2} CPU s",
+        rows / seconds,
+        number(&first, "rss_mib")?,
+        number(&again, "cpu_s")?,
+        number(&again, "wall_s")?,
+        number(&again, "rss_mib")?,
+    );
+    Ok(vec![
+        Figure {
+            name: "sync_1m_cpu_s",
+            value: cpu,
+            unit: "s",
+            baseline: Some(("bare sqlx insert of the same rows", bare_cpu)),
+        },
+        Figure {
+            name: "sync_1m_rss_mib",
+            value: number(&first, "rss_mib")?,
+            unit: "MiB",
+            baseline: Some(("bare sqlx insert of the same rows", number(&bare, "rss_mib")?)),
+        },
+        Figure {
+            name: "resync_1m_cpu_ratio",
+            value: number(&again, "cpu_s")? / cpu,
+            unit: "",
+            baseline: Some(("the first run", 1.0)),
+        },
+        Figure {
+            name: "resync_1m_rows_written",
+            value: number(&again, "written")?,
+            unit: "rows",
+            baseline: None,
+        },
+    ])
+}
+
+fn phase(command: &str, folder: &Path, part: &str) -> Result<Value> {
+    let output = Command::new(std::env::current_exe()?)
+        .args([command, &folder.display().to_string(), part])
+        .stderr(std::process::Stdio::inherit())
+        .output()?;
+    ensure!(output.status.success(), "{command} {part} failed");
+    let text = String::from_utf8(output.stdout)?;
+    serde_json::from_str(text.lines().last().context("no answer")?).context("an odd answer")
+}
+
+/// One aggregation in this process; tells what it used.
+pub async fn child(arguments: &[String]) -> Result<()> {
+    let [folder, part] = arguments else { anyhow::bail!("FOLDER first|again") };
+    let folder = Path::new(folder);
+    let engine = host::engine(folder).await?;
+    let (users, groups, assignments) = ROWS;
+    let (ctx, integration) = if part == "first" {
+        let connection = serde_json::json!({
+            "users": users, "groups": groups, "assignments": assignments, "seed": 1,
+        });
+        host::connect(&engine, folder, connection).await?
+    } else {
+        let ctx = host::admin(&engine, folder).await?;
+        let known = std::fs::read_to_string(folder.join("integration"))?;
+        (ctx, IntegrationId::parse(&known)?)
+    };
+    std::fs::write(folder.join("integration"), integration.as_str())?;
+    let (cpu, began) = (process::cpu_seconds()?, std::time::Instant::now());
+    let answer = |run: &Run| Answer { status: 202, body: run.id.to_string() };
+    let request = Idempotent { key: part, request: part.as_bytes(), answer: &answer };
+    let run = RunId::parse(&ctx.start_aggregation(&integration, &request).await?.body)?;
+    worker::run_due(&engine).await?;
+    let run = ctx.run(&run).await?;
+    ensure!(run.status == RunStatus::Succeeded, "{run:?}");
+    let answer = serde_json::json!({
+        "cpu_s": process::cpu_seconds()? - cpu,
+        "wall_s": began.elapsed().as_secs_f64(),
+        "rss_mib": process::peak_rss_mib()?,
+        "written": run.progress.map_or(0, |progress| progress.written),
+        "added": run.added,
+    });
+    println!("{answer}");
+    Ok(())
+}
