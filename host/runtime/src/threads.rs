@@ -3,7 +3,6 @@
 use std::future::Future;
 use std::thread::available_parallelism;
 
-use rustix::process::Pid;
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinHandle;
 
@@ -54,7 +53,7 @@ impl Drop for GuestThreads {
 
 /// On Linux a priority belongs to a thread. Best effort: without it guests only run sooner.
 fn lower_priority() {
-    let thread = Pid::from(rustix::thread::gettid());
+    let thread = rustix::thread::gettid();
     let _ = rustix::process::setpriority_process(Some(thread), NICENESS);
 }
 

@@ -1,0 +1,6 @@
+//! What the runtime promises, shown with hand-made guests: one test binary.
+
+mod support;
+
+mod packages;
+mod runner;
