@@ -1,3 +1,5 @@
 //! The one test binary: whole journeys through real peers, and the harness's own tests.
 
 mod harness;
+mod kills;
+mod scim;

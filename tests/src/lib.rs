@@ -5,6 +5,7 @@
 //! request, at [`recorder`] for the judge that sits between the host and either of them.
 
 pub mod directory;
+pub mod host;
 pub mod loopback;
 pub mod peers;
 pub mod recorder;
