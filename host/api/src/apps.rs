@@ -1,7 +1,7 @@
 //! Apps: what people get access to.
 
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 /// An app.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -16,4 +16,18 @@ pub struct App {
     pub roles: u32,
     /// When it was created.
     pub created_ms: i64,
+}
+
+/// Which apps.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct AppQuery {
+    /// Words to look for in names; `*` stands for any characters.
+    pub search: Option<String>,
+    /// At most this many items; 50 unless told.
+    #[param(minimum = 1, maximum = 200)]
+    pub limit: Option<u32>,
+    /// `next_cursor` of the page before. It holds for one list with the same filters.
+    pub cursor: Option<String>,
 }

@@ -117,6 +117,8 @@ pub struct EntitlementQuery {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct AssignmentQuery {
+    /// Words to look for in the names of both ends; `*` stands for any characters.
+    pub search: Option<String>,
     /// Only of this entitlement.
     pub entitlement_id: Option<String>,
     /// Only of this holder.

@@ -103,9 +103,6 @@ pub struct UpdateIntegration {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(max_length = 4000)]
     pub description: Option<String>,
-    /// Another version of the plugin.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub plugin_id: Option<String>,
     /// The whole new connection. Secret fields that are left out keep their values.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
@@ -128,10 +125,27 @@ pub enum TestDepth {
     WriteProbe,
 }
 
-/// A connection test.
+/// A test of an integration's connection.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TestConnection {
+    /// How far it goes.
+    #[serde(default)]
+    pub depth: TestDepth,
+}
+
+/// A test of a connection that is not saved.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TryConnection {
+    /// The plugin that connects.
+    pub plugin_id: String,
+    /// The connection with its secrets.
+    #[schema(value_type = Object)]
+    pub connection: Value,
+    /// What the plugin may do meanwhile. Platform actions and kv are left out.
+    #[serde(default)]
+    pub approval: Approval,
     /// How far it goes.
     #[serde(default)]
     pub depth: TestDepth,

@@ -1,0 +1,122 @@
+//! The API's description: routes and document are one thing, so neither can lack in the other.
+//!
+//! [`router`] collects the routes with their operations and completes each: who may call it, and
+//! which problems it can answer. Every operation names its action in [`ACTION`].
+
+use axum::Router;
+use axum::middleware::map_response;
+use axum::response::Response;
+use http::{HeaderValue, header};
+use utoipa::OpenApi;
+use utoipa::openapi::path::Operation;
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
+use utoipa::openapi::{Content, PathItem, Ref, RefOr, Response as Described, ResponseBuilder};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_swagger_ui::SwaggerUi;
+
+use crate::routes;
+use crate::state::Server;
+
+/// The extension that names an operation's action: one of the four, an admin action, `none` for
+/// every authenticated caller, or `public` for everybody.
+pub const ACTION: &str = "x-grantry-action";
+
+/// Where the document is served.
+pub const DOCUMENT_PATH: &str = "/api/v1/openapi.json";
+
+const BEARER: &str = "bearer";
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Grantry",
+        description = "Self-hosted access governance: install sandboxed connectors, see who has \
+                       which access, grant and revoke it.\n\nErrors are problem documents (RFC \
+                       9457); their `type` resolves to an explanation. Lists are paged with \
+                       `limit` and `cursor`. Times are Unix milliseconds."
+    ),
+    components(schemas(grantry_api::Problem)),
+    tags(
+        (name = "plugins", description = "Installed connectors."),
+        (name = "integrations", description = "Configured instances of an application type."),
+        (name = "aggregations", description = "Reading everything from a target."),
+        (name = "catalogue", description = "What aggregations found."),
+        (name = "apps", description = "What people get access to."),
+        (name = "memberships", description = "Managed access with a start and an end."),
+        (name = "clients", description = "External systems that call this API."),
+        (name = "permissions", description = "What principals hold."),
+        (name = "jobs", description = "Background work."),
+        (name = "audit", description = "Who did what."),
+        (name = "service", description = "Health, metrics, explanations."),
+    )
+)]
+struct Base;
+
+/// Every route with its operation.
+pub fn router() -> OpenApiRouter<Server> {
+    let mut router = OpenApiRouter::with_openapi(Base::openapi()).merge(routes::all());
+    let document = router.get_openapi_mut();
+    let scheme = HttpBuilder::new()
+        .scheme(HttpAuthScheme::Bearer)
+        .description(Some("A token of the local admin or of a client."))
+        .build();
+    let components = document.components.get_or_insert_default();
+    components.add_security_scheme(BEARER, SecurityScheme::Http(scheme));
+    for item in document.paths.paths.values_mut() {
+        operations(item).for_each(complete);
+    }
+    router
+}
+
+/// The document itself.
+pub fn document() -> utoipa::openapi::OpenApi {
+    router().into_openapi()
+}
+
+fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
+    let PathItem { get, put, post, delete, patch, .. } = item;
+    [get, put, post, delete, patch].into_iter().flatten()
+}
+
+fn complete(operation: &mut Operation) {
+    let action = operation.extensions.as_ref().and_then(|extensions| extensions.get(ACTION));
+    let is_public = action.is_some_and(|action| action == "public");
+    let described: &[(&str, &str)] = if is_public {
+        &[("default", "Another problem")]
+    } else {
+        operation.security = Some(vec![SecurityRequirement::new(BEARER, Vec::<String>::new())]);
+        &[
+            ("401", "The token is missing or not valid"),
+            ("403", "The action is not granted"),
+            ("404", "Nothing here, or nothing that you may see"),
+            ("422", "The input is not valid"),
+            ("429", "Too many requests"),
+            ("default", "Another problem"),
+        ]
+    };
+    for (status, words) in described {
+        let responses = &mut operation.responses.responses;
+        responses.entry((*status).to_owned()).or_insert_with(|| problem(words));
+    }
+}
+
+fn problem(words: &str) -> RefOr<Described> {
+    let content = Content::new(Some(Ref::from_schema_name("Problem")));
+    let media_type = grantry_api::problem::PROBLEM_JSON;
+    ResponseBuilder::new().description(words).content(media_type, content).build().into()
+}
+
+/// The page's own scripts and styles, pictures in its styles, requests to this server: no more.
+const PAGE_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
+                           img-src 'self' data:; font-src 'self'; connect-src 'self'; \
+                           base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+/// The document and the page that shows it. They describe routes and are none.
+pub(crate) fn pages(document: utoipa::openapi::OpenApi) -> Router<Server> {
+    let pages = Router::from(SwaggerUi::new("/api/docs").url(DOCUMENT_PATH, document));
+    pages.layer(map_response(async |mut response: Response| {
+        let policy = HeaderValue::from_static(PAGE_POLICY);
+        response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
+        response
+    }))
+}

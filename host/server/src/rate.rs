@@ -1,0 +1,70 @@
+//! Rate limits: one token bucket a key, in a table that cannot grow without bound.
+
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::limits::Rate;
+
+/// Most keys that are remembered. Beyond it the idle ones are forgotten.
+const KEYS_MAX: usize = 20_000;
+
+/// Counts requests by key.
+pub(crate) struct RateLimiter<K> {
+    rate: Rate,
+    /// When the bucket of a key will be full again: all that a bucket needs to remember.
+    full_at: Mutex<HashMap<K, Instant>>,
+}
+
+impl<K: Eq + Hash> RateLimiter<K> {
+    pub(crate) fn new(rate: Rate) -> Self {
+        Self { rate, full_at: Mutex::new(HashMap::new()) }
+    }
+
+    /// Takes one from the key's bucket, or says how long to wait for the next.
+    pub(crate) fn take(&self, key: K, now: Instant) -> Result<(), Duration> {
+        let one = Duration::from_secs(1) / self.rate.per_second.max(1);
+        let capacity = one * self.rate.burst.max(1);
+        let mut buckets = self.full_at.lock().unwrap_or_else(PoisonError::into_inner);
+        if buckets.len() >= KEYS_MAX && !buckets.contains_key(&key) {
+            buckets.retain(|_, full_at| *full_at > now);
+            if buckets.len() >= KEYS_MAX {
+                return Err(one);
+            }
+        }
+        let full_at = buckets.entry(key).or_insert(now);
+        let next = (*full_at).max(now) + one;
+        match next.duration_since(now).checked_sub(capacity) {
+            Some(over) if !over.is_zero() => Err(over),
+            _ => {
+                *full_at = next;
+                Ok(())
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_burst_passes_and_the_next_one_waits() {
+        let limiter = RateLimiter::new(Rate { burst: 10, per_second: 5 });
+        let now = Instant::now();
+        assert!((0..10).all(|_| limiter.take("a", now).is_ok()));
+        assert_eq!(limiter.take("a", now), Err(Duration::from_millis(200)));
+        assert_eq!(limiter.take("b", now), Ok(()));
+        assert_eq!(limiter.take("a", now + Duration::from_millis(200)), Ok(()));
+    }
+
+    #[test]
+    fn a_flood_of_keys_does_not_fill_the_memory() {
+        let limiter = RateLimiter::new(Rate { burst: 1, per_second: 1 });
+        let now = Instant::now();
+        assert!((0..KEYS_MAX).all(|key| limiter.take(key, now).is_ok()));
+        assert!(limiter.take(KEYS_MAX, now).is_err());
+        assert!(limiter.take(KEYS_MAX, now + Duration::from_secs(2)).is_ok());
+    }
+}

@@ -1,0 +1,33 @@
+//! All routes, by noun. Each file holds the handlers of one noun with their operations.
+
+mod aggregations;
+mod apps;
+mod audit;
+mod catalogue;
+mod clients;
+mod health;
+mod integrations;
+mod jobs;
+mod memberships;
+mod permissions;
+mod plugins;
+
+use utoipa_axum::router::OpenApiRouter;
+
+use crate::state::Server;
+
+/// Every route of the server.
+pub(crate) fn all() -> OpenApiRouter<Server> {
+    let api = OpenApiRouter::new()
+        .merge(plugins::routes())
+        .merge(integrations::routes())
+        .merge(catalogue::routes())
+        .merge(aggregations::routes())
+        .merge(apps::routes())
+        .merge(memberships::routes())
+        .merge(jobs::routes())
+        .merge(clients::routes())
+        .merge(permissions::routes())
+        .merge(audit::routes());
+    OpenApiRouter::new().nest("/api/v1", api).merge(health::routes())
+}

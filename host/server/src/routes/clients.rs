@@ -1,0 +1,131 @@
+//! Clients, their tokens, and who calls.
+
+use axum::Json as Body;
+use grantry_api::clients::{Client, CreateClient, CreateToken, Me, NewToken, Token};
+use grantry_api::headers::IdempotencyHeader;
+use grantry_api::{List, ListQuery};
+use grantry_engine::{NewClient, PrincipalRecord};
+use grantry_model::clock::UnixMs;
+use grantry_model::ids::{PrincipalId, TokenId};
+use http::StatusCode;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::body::Json;
+use crate::context::Ctx;
+use crate::headers::Once;
+use crate::path::Path;
+use crate::query::{Query, page};
+use crate::reply::{Reply, Settled, answer, list};
+use crate::state::Server;
+use crate::wire::clients as wire;
+
+pub(super) fn routes() -> OpenApiRouter<Server> {
+    OpenApiRouter::new()
+        .routes(routes!(create_client, list_clients))
+        .routes(routes!(get_client, delete_client))
+        .routes(routes!(create_token, list_tokens))
+        .routes(routes!(revoke_token))
+        .routes(routes!(get_me))
+}
+
+/// Create a client
+///
+/// It holds no permission and has no token at first.
+#[utoipa::path(post, path = "/clients", tag = "clients",
+    extensions(("x-grantry-action" = json!("client.write"))),
+    params(IdempotencyHeader), request_body = CreateClient,
+    responses((status = 201, description = "Created", body = Client)))]
+async fn create_client(ctx: Ctx, once: Once, body: Json<CreateClient>) -> Reply<Settled> {
+    let once = once.with(&body.bytes);
+    let CreateClient { name, description } = body.value;
+    let created = |record: &PrincipalRecord| answer(StatusCode::CREATED, &wire::client(record));
+    let new = NewClient { name, description };
+    Ok(Settled(ctx.create_client(&new, &once.answered(&created)).await?))
+}
+
+/// List clients
+///
+/// In order of creation.
+#[utoipa::path(get, path = "/clients", tag = "clients",
+    extensions(("x-grantry-action" = json!("client.read"))),
+    params(ListQuery),
+    responses((status = 200, description = "A page of clients", body = List<Client>)))]
+async fn list_clients(ctx: Ctx, Query(query): Query<ListQuery>) -> Reply<Body<List<Client>>> {
+    Ok(list(ctx.list_clients(&page(query.limit, query.cursor)).await?, wire::client))
+}
+
+/// Show a client
+#[utoipa::path(get, path = "/clients/{client_id}", tag = "clients",
+    extensions(("x-grantry-action" = json!("client.read"))),
+    params(("client_id" = String, Path, description = "The client's id.")),
+    responses((status = 200, description = "The client", body = Client)))]
+async fn get_client(ctx: Ctx, Path(id): Path<PrincipalId>) -> Reply<Body<Client>> {
+    Ok(Body(wire::client(&ctx.client(&id).await?)))
+}
+
+/// Remove a client
+///
+/// Its tokens are refused from the next request on.
+#[utoipa::path(delete, path = "/clients/{client_id}", tag = "clients",
+    extensions(("x-grantry-action" = json!("client.write"))),
+    params(("client_id" = String, Path, description = "The client's id.")),
+    responses((status = 204, description = "Removed")))]
+async fn delete_client(ctx: Ctx, Path(id): Path<PrincipalId>) -> Reply<StatusCode> {
+    ctx.delete_client(&id).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Make a token for a client
+///
+/// The answer is the only time that its text is told.
+#[utoipa::path(post, path = "/clients/{client_id}/tokens", tag = "clients",
+    extensions(("x-grantry-action" = json!("client.write"))),
+    params(("client_id" = String, Path, description = "The client's id.")),
+    request_body = CreateToken,
+    responses((status = 201, description = "Made", body = NewToken)))]
+async fn create_token(
+    ctx: Ctx,
+    Path(id): Path<PrincipalId>,
+    body: Json<CreateToken>,
+) -> Reply<(StatusCode, Body<NewToken>)> {
+    let made = ctx.create_token(&id, body.value.expires_ms.map(UnixMs)).await?;
+    let token = made.text.expose().to_owned();
+    Ok((StatusCode::CREATED, Body(NewToken { token, stored: wire::token(&made.record) })))
+}
+
+/// List a client's tokens
+///
+/// Without their texts.
+#[utoipa::path(get, path = "/clients/{client_id}/tokens", tag = "clients",
+    extensions(("x-grantry-action" = json!("client.read"))),
+    params(("client_id" = String, Path, description = "The client's id.")),
+    responses((status = 200, description = "All of them", body = List<Token>)))]
+async fn list_tokens(ctx: Ctx, Path(id): Path<PrincipalId>) -> Reply<Body<List<Token>>> {
+    let items = ctx.list_tokens(&id).await?.iter().map(wire::token).collect();
+    Ok(Body(List { items, next_cursor: None }))
+}
+
+/// Revoke a token
+///
+/// It is refused from the next request on.
+#[utoipa::path(delete, path = "/clients/{client_id}/tokens/{token_id}", tag = "clients",
+    extensions(("x-grantry-action" = json!("client.write"))),
+    params(("client_id" = String, Path, description = "The client's id."),
+        ("token_id" = String, Path, description = "The token's id.")),
+    responses((status = 204, description = "Revoked")))]
+async fn revoke_token(
+    ctx: Ctx,
+    Path((client, token)): Path<(PrincipalId, TokenId)>,
+) -> Reply<StatusCode> {
+    ctx.revoke_token(&client, &token).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Show who calls
+#[utoipa::path(get, path = "/me", tag = "clients",
+    extensions(("x-grantry-action" = json!("none"))),
+    responses((status = 200, description = "The caller", body = Me)))]
+async fn get_me(ctx: Ctx) -> Reply<Body<Me>> {
+    Ok(Body(wire::me(&ctx.actor)))
+}

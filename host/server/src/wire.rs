@@ -1,0 +1,28 @@
+//! From the engine's words to the wire's and back: plain, total, without decisions.
+
+pub(crate) mod aggregations;
+pub(crate) mod apps;
+pub(crate) mod audit;
+pub(crate) mod catalogue;
+pub(crate) mod clients;
+pub(crate) mod integrations;
+pub(crate) mod jobs;
+pub(crate) mod memberships;
+pub(crate) mod permissions;
+pub(crate) mod plugins;
+
+use serde::Serialize;
+use serde_json::Value;
+
+/// The name that serde gives to a unit case, such as `oauth2_client_credentials`.
+fn name<T: Serialize>(value: &T) -> String {
+    match serde_json::to_value(value) {
+        Ok(Value::String(name)) => name,
+        _ => String::new(),
+    }
+}
+
+/// JSON that is stored as text.
+fn stored_json(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or(Value::Null)
+}

@@ -1,0 +1,57 @@
+//! Aggregations.
+
+use grantry_api::aggregations as wire;
+use grantry_engine::{RunIssue, RunView};
+use grantry_model::aggregation::RunStatus;
+use grantry_model::catalogue::Target;
+
+/// An aggregation with its progress.
+pub(crate) fn aggregation(run: &RunView) -> wire::Aggregation {
+    let progress = run.progress.as_ref();
+    let error = run.error.clone();
+    wire::Aggregation {
+        id: run.id.to_string(),
+        integration_id: run.integration_id.to_string(),
+        job_id: run.job_id.to_string(),
+        status: status(run.status),
+        phase: progress.and_then(|progress| progress.target()).map(phase),
+        pages: progress.map_or(0, |progress| progress.pages),
+        rows: progress.map_or(0, |progress| progress.rows),
+        written: progress.map_or(0, |progress| progress.written),
+        skipped: progress.map_or(0, |progress| progress.skipped),
+        quarantined: progress.map_or(0, |progress| progress.quarantined),
+        added: run.added,
+        changed: run.changed,
+        removed: run.removed,
+        error: error.map(|(code, detail)| wire::AggregationError { code, detail }),
+        created_ms: run.created.0,
+        started_ms: run.started.map(|at| at.0),
+        finished_ms: run.finished.map(|at| at.0),
+    }
+}
+
+fn status(status: RunStatus) -> wire::AggregationStatus {
+    match status {
+        RunStatus::Queued => wire::AggregationStatus::Queued,
+        RunStatus::Running => wire::AggregationStatus::Running,
+        RunStatus::Succeeded => wire::AggregationStatus::Succeeded,
+        RunStatus::Failed => wire::AggregationStatus::Failed,
+        RunStatus::Blocked => wire::AggregationStatus::Blocked,
+        RunStatus::Cancelled => wire::AggregationStatus::Cancelled,
+    }
+}
+
+fn phase(target: &Target) -> String {
+    match target {
+        Target::Objects(kind) => format!("objects {kind}"),
+        Target::EntitlementsOfKind(kind) => format!("entitlements {kind}"),
+        Target::AssignmentsOfKind(kind) => format!("assignments {kind}"),
+        Target::EntitlementsOf(object) => format!("entitlements of one {}", object.kind),
+        Target::AssignmentsOf(object) => format!("assignments of one {}", object.kind),
+    }
+}
+
+/// Something that an aggregation could not take over.
+pub(crate) fn issue(issue: &RunIssue) -> wire::AggregationIssue {
+    wire::AggregationIssue { code: issue.code.clone(), detail: issue.detail.clone() }
+}

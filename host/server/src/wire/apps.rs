@@ -1,0 +1,15 @@
+//! Apps.
+
+use grantry_api::apps as wire;
+use grantry_engine::App;
+
+/// An app.
+pub(crate) fn app(app: &App) -> wire::App {
+    wire::App {
+        id: app.id.to_string(),
+        name: app.name.clone(),
+        integration_id: app.integration_id.as_ref().map(ToString::to_string),
+        roles: app.roles,
+        created_ms: app.created.0,
+    }
+}

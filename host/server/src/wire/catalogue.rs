@@ -1,0 +1,52 @@
+//! Accounts, resources, entitlements and assignments.
+
+use grantry_api::catalogue as wire;
+use grantry_engine::{StoredAssignment, StoredEntitlement, StoredObject};
+
+use super::stored_json;
+
+/// An account or a resource.
+pub(crate) fn object(object: &StoredObject) -> wire::CatalogueObject {
+    wire::CatalogueObject {
+        id: object.id.clone(),
+        kind: object.kind.clone(),
+        native_id: object.native_id.clone(),
+        name: object.name.clone(),
+        display: object.display.clone(),
+        status: object.status.clone(),
+        details: stored_json(&object.details),
+        first_seen_ms: object.first_seen.0,
+        removed_ms: object.removed.map(|at| at.0),
+    }
+}
+
+/// An entitlement; seen through its app, a role.
+pub(crate) fn entitlement(entitlement: &StoredEntitlement) -> wire::Entitlement {
+    wire::Entitlement {
+        id: entitlement.id.to_string(),
+        integration_id: entitlement.integration_id.to_string(),
+        app_id: entitlement.app_id.to_string(),
+        resource_id: entitlement.resource_id.clone(),
+        kind: entitlement.kind.clone(),
+        native_id: entitlement.native_id.clone(),
+        slug: entitlement.slug.clone(),
+        display: entitlement.display.clone(),
+        is_privileged: entitlement.is_privileged,
+        is_immutable: entitlement.is_immutable,
+        details: stored_json(&entitlement.details),
+        first_seen_ms: entitlement.first_seen.0,
+        removed_ms: entitlement.removed.map(|at| at.0),
+    }
+}
+
+/// Who holds what.
+pub(crate) fn assignment(assignment: &StoredAssignment) -> wire::Assignment {
+    wire::Assignment {
+        entitlement_id: assignment.entitlement_id.clone(),
+        entitlement_display: assignment.entitlement_display.clone(),
+        holder_id: assignment.holder_id.clone(),
+        holder_kind: assignment.holder_kind.clone(),
+        holder_display: assignment.holder_display.clone(),
+        details: assignment.details.as_deref().map(stored_json),
+    }
+}

@@ -1,0 +1,106 @@
+//! Memberships and their operations.
+
+use grantry_api::memberships as wire;
+use grantry_engine::{GrantInput, StoredOperation};
+use grantry_model::clock::UnixMs;
+use grantry_model::ids::{AccountId, EntitlementId};
+use grantry_model::membership::{Ending, Membership, Status};
+
+use crate::problem::Problem;
+
+/// A membership.
+pub(crate) fn membership(membership: &Membership) -> wire::Membership {
+    wire::Membership {
+        id: membership.id.to_string(),
+        app_id: membership.app.to_string(),
+        role_id: membership.role.to_string(),
+        account_id: membership.account.to_string(),
+        status: status(membership.status),
+        ending: membership.ending.map(|ending| match ending {
+            Ending::Expiry => wire::Ending::Expiry,
+            Ending::Deletion => wire::Ending::Deletion,
+        }),
+        starts_ms: membership.starts.0,
+        ends_ms: membership.ends.map(|at| at.0),
+        failure: membership.failure.clone(),
+        version: membership.version,
+    }
+}
+
+fn status(status: Status) -> wire::MembershipStatus {
+    match status {
+        Status::Provisioning => wire::MembershipStatus::Provisioning,
+        Status::Active => wire::MembershipStatus::Active,
+        Status::Failed => wire::MembershipStatus::Failed,
+        Status::Deprovisioning => wire::MembershipStatus::Deprovisioning,
+        Status::Expired => wire::MembershipStatus::Expired,
+        Status::Deleted => wire::MembershipStatus::Deleted,
+    }
+}
+
+/// A status's name, from the wire.
+pub(crate) fn read_status(status: wire::MembershipStatus) -> &'static str {
+    match status {
+        wire::MembershipStatus::Provisioning => Status::Provisioning.name(),
+        wire::MembershipStatus::Active => Status::Active.name(),
+        wire::MembershipStatus::Failed => Status::Failed.name(),
+        wire::MembershipStatus::Deprovisioning => Status::Deprovisioning.name(),
+        wire::MembershipStatus::Expired => Status::Expired.name(),
+        wire::MembershipStatus::Deleted => Status::Deleted.name(),
+    }
+}
+
+/// One change in the target.
+pub(crate) fn operation(operation: &StoredOperation) -> wire::MembershipOperation {
+    wire::MembershipOperation {
+        id: operation.id.clone(),
+        verb: operation.verb.clone(),
+        state: operation.state.clone(),
+        attempts: operation.attempts,
+        started_ms: operation.started.0,
+        finished_ms: operation.finished.map(|at| at.0),
+        outcome: operation.outcome.clone(),
+    }
+}
+
+/// An end that is given as a moment or as a duration from now; not as both.
+pub(crate) fn read_end(
+    now: UnixMs,
+    ends_ms: Option<i64>,
+    duration_ms: Option<i64>,
+) -> Result<Option<UnixMs>, Problem> {
+    match (ends_ms, duration_ms) {
+        (Some(_), Some(_)) => {
+            let message = "cannot be given together with `ends_ms`";
+            Err(Problem::field("/duration_ms", "invalid_duration", message))
+        }
+        (Some(ends_ms), None) => Ok(Some(UnixMs(ends_ms))),
+        (None, Some(duration_ms)) => Ok(Some(now.plus_ms(duration_ms))),
+        (None, None) => Ok(None),
+    }
+}
+
+/// The same where there must be an end.
+pub(crate) fn read_some_end(
+    now: UnixMs,
+    ends_ms: Option<i64>,
+    duration_ms: Option<i64>,
+) -> Result<UnixMs, Problem> {
+    let missing = || Problem::field("/ends_ms", "invalid_duration", "or `duration_ms` is required");
+    read_end(now, ends_ms, duration_ms)?.ok_or_else(missing)
+}
+
+/// Access to be granted, from the wire.
+pub(crate) fn read_grant(
+    now: UnixMs,
+    grant: &wire::GrantMembership,
+) -> Result<GrantInput, Problem> {
+    let refused = |path: &str, words: String| Problem::field(path, "invalid_id", words);
+    Ok(GrantInput {
+        role: EntitlementId::parse(&grant.role_id)
+            .map_err(|error| refused("/role_id", error.to_string()))?,
+        account: AccountId::parse(&grant.account_id)
+            .map_err(|error| refused("/account_id", error.to_string()))?,
+        ends: read_end(now, grant.ends_ms, grant.duration_ms)?,
+    })
+}
