@@ -380,6 +380,11 @@ impl Provisioning<'_> {
 
     /// Notes what is known and leaves the job for another attempt.
     async fn later(&self, asked_ms: Option<u64>, code: String, detail: String) -> Result<Verdict> {
+        let now = self.engine.db().membership(&self.membership.id).await?;
+        if now.is_none_or(|(membership, _)| membership.version != self.membership.version) {
+            // It was deleted or renewed meanwhile: what to wait for has changed.
+            return Err(StoreError::VersionConflict { what: "membership" }.into());
+        }
         let mut tx = self.begin().await?;
         tx.note_operation(&self.operation_id, &detail).await?;
         tx.commit(self.audit("operation.deferred", json!({ "code": code, "detail": detail })))

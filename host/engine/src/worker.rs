@@ -27,8 +27,9 @@ pub const LEASE_MS: i64 = 5_000;
 const RENEWAL_MS: u64 = 1_500;
 /// Longest sleep between two looks at the job table, in milliseconds.
 const IDLE_MS: i64 = 1_000;
-/// Jobs that one worker carries out at a time.
-const JOBS_MAX: usize = 4;
+/// Jobs that one worker carries out at a time: enough that a few long aggregations, which mostly
+/// wait for their targets, never keep a revocation waiting.
+const JOBS_MAX: usize = 16;
 /// Memberships that expire in one sweep.
 const EXPIRIES_MAX: u32 = 200;
 /// How often old idempotency keys are forgotten, in sweeps.

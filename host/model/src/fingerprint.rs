@@ -30,9 +30,14 @@ const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 impl Key {
     /// The key's text. Sorts as the bytes do.
     pub fn text(&self) -> String {
-        let bits = u128::from_be_bytes(self.0);
+        let mut bits = u128::from_be_bytes(self.0);
+        let mut text = vec![0; 26];
         // 26 characters carry 130 bits: the first one holds the top three.
-        (0..26_u32).map(|i| ALPHABET[((bits >> (125 - 5 * i)) & 31) as usize] as char).collect()
+        for character in text.iter_mut().rev() {
+            *character = ALPHABET[(bits & 31) as usize];
+            bits >>= 5;
+        }
+        String::from_utf8(text).expect("the alphabet is ASCII")
     }
 
     /// The key whose [`Key::text`] this is.
