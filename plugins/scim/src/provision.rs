@@ -56,7 +56,7 @@ pub fn verify(client: &Client<'_>, operation: &Operation) -> Result<Verification
         Operation::Delete(request) => delete::verify(client, request),
         Operation::Enable(about) => account::verify_active(client, about, true),
         Operation::Disable(about) => account::verify_active(client, about, false),
-        other => Ok(Verification::CannotTell(format!("{:?}", unsupported(other)))),
+        other => Ok(Verification::CannotTell(unknown_words(other))),
     }
 }
 
@@ -83,6 +83,10 @@ fn change<'a>(
 }
 
 fn unsupported(operation: &Operation) -> Error {
+    Error::Unsupported(unknown_words(operation))
+}
+
+fn unknown_words(operation: &Operation) -> String {
     let what = match operation {
         Operation::Extend(_) | Operation::Renew(_) => "memberships that end",
         Operation::Unlock(_) => "locked accounts",
@@ -93,5 +97,5 @@ fn unsupported(operation: &Operation) -> Error {
         Operation::Link(_) | Operation::Unlink(_) => "linked entitlements",
         _ => "this operation",
     };
-    Error::Unsupported(format!("SCIM does not know {what}"))
+    format!("SCIM does not know {what}")
 }

@@ -1,6 +1,6 @@
 //! Fills one page of the host, row by row, until it is full.
 
-use grantry_sdk::aggregate::{Budget, Page, PageRequest, Skip};
+use grantry_sdk::aggregate::{Budget, Page, PageRequest, Skip, Target};
 use grantry_sdk::types::{Assignment, Error, Expansion, ObjectRef, Result};
 use grantry_sdk::{cursor, log};
 use serde::{Deserialize, Serialize};
@@ -11,6 +11,7 @@ use super::{
 };
 use crate::client::{Client, path_of};
 use crate::listing::digest;
+use crate::provision::membership;
 use crate::resource::{Member, Members, id, to_object};
 
 /// Some servers leave members out of lists and show them only on a single group. A few groups are
@@ -19,6 +20,8 @@ use crate::resource::{Member, Members, id, to_object};
 pub struct HiddenMembers {
     looks: u8,
     are_hidden: bool,
+    /// Some group showed members, or that it has none.
+    is_any_shown: bool,
 }
 
 const LOOKS_MAX: u8 = 3;
@@ -38,6 +41,8 @@ pub enum Added {
 pub struct Filling<'a> {
     client: &'a Client<'a>,
     rows: Rows,
+    /// The one group that is read, if it is only one.
+    group: Option<String>,
     budget: Budget,
     page: Page,
     requests_left: usize,
@@ -53,9 +58,14 @@ impl<'a> Filling<'a> {
         rows: Rows,
         progress: Progress,
     ) -> Self {
+        let group = match &request.target {
+            Target::AssignmentsOf(of) => Some(of.id.clone()),
+            _ => None,
+        };
         Self {
             client,
             rows,
+            group,
             budget: Budget::of(request),
             page: Page::empty(),
             requests_left: REQUESTS_MAX,
@@ -79,6 +89,10 @@ impl<'a> Filling<'a> {
         let room = self.budget.items_left() as u64;
         if self.rows != Rows::Assignments {
             return room;
+        }
+        // Each of them costs a request of its own.
+        if self.progress.hidden.are_hidden {
+            return GROUPS_AT_FIRST;
         }
         match (self.progress.groups, self.progress.members) {
             (0, _) => GROUPS_AT_FIRST.min(room.max(1)),
@@ -131,6 +145,7 @@ impl<'a> Filling<'a> {
 
     /// The page, with the cursor of what follows.
     pub fn finish(mut self) -> Result<Page> {
+        self.doubt_if_all_are_hidden()?;
         let position = &self.progress.position;
         let is_over = position.is_over() && self.progress.pending.is_empty();
         if self.rows != Rows::Assignments {
@@ -222,8 +237,25 @@ impl<'a> Filling<'a> {
         done
     }
 
+    /// A server may leave out empty members (RFC 7643 section 2.5) or all members. When no group has
+    /// shown any, a filter tells one from the other.
+    fn doubt_if_all_are_hidden(&mut self) -> Result<()> {
+        let progress = &self.progress;
+        let is_over = progress.position.is_over() && progress.pending.is_empty();
+        let is_certain = progress.groups == 0 || progress.hidden.is_any_shown;
+        if self.rows != Rows::Assignments || !is_over || is_certain {
+            return Ok(());
+        }
+        if !membership::is_nobody_a_member(self.client, self.group.as_deref())? {
+            let why = "no group shows members; the server may hide them";
+            self.progress.position.doubt_that(why.into());
+        }
+        Ok(())
+    }
+
     fn members(&mut self, group: &Value, id: &str) -> Result<Members> {
         let members = Members::of(group);
+        self.progress.hidden.is_any_shown |= members.is_shown;
         let hidden = &self.progress.hidden;
         let is_worth_a_look = hidden.are_hidden || hidden.looks < LOOKS_MAX;
         if members.is_shown
@@ -237,6 +269,7 @@ impl<'a> Filling<'a> {
             return Ok(members);
         };
         let shown = Members::of(&reply.body);
+        self.progress.hidden.is_any_shown |= shown.is_shown;
         if !shown.list.is_empty() {
             self.progress.hidden.are_hidden = true;
         }

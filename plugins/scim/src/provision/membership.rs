@@ -269,3 +269,20 @@ fn finds(client: &Client<'_>, group: &str, member: &str) -> Result<Option<bool>>
         _ => Ok(None),
     }
 }
+
+/// Whether the server surely says that no group, or not this one, has a member.
+///
+/// # Errors
+/// As the server says.
+pub fn is_nobody_a_member(client: &Client<'_>, group: Option<&str>) -> Result<bool> {
+    let only = group.map(|id| format!("{} and ", equals("id", id))).unwrap_or_default();
+    let filter = encode(&format!("{only}members pr"));
+    let path = format!("/Groups?filter={filter}&startIndex=1&count=1&excludedAttributes=members");
+    let reply = match client.try_get(&path)? {
+        Ok(reply) if reply.is_success() => reply,
+        Ok(_) | Err(HttpError::TooLarge) => return Ok(false),
+        Err(error) => return Err(Error::from_http(error, false)),
+    };
+    let page = ListPage::parse(reply.body, false);
+    Ok(page.is_ok_and(|page| page.total == Some(0) && page.resources.is_empty()))
+}

@@ -244,6 +244,28 @@ fn members_that_lists_leave_out_are_read_one_group_at_a_time() {
 }
 
 #[test]
+fn a_server_that_never_shows_members_is_never_complete() {
+    let one = Target::AssignmentsOf(ObjectRef::new("Group", "b"));
+    for target in [members(), one] {
+        let directory = Directory::with_users(0)
+            .with_group("a", 0)
+            .with_group("b", 5)
+            .quirks(|quirks| quirks.never_shows_members = true);
+        let listing = list(&directory, &target, 100);
+        assert_eq!((listing.rows.len(), listing.is_complete), (0, false), "{listing:?}");
+    }
+}
+
+#[test]
+fn groups_that_are_all_empty_are_whole() {
+    let group = |id: &str| json!({ "id": id, "displayName": id });
+    let directory =
+        Directory::default().with_resource_group(group("a")).with_resource_group(group("b"));
+    let listing = list(&directory, &members(), 100);
+    assert_eq!((listing.rows.len(), listing.is_complete), (0, true), "{listing:?}");
+}
+
+#[test]
 fn a_group_too_large_to_be_read_is_named_and_skipped() {
     let directory = Directory::with_users(0)
         .with_group("small", 3)
