@@ -33,25 +33,32 @@ pub struct CompileProcess {
     pub program: PathBuf,
     /// Its arguments, such as a hidden subcommand.
     pub args: Vec<OsString>,
-    /// Multiplies the limit of processor time, max(20 s, 5 s per MiB), which is meant for an
-    /// optimised build.
-    pub cpu_factor: u32,
+    /// Seconds of processor time that every component gets.
+    pub cpu_seconds_min: u64,
+    /// Seconds of processor time per MiB of component, where that is more.
+    pub cpu_seconds_per_mib: u64,
     /// Bytes of memory that it may use.
     pub memory_bytes_max: u64,
 }
 
 impl CompileProcess {
-    /// The documented limits: the processor time of an optimised build (16 times that in a debug
-    /// build, whose compiler is as much slower), 1 GiB.
+    /// The documented limits: 20 s or 5 s per MiB in an optimised build (four times that in a debug
+    /// build, whose compiler is slower), 1 GiB.
     pub fn new(program: PathBuf, args: Vec<OsString>) -> Self {
-        let cpu_factor = if cfg!(debug_assertions) { 16 } else { 1 };
-        Self { program, args, cpu_factor, memory_bytes_max: 1024 * 1024 * 1024 }
+        let factor = if cfg!(debug_assertions) { 4 } else { 1 };
+        Self {
+            program,
+            args,
+            cpu_seconds_min: 20 * factor,
+            cpu_seconds_per_mib: 5 * factor,
+            memory_bytes_max: 1024 * 1024 * 1024,
+        }
     }
 
     /// Seconds of processor time for a component of so many bytes.
     fn cpu_seconds(&self, component_bytes: usize) -> u64 {
         let mebibytes = u64::try_from(component_bytes / (1024 * 1024)).unwrap_or(u64::MAX);
-        mebibytes.saturating_mul(5).max(20).saturating_mul(u64::from(self.cpu_factor.max(1)))
+        mebibytes.saturating_mul(self.cpu_seconds_per_mib).max(self.cpu_seconds_min)
     }
 }
 

@@ -181,16 +181,16 @@ impl Plugins {
     /// From machine code that this host made to a linked component.
     fn link(&self, compiled: &Compiled) -> Result<Plugin, PackageRejection> {
         let unavailable = |error: wasmtime::Error| PackageRejection::Unavailable(error.to_string());
+        let limits = self.limits.for_component(compiled.core_instances);
+        check_fits("core instances", u64::from(compiled.core_instances), limits.instances_max)?;
         let component = deserialize(&self.engine, &compiled.artifact).map_err(unavailable)?;
         let ty = component.component_type();
         let imports: Vec<String> =
             ty.imports(&self.engine).map(|(name, _)| name.to_owned()).collect();
         let wasi = link::policy(imports.iter().map(String::as_str), self.accepts_inert_sockets)?;
-        let pre = self
-            .linkers
-            .of(wasi)
-            .instantiate_pre(&component)
-            .map_err(|error| PackageRejection::ImportNotAllowed(unlinked(&error)))?;
+        check_size(&component, &limits)?;
+        let pre = self.linkers.of(wasi).instantiate_pre(&component);
+        let pre = pre.map_err(|error| unlinked(&error))?;
         let missing = |_| PackageRejection::BadManifest("it exports no `lifecycle`".to_owned());
         Ok(Plugin {
             lifecycle: exports::lifecycle::GuestIndices::new(&pre).map_err(missing)?,
@@ -200,7 +200,7 @@ impl Plugins {
             tickets: exports::tickets::GuestIndices::new(&pre).ok(),
             webhook_logic: exports::webhook_logic::GuestIndices::new(&pre).ok(),
             step_logic: exports::step_logic::GuestIndices::new(&pre).ok(),
-            limits: Arc::new(self.limits.for_component(compiled.core_instances)),
+            limits: Arc::new(limits),
             permits: Arc::new(Semaphore::new(usize::try_from(self.permits).unwrap_or(1))),
             pre,
             imports,
@@ -208,9 +208,35 @@ impl Plugins {
     }
 }
 
-/// What the linker misses, in its own words.
-fn unlinked(error: &wasmtime::Error) -> String {
-    grantry_model::text::printable(&format!("{error:#}"), 300)
+/// Refuses at install what could never be instantiated.
+fn check_size(component: &Component, limits: &Limits) -> Result<(), PackageRejection> {
+    const PAGE_BYTES: u64 = 65_536;
+    let needs = component.resources_required().ok_or_else(|| {
+        PackageRejection::FeatureNotAllowed("it imports or exports core modules".to_owned())
+    })?;
+    let memory_bytes = needs.max_initial_memory_size.unwrap_or(0).saturating_mul(PAGE_BYTES);
+    let table_elements = needs.max_initial_table_size.unwrap_or(0);
+    check_fits("memories", u64::from(needs.num_memories), limits.memories_max)?;
+    check_fits("tables", u64::from(needs.num_tables), limits.tables_max)?;
+    check_fits("bytes of memory", memory_bytes, limits.memory_bytes_max)?;
+    check_fits("table elements", table_elements, limits.table_elements_max)
+}
+
+fn check_fits(what: &str, need: u64, max: usize) -> Result<(), PackageRejection> {
+    if usize::try_from(need).is_ok_and(|need| need <= max) {
+        return Ok(());
+    }
+    let text = format!("it needs {need} {what}, and plugins get {max}");
+    Err(PackageRejection::FeatureNotAllowed(text))
+}
+
+/// What the linker misses, or what the pool of instances cannot hold, in their own words.
+fn unlinked(error: &wasmtime::Error) -> PackageRejection {
+    let text = grantry_model::text::printable(&format!("{error:#}"), 300);
+    match text.contains("exceeds the configured maximum") {
+        true => PackageRejection::FeatureNotAllowed(text),
+        false => PackageRejection::ImportNotAllowed(text),
+    }
 }
 
 fn rejection(error: CompileError) -> PackageRejection {

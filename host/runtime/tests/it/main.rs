@@ -2,5 +2,7 @@
 
 mod support;
 
+mod cache;
+mod hostile;
 mod packages;
 mod runner;

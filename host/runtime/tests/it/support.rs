@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use grantry_model::clock::{Clock, Random, UnixMs};
 use grantry_model::package::{ComponentSource, PackageInspector, PackageReport};
 use grantry_model::plugin::Digest;
-use grantry_runtime::{CompileProcess, Compiler, Inspector, LocalRunner, Runtime, Settings};
+use grantry_runtime::{CompileProcess, Inspector, LocalRunner, Runtime, Settings};
 
 pub struct FixedClock;
 
@@ -55,9 +55,8 @@ pub fn settings(cache: &tempfile::TempDir) -> Settings {
     Settings::new(cache.path().join("cache"), [7; 32], clock, Arc::new(Counter::default()))
 }
 
-pub fn compile_process() -> Compiler {
-    let program = env!("CARGO_BIN_EXE_compile-plugin").into();
-    Compiler::Process(CompileProcess::new(program, Vec::new()))
+pub fn compile_process() -> CompileProcess {
+    CompileProcess::new(env!("CARGO_BIN_EXE_compile-plugin").into(), Vec::new())
 }
 
 impl Host {

@@ -17,6 +17,7 @@ const DATA: u32 = 65_536;
 const LIFECYCLE: &str = "grantry:plugin/lifecycle@0.1.0";
 const AGGREGATE: &str = "grantry:plugin/aggregate@0.1.0";
 const PROVISION: &str = "grantry:plugin/provision@0.1.0";
+const STEP: &str = "grantry:plugin/step-logic@0.1.0";
 
 pub struct Guest {
     world: &'static str,
@@ -29,24 +30,46 @@ pub struct Guest {
     manifest: TestManifest,
 }
 
-/// Interface, function, parameters (flattened), whether there is a result.
-const READER: [(&str, &str, &str, bool); 8] = [
-    (LIFECYCLE, "describe", "", true),
-    (LIFECYCLE, "validate-config", "i32 i32", true),
-    (LIFECYCLE, "suggest-config", "i32 i32 i32 i32 i32 i32 i32 i32 i32 i32", true),
-    (LIFECYCLE, "test-connection", "i32", true),
-    (LIFECYCLE, "discover-schema", "", true),
-    (AGGREGATE, "read-page", "i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32", true),
-    (AGGREGATE, "get", "i32 i32 i32 i32", true),
-    (AGGREGATE, "count", "i32 i32", true),
+/// Interface, function, parameters (flattened). All return an address.
+type Signature = (&'static str, &'static str, &'static str);
+const LIFECYCLE_FUNCTIONS: [Signature; 5] = [
+    (LIFECYCLE, "describe", ""),
+    (LIFECYCLE, "validate-config", "i32 i32"),
+    (LIFECYCLE, "suggest-config", "i32 i32 i32 i32 i32 i32 i32 i32 i32 i32"),
+    (LIFECYCLE, "test-connection", "i32"),
+    (LIFECYCLE, "discover-schema", ""),
 ];
-const PROVISIONER: [(&str, &str, &str, bool); 5] = [
-    (PROVISION, "plan", "i32", true),
-    (PROVISION, "apply", "i32", true),
-    (PROVISION, "status", "i32 i32", true),
-    (PROVISION, "verify", "i32", true),
-    (PROVISION, "actions", "", true),
+const AGGREGATE_FUNCTIONS: [Signature; 3] = [
+    (AGGREGATE, "read-page", "i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32"),
+    (AGGREGATE, "get", "i32 i32 i32 i32"),
+    (AGGREGATE, "count", "i32 i32"),
 ];
+const PROVISION_FUNCTIONS: [Signature; 5] = [
+    (PROVISION, "plan", "i32"),
+    (PROVISION, "apply", "i32"),
+    (PROVISION, "status", "i32 i32"),
+    (PROVISION, "verify", "i32"),
+    (PROVISION, "actions", ""),
+];
+
+const STEP_FUNCTIONS: [Signature; 2] = [
+    (STEP, "run-step", "i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32"),
+    (STEP, "compensate", "i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32"),
+];
+
+fn functions(world: &str) -> Vec<Signature> {
+    let mut functions = LIFECYCLE_FUNCTIONS.to_vec();
+    match world {
+        "reader" => functions.extend(AGGREGATE_FUNCTIONS),
+        "provisioner" => {
+            functions.extend(AGGREGATE_FUNCTIONS);
+            functions.extend(PROVISION_FUNCTIONS);
+        }
+        "step" => functions.extend(STEP_FUNCTIONS),
+        other => panic!("no functions are written down for world `{other}`"),
+    }
+    functions
+}
 
 impl Guest {
     /// A connector that reads.
@@ -70,6 +93,11 @@ impl Guest {
     /// A connector that reads and writes.
     pub fn provisioner() -> Self {
         Self { world: "provisioner", ..Self::reader() }
+    }
+
+    /// A step, which may also call the platform.
+    pub fn step() -> Self {
+        Self { world: "step", ..Self::reader() }
     }
 
     /// Replaces a function's body. Functions return an address.
@@ -132,10 +160,6 @@ impl Guest {
         let manifest = self.manifest.lower(&mut self.memory);
         let describe = format!("(i32.const {manifest})");
         self.bodies.entry("describe").or_insert(describe);
-        let mut functions = READER.to_vec();
-        if self.world == "provisioner" {
-            functions.extend(PROVISIONER);
-        }
         let mut wat = format!("(module {}\n", self.imports);
         let free = DATA + u32::try_from(self.memory.bytes.len()).unwrap().next_multiple_of(16);
         let pages = self.pages.max((free + 4 * 65_536) / 65_536);
@@ -147,7 +171,7 @@ impl Guest {
             self.realloc
         )
         .unwrap();
-        for (interface, name, parameters, _) in functions {
+        for (interface, name, parameters) in functions(self.world) {
             let body = self.bodies.get(name).map_or("unreachable", String::as_str);
             let parameters: String =
                 parameters.split_whitespace().map(|ty| format!("(param {ty})")).collect();
@@ -168,6 +192,13 @@ impl Guest {
     pub fn build(mut self) -> Vec<u8> {
         let module = wat::parse_str(self.wat()).unwrap();
         component_of(module, self.world)
+    }
+
+    /// The component with something more in its outermost part, in the text format.
+    pub fn build_with(self, component_wat: &str) -> Vec<u8> {
+        let text = wasmprinter::print_bytes(self.build()).unwrap();
+        let end = text.rfind(')').unwrap();
+        wat::parse_str(format!("{}{component_wat})", &text[..end])).unwrap()
     }
 }
 
