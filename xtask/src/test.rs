@@ -14,6 +14,9 @@ use crate::peers::Peers;
 use crate::plugins;
 use tally::Tally;
 
+/// The nightly size: how often the program is killed.
+const LONG: [(&str, &str); 1] = [("GRANTRY_KILLS", "50")];
+
 /// What the command line asks for.
 #[derive(Debug, Default, PartialEq)]
 struct Options<'a> {
@@ -64,12 +67,11 @@ fn parse<'a>(arguments: &'a [&'a str]) -> Result<Options<'a>> {
 
 /// What the tests find in the environment.
 fn with_environment<'a>(command: &'a mut Command, peers: &Peers, is_long: bool) -> &'a mut Command {
-    let guests = command::root().join("target/guests/out");
-    command.env("GRANTRY_GUESTS", guests);
-    command.env("GRANTRY_PROGRAM", command::program("grantry"));
+    command.env("GRANTRY_GUESTS", command::guests_folder());
+    command.env("GRANTRY_BIN", command::program("grantry"));
     command.envs(peers.variables().iter().cloned());
     if is_long {
-        command.env("GRANTRY_TEST_LONG", "1");
+        command.envs(LONG);
     }
     command
 }

@@ -47,7 +47,7 @@ fn check_decisions(files: &[File], report: &mut Report) {
     }
 }
 
-/// The slugs of docs/problems.md (a heading each) are unique and stand in the server's code. A test
+/// The slugs of docs/problems.md (a table row each) are unique and stand in the server's code. A test
 /// of the server looks for the opposite: a slug that is not described.
 fn check_problems(files: &[File], report: &mut Report) {
     let is_server = |file: &&File| file.is_rust() && file.path.starts_with("host/server/src/");
@@ -65,11 +65,9 @@ fn check_problems(files: &[File], report: &mut Report) {
     }
 }
 
-/// The slug in a heading such as ``## `not_found` ``.
+/// The slug of a row such as ``| `not_found` | 404 | … |``.
 fn slug(line: &str) -> Option<&str> {
-    let slug = line.strip_prefix('#')?.trim_start_matches('#').trim();
-    let slug = slug.strip_prefix('`')?.split('`').next()?;
-    slug.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_').then_some(slug)
+    line.strip_prefix("| `")?.split_once("` |").map(|(slug, _)| slug)
 }
 
 /// Relative links of Markdown files lead somewhere.
@@ -142,7 +140,7 @@ mod tests {
     #[test]
     fn a_described_slug_stands_in_the_code() {
         let decision = ("docs/adr/0001-a.md", "");
-        let page = (PROBLEMS, "## `not_found`\n\n## `gone`\n\n## Notes\n");
+        let page = (PROBLEMS, "| code |\n| --- |\n| `not_found` | 404 |\n| `gone` | 410 |\n");
         let code = ("host/server/src/problem.rs", "\"not_found\"");
         let expected = "docs/problems.md: describes `gone`, which the server does not know";
         assert_eq!(problems(&[decision, page, code]), [expected]);

@@ -1,7 +1,8 @@
 //! Every SQL text is one that the test prepares on both databases.
 //!
 //! In `host/store` that is a constant in a `statements!` block, or one that `built_statements` names
-//! because its number of rows is decided while it runs. No other crate holds SQL.
+//! because its number of rows is decided while it runs. No other crate holds SQL. Test modules, which
+//! stand at the end of a file, may hold any text.
 
 use super::{File, Report};
 
@@ -32,7 +33,8 @@ fn unlisted(text: &str) -> Vec<(usize, Option<&str>)> {
     let mut found = Vec::new();
     let mut is_listed = false;
     let mut constant = None;
-    for (index, line) in text.lines().enumerate() {
+    let is_before_tests = |line: &&str| !line.starts_with("mod tests {");
+    for (index, line) in text.lines().take_while(is_before_tests).enumerate() {
         if line == "}" {
             (is_listed, constant) = (false, None);
         } else if line.starts_with("statements! {") {
