@@ -2,7 +2,10 @@
 
 mod support;
 
+mod answers;
 mod cache;
+mod credentials;
+mod egress;
 mod hostile;
 mod packages;
 mod runner;

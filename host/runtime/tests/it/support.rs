@@ -3,6 +3,7 @@
 pub mod guest;
 pub mod memory;
 pub mod scope;
+pub mod target;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
