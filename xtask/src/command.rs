@@ -19,6 +19,11 @@ pub fn target_folder() -> PathBuf {
     root().join(named.unwrap_or_else(|| "target".into()))
 }
 
+/// Where `cargo xtask plugins` puts the components.
+pub fn guests_folder() -> PathBuf {
+    root().join("target/guests/out")
+}
+
 /// A program of the host workspace, as the one debug profile builds it.
 pub fn program(name: &str) -> PathBuf {
     target_folder().join("debug").join(name)

@@ -2,8 +2,10 @@
 //!
 //! Each command is a module with a `run(arguments)`; this file only picks one.
 
+mod bench;
 mod ci;
 mod command;
+mod demo;
 mod peers;
 mod plugins;
 mod test;
@@ -14,9 +16,11 @@ use std::process::ExitCode;
 const USAGE: &str = "\
 usage: cargo xtask <command>
 
+  demo [--exit] [--port N]    Grantry with a directory to try it on; --exit ends after the story
   test [--long] [-- FILTER]   build plugins and host, start the peers, run all tests
   tidy                        check what no compiler checks: crate edges, headers, documents
   ci                          fmt, tidy, clippy, test: what every change has to pass
+  bench [NAME …] [--json]     figures of a release build beside their baselines
   plugins                     build every plugin into target/guests/out
   plugins --bindings          write sdk/rust/src/bindings.rs from wit/   (needs --features bindings)
   plugins --check-bindings    fail if that file is not what wit/ says    (needs --features bindings)
@@ -27,9 +31,11 @@ fn main() -> ExitCode {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let outcome = match words.split_first() {
         Some((&"plugins", rest)) => plugins::run(rest),
+        Some((&"demo", rest)) => demo::run(rest),
         Some((&"test", rest)) => test::run(rest),
         Some((&"tidy", [])) => tidy::run(),
         Some((&"ci", [])) => ci::run(),
+        Some((&"bench", rest)) => bench::run(rest),
         _ => {
             eprintln!("{USAGE}");
             return ExitCode::from(2);
