@@ -50,6 +50,6 @@ pub struct AuditQuery {
     /// At most this many items; 50 unless told.
     #[param(minimum = 1, maximum = 200)]
     pub limit: Option<u32>,
-    /// `next_cursor` of the page before. It holds for one list with the same filters.
+    /// `next` of the page before. It holds for one list with the same filters.
     pub cursor: Option<String>,
 }

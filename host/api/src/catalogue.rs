@@ -92,7 +92,7 @@ pub struct ObjectQuery {
     /// At most this many items; 50 unless told.
     #[param(minimum = 1, maximum = 200)]
     pub limit: Option<u32>,
-    /// `next_cursor` of the page before. It holds for one list with the same filters.
+    /// `next` of the page before. It holds for one list with the same filters.
     pub cursor: Option<String>,
 }
 
@@ -108,7 +108,7 @@ pub struct EntitlementQuery {
     /// At most this many items; 50 unless told.
     #[param(minimum = 1, maximum = 200)]
     pub limit: Option<u32>,
-    /// `next_cursor` of the page before. It holds for one list with the same filters.
+    /// `next` of the page before. It holds for one list with the same filters.
     pub cursor: Option<String>,
 }
 
@@ -126,6 +126,6 @@ pub struct AssignmentQuery {
     /// At most this many items; 50 unless told.
     #[param(minimum = 1, maximum = 200)]
     pub limit: Option<u32>,
-    /// `next_cursor` of the page before. It holds for one list with the same filters.
+    /// `next` of the page before. It holds for one list with the same filters.
     pub cursor: Option<String>,
 }

@@ -10,7 +10,7 @@ pub struct List<T> {
     pub items: Vec<T>,
     /// Send it as `cursor` for the next page. Missing on the last page.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub next_cursor: Option<String>,
+    pub next: Option<String>,
 }
 
 /// Which page of a list.
@@ -21,6 +21,6 @@ pub struct ListQuery {
     /// At most this many items; 50 unless told.
     #[param(minimum = 1, maximum = 200)]
     pub limit: Option<u32>,
-    /// `next_cursor` of the page before. It holds for one list with the same filters.
+    /// `next` of the page before. It holds for one list with the same filters.
     pub cursor: Option<String>,
 }

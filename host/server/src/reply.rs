@@ -42,5 +42,5 @@ impl<T: Serialize> IntoResponse for Versioned<T> {
 /// A page of a list, as it goes over the wire.
 pub(crate) fn list<T, W>(page: Page<T>, wire: impl Fn(&T) -> W) -> axum::Json<List<W>> {
     let items = page.items.iter().map(wire).collect();
-    axum::Json(List { items, next_cursor: page.next })
+    axum::Json(List { items, next: page.next })
 }

@@ -18,6 +18,12 @@ statements! {
 const LOCK: &str = "SELECT pg_advisory_xact_lock(7465298374)";
 
 impl Db {
+    /// The schema that the database has; an error where it has none.
+    pub async fn schema_version(&self) -> Result<i64> {
+        let row = self.fetch_one(CURRENT, &[]).await?;
+        row.map_or(Ok(0), |row| row.int(0))
+    }
+
     /// Applies what is missing; returns the versions that were applied.
     pub async fn migrate(&self) -> Result<Vec<i64>> {
         let mut tx = self.begin_housekeeping().await?;

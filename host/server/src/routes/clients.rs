@@ -103,7 +103,7 @@ async fn create_token(
     responses((status = 200, description = "All of them", body = List<Token>)))]
 async fn list_tokens(ctx: Ctx, Path(id): Path<PrincipalId>) -> Reply<Body<List<Token>>> {
     let items = ctx.list_tokens(&id).await?.iter().map(wire::token).collect();
-    Ok(Body(List { items, next_cursor: None }))
+    Ok(Body(List { items, next: None }))
 }
 
 /// Revoke a token

@@ -112,7 +112,7 @@ async fn list_operations(
 ) -> Reply<Body<List<MembershipOperation>>> {
     let operations = ctx.list_operations(&app, &id).await?;
     let items = operations.iter().map(wire::operation).collect();
-    Ok(Body(List { items, next_cursor: None }))
+    Ok(Body(List { items, next: None }))
 }
 
 /// Extend a membership

@@ -70,5 +70,5 @@ async fn list_effective(
 ) -> Reply<Body<List<EffectivePermission>>> {
     let entity = wire::read_entity(query.entity_kind, &query.entity_id, "?entity_id")?;
     let items = ctx.effective(&id, &entity).await?.iter().map(wire::effective).collect();
-    Ok(Body(List { items, next_cursor: None }))
+    Ok(Body(List { items, next: None }))
 }

@@ -1,0 +1,158 @@
+//! The command line.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Self-hosted access governance with sandboxed connectors.
+#[derive(Debug, Parser)]
+#[command(name = "grantry", version, about, after_help = EXAMPLES)]
+pub(crate) struct Options {
+    /// Print results and errors as JSON.
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// How the log on standard error looks; by default text for a terminal, JSON otherwise.
+    #[arg(long, global = true, value_enum, env = "GRANTRY_LOG_FORMAT")]
+    pub log_format: Option<LogFormat>,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  grantry serve                                     everything, on http://127.0.0.1:8080
+  grantry serve --database-url postgres://grantry@db/grantry --listen 0.0.0.0:8080
+  grantry plugin inspect scim.wasm                  what a plugin asks for, before you trust it
+  GRANTRY_TOKEN=… grantry plugin install scim.wasm
+  grantry doctor                                    what is wrong, and how to mend it
+
+The log's detail is set with RUST_LOG, such as RUST_LOG=info,grantry_engine=debug.
+Exit codes: 0 done, 1 failed, 2 wrong usage.";
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Serve the HTTP API and carry out background work.
+    Serve(ServeOptions),
+    /// Carry out background work only, beside other processes on the same database.
+    Worker(DataOptions),
+    /// Bring the database to this program's schema, and stop.
+    Migrate(DataOptions),
+    /// Look for what is wrong, and say how to mend it.
+    Doctor(DoctorOptions),
+    /// Look at, install and list plugins.
+    #[command(subcommand)]
+    Plugin(PluginCommand),
+    /// The compile process: reads a component, writes machine code. Started by `serve`.
+    #[command(hide = true)]
+    CompilePlugin,
+}
+
+/// Where everything is kept.
+#[derive(Debug, Args)]
+pub(crate) struct DataOptions {
+    /// The folder for the database file, the key file and compiled plugins.
+    #[arg(long, env = "GRANTRY_DATA_DIR", default_value = "./grantry-data", value_name = "DIR")]
+    pub data_dir: PathBuf,
+    /// `postgres://…`, or `sqlite://PATH`; by default a SQLite file in the data folder. Better given
+    /// in the environment if it holds a password.
+    #[arg(long, env = "GRANTRY_DATABASE_URL", hide_env_values = true, value_name = "URL")]
+    pub database_url: Option<String>,
+    /// The keys that secrets are sealed with; by default `keys` in the data folder. Made at the
+    /// first start. Processes on one database share it. Back it up apart from the database.
+    #[arg(long, env = "GRANTRY_KEY_FILE", value_name = "FILE")]
+    pub key_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ServeOptions {
+    #[command(flatten)]
+    pub data: DataOptions,
+    /// Where to listen.
+    #[arg(long, env = "GRANTRY_LISTEN", default_value = "127.0.0.1:8080", value_name = "ADDRESS")]
+    pub listen: SocketAddr,
+    /// Also write the first admin's token to this file (mode 0600), at the first start.
+    #[arg(long, env = "GRANTRY_ADMIN_TOKEN_FILE", value_name = "FILE")]
+    pub admin_token_file: Option<PathBuf>,
+    /// Requests per second that one caller may send; twice as many at once.
+    #[arg(long, env = "GRANTRY_REQUESTS_PER_SECOND", default_value_t = 50, value_name = "N",
+        value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub requests_per_second: u32,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DoctorOptions {
+    #[command(flatten)]
+    pub data: DataOptions,
+    /// The address that `serve` would listen on.
+    #[arg(long, env = "GRANTRY_LISTEN", default_value = "127.0.0.1:8080", value_name = "ADDRESS")]
+    pub listen: SocketAddr,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum PluginCommand {
+    /// Check a component on this machine and show what it is and what it asks for. Nothing is
+    /// installed, and no server is needed.
+    Inspect {
+        /// The component.
+        file: PathBuf,
+    },
+    /// Install a component on a running server.
+    Install {
+        /// The component.
+        file: PathBuf,
+        #[command(flatten)]
+        server: ServerOptions,
+    },
+    /// List the plugins of a running server.
+    List {
+        #[command(flatten)]
+        server: ServerOptions,
+    },
+}
+
+/// Which server, as whom.
+#[derive(Debug, Args)]
+pub(crate) struct ServerOptions {
+    /// The server.
+    #[arg(long, env = "GRANTRY_URL", default_value = "http://127.0.0.1:8080", value_name = "URL")]
+    pub url: String,
+    /// An admin's token. Better given in the environment: other users of the machine can read
+    /// command lines.
+    #[arg(long, env = "GRANTRY_TOKEN", hide_env_values = true, value_name = "TOKEN")]
+    pub token: String,
+}
+
+/// How the log looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFormat {
+    /// Lines for people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Options::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_and_option_explains_itself() {
+        fn check(command: &clap::Command) {
+            assert!(command.get_about().is_some(), "{} has no help", command.get_name());
+            for argument in command.get_arguments() {
+                let name = argument.get_id();
+                assert!(argument.get_help().is_some(), "`{name}` has no help");
+            }
+            command.get_subcommands().for_each(check);
+        }
+        check(&Options::command());
+    }
+}

@@ -1,0 +1,70 @@
+//! Puts the crates together: database, keys, plugin runtime, engine. The only file that knows all.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::{Context as _, bail};
+use grantry_engine::{Engine, Parts};
+use grantry_model::package::ComponentSource;
+use grantry_runtime::{CompileProcess, Compiler, Inspector, LocalRunner, Runtime, Settings};
+use grantry_store::Db;
+use grantry_store::seal::KeyRing;
+
+use crate::ambient::{SystemClock, SystemRandom};
+use crate::data::DataFolder;
+
+/// What the compile process is called with: the hidden subcommand.
+pub(crate) const COMPILE_COMMAND: &str = "compile-plugin";
+
+/// Opens the database; a SQLite file is made if it is missing.
+pub(crate) async fn database(data: &DataFolder) -> anyhow::Result<Db> {
+    let db = Db::connect(&data.database_url, Arc::new(SystemClock), Arc::new(SystemRandom)).await;
+    // The URL may hold a password, so it is not repeated.
+    db.context("cannot open the database: is it running, and is `--database-url` right?")
+}
+
+/// Opens everything: makes what the first start makes, and migrates.
+pub(crate) async fn engine(data: &DataFolder) -> anyhow::Result<Engine> {
+    data.make()?;
+    let keys = data.keys()?;
+    let db = database(data).await?;
+    let applied = db.migrate().await.context("cannot migrate the database")?;
+    if !applied.is_empty() {
+        tracing::info!(?applied, "migrated the database");
+    }
+    let keys = match keys {
+        Some(keys) => keys,
+        // New keys cannot open what old ones sealed.
+        None if db.has_people().await? => {
+            let path = data.key_file.display();
+            bail!("the database is in use, but its key file `{path}` is missing: restore it");
+        }
+        None => data.make_keys(&SystemRandom)?,
+    };
+    let source: Arc<dyn ComponentSource> = Arc::new(db.clone());
+    let runtime = runtime(data.cache(), keys.derive("compiled components"), source)?;
+    let inspector = Arc::new(Inspector::new(runtime.clone()));
+    let runner = Arc::new(LocalRunner::new(runtime));
+    Ok(Engine::new(Parts { db, runner, inspector, keys }))
+}
+
+/// The plugin runtime, compiling in a process of its own.
+pub(crate) fn runtime(
+    cache: PathBuf,
+    cache_key: [u8; grantry_store::seal::KEY_BYTES],
+    source: Arc<dyn ComponentSource>,
+) -> anyhow::Result<Arc<Runtime>> {
+    let program = std::env::current_exe().context("cannot find this program's own file")?;
+    let process = CompileProcess::new(program, vec![COMPILE_COMMAND.into()]);
+    let (clock, random) = (Arc::new(SystemClock), Arc::new(SystemRandom));
+    let settings = Settings {
+        compiler: Compiler::Process(process),
+        ..Settings::new(cache, cache_key, clock, random)
+    };
+    Runtime::start(settings, source).context("cannot start the plugin runtime")
+}
+
+/// A ring for what is thrown away at once, such as the inspection of a file.
+pub(crate) fn throwaway_keys() -> anyhow::Result<KeyRing> {
+    Ok(KeyRing::parse(&KeyRing::generate(&SystemRandom))?)
+}
