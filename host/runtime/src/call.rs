@@ -133,8 +133,9 @@ impl CallState {
 
 impl WasiView for CallState {
     fn ctx(&mut self) -> WasiCtxView<'_> {
-        let wasi =
-            self.wasi.get_or_insert_with(|| Box::new(Wasi::empty(self.limits.log_bytes_max)));
+        let wasi = self.wasi.get_or_insert_with(|| {
+            Box::new(Wasi::empty(self.limits.log_bytes_max, self.services.clock.clone()))
+        });
         wasi.view()
     }
 }

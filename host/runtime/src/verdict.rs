@@ -3,6 +3,7 @@
 use grantry_model::fault::Fault;
 use grantry_model::text::printable;
 use wasmtime::{PoolConcurrencyLimitError, Trap};
+use wasmtime_wasi::I32Exit;
 
 use crate::limits::Limiter;
 
@@ -41,6 +42,9 @@ pub(crate) fn fault(
     }
     if let Some(trap) = error.downcast_ref::<Trap>() {
         return trapped(*trap, limiter, cpu_ms);
+    }
+    if let Some(exit) = error.downcast_ref::<I32Exit>() {
+        return Fault::Trap(format!("it exited with status {}", exit.0));
     }
     if error.downcast_ref::<PoolConcurrencyLimitError>().is_some() {
         return Fault::Host("too many plugin instances at a time".to_owned());

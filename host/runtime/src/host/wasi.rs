@@ -2,13 +2,20 @@
 //!
 //! No files, sockets, environment or arguments. Standard output and error go to the plugin's log.
 
+mod clocks;
+mod output;
+
+use std::sync::Arc;
+
+use grantry_model::clock::Clock;
 use wasmtime::component::{Linker, ResourceTable};
 use wasmtime_wasi::p2::bindings::random::{insecure, insecure_seed};
-use wasmtime_wasi::p2::pipe::MemoryOutputPipe;
 use wasmtime_wasi::random::WasiRandom;
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
 use crate::call::CallState;
+use clocks::{CoarseMonotonicClock, CoarseWallClock};
+use output::Output;
 
 /// Entries that a call may keep in the host's table.
 const RESOURCES_MAX: usize = 1_000;
@@ -19,17 +26,19 @@ const RANDOM_BYTES_MAX: u64 = 64 * 1024;
 pub(crate) struct Wasi {
     context: WasiCtx,
     table: ResourceTable,
-    output: MemoryOutputPipe,
+    output: Output,
 }
 
 impl Wasi {
     /// Nothing but clocks and randomness, and an output of so many bytes.
-    pub(crate) fn empty(output_bytes_max: usize) -> Self {
-        let output = MemoryOutputPipe::new(output_bytes_max);
+    pub(crate) fn empty(output_bytes_max: usize, clock: Arc<dyn Clock>) -> Self {
+        let output = Output::new(output_bytes_max);
         let mut builder = WasiCtx::builder();
         builder
             .stdout(output.clone())
             .stderr(output.clone())
+            .wall_clock(CoarseWallClock::new(clock))
+            .monotonic_clock(CoarseMonotonicClock::start())
             .max_random_size(RANDOM_BYTES_MAX)
             .allow_tcp(false)
             .allow_udp(false)
@@ -45,7 +54,7 @@ impl Wasi {
 
     /// What was written so far.
     pub(crate) fn output(&self) -> Vec<u8> {
-        self.output.contents().to_vec()
+        self.output.written()
     }
 }
 

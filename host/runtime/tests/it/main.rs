@@ -4,6 +4,7 @@ mod support;
 
 mod answers;
 mod cache;
+mod capabilities;
 mod credentials;
 mod egress;
 mod hostile;
