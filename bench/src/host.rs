@@ -7,7 +7,9 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use anyhow::{Context as _, Result, anyhow};
 use async_trait::async_trait;
 use grantry_authz::Door;
-use grantry_engine::{Answer, Ctx, Engine, Idempotent, Installed, IntegrationInput, IntegrationView, Parts};
+use grantry_engine::{
+    Answer, Ctx, Engine, Idempotent, Installed, IntegrationInput, IntegrationView, Parts,
+};
 use grantry_model::approval::{Approval, granted};
 use grantry_model::catalogue::{PageRequest, Target};
 use grantry_model::clock::{Clock, Random, UnixMs};
@@ -47,7 +49,8 @@ impl Random for SystemRandom {
 pub fn synthetic() -> Result<Vec<u8>> {
     let folder = std::env::var("GRANTRY_GUESTS").unwrap_or_else(|_| "target/guests/out".into());
     let path = Path::new(&folder).join("synthetic.wasm");
-    std::fs::read(&path).with_context(|| format!("reading {}; `cargo xtask plugins` makes it", path.display()))
+    std::fs::read(&path)
+        .with_context(|| format!("reading {}; `cargo xtask plugins` makes it", path.display()))
 }
 
 /// An engine on a SQLite file in the folder, with the real runtime.

@@ -17,7 +17,8 @@ pub fn cpu_seconds() -> Result<f64> {
 
 /// Peak resident memory of this process, in MiB.
 pub fn peak_rss_mib() -> Result<f64> {
-    let status = std::fs::read_to_string("/proc/self/status").context("reading /proc/self/status")?;
+    let status =
+        std::fs::read_to_string("/proc/self/status").context("reading /proc/self/status")?;
     let line = status.lines().find(|line| line.starts_with("VmHWM:")).context("no VmHWM")?;
     let kib: f64 = line.split_whitespace().nth(1).context("an odd VmHWM")?.parse()?;
     Ok(kib / 1024.0)
