@@ -5,13 +5,18 @@ use std::time::Instant;
 use anyhow::{Context, Result};
 
 use crate::command::{self, cargo, native_guest_cargo};
-use crate::{test, tidy};
+use crate::{demo, test, tidy};
 
 /// A step's name and what it does.
 type Step = (&'static str, fn() -> Result<()>);
 
-const STEPS: [Step; 4] =
-    [("fmt", check_format), ("tidy", tidy::run), ("clippy", check_lints), ("test", run_tests)];
+const STEPS: [Step; 5] = [
+    ("fmt", check_format),
+    ("tidy", tidy::run),
+    ("clippy", check_lints),
+    ("test", run_tests),
+    ("demo", run_demo),
+];
 
 /// Runs `cargo xtask ci`; the first step that fails ends it.
 pub fn run() -> Result<()> {
@@ -48,4 +53,9 @@ fn check_lints() -> Result<()> {
 
 fn run_tests() -> Result<()> {
     test::run(&[])
+}
+
+/// The whole story on a free port.
+fn run_demo() -> Result<()> {
+    demo::run(&["--exit", "--port", "0"])
 }

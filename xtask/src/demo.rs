@@ -40,7 +40,7 @@ struct Options {
 /// Runs `cargo xtask demo …`.
 pub fn run(arguments: &[&str]) -> Result<()> {
     let options = parse(arguments)?;
-    check_port(options.port)?;
+    let port = free_port(options.port)?;
     let telling = Telling::begin();
     telling.step("Build the plugins and the host");
     plugins::ensure_toolchain()?;
@@ -50,7 +50,7 @@ pub fn run(arguments: &[&str]) -> Result<()> {
     let services = Services::default();
     let is_told = Arc::new(AtomicBool::new(false));
     end_on_signal(services.clone(), is_told.clone())?;
-    let outcome = play(&telling, &services, &options).and_then(|()| {
+    let outcome = play(&telling, &services, port, options.ends_after_story).and_then(|()| {
         is_told.store(true, Ordering::SeqCst);
         if options.ends_after_story { Ok(()) } else { wait(&services) }
     });
@@ -70,11 +70,12 @@ fn parse(arguments: &[&str]) -> Result<Options> {
     }
 }
 
-/// Better now than after minutes of building.
-fn check_port(port: u16) -> Result<()> {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, port)).map(drop).with_context(|| {
+/// The port if it is free, or any free one for 0. Better now than after minutes of building.
+fn free_port(port: u16) -> Result<u16> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).with_context(|| {
         format!("port {port} of 127.0.0.1 is taken; choose another with `--port N`")
-    })
+    })?;
+    Ok(listener.local_addr()?.port())
 }
 
 /// Ctrl-C and a termination end both programs, then this one.
@@ -86,14 +87,14 @@ fn end_on_signal(services: Services, is_told: Arc<AtomicBool>) -> Result<()> {
     ctrlc::set_handler(handler).context("could not listen for Ctrl-C")
 }
 
-fn play(telling: &Telling, services: &Services, options: &Options) -> Result<()> {
-    let data = fresh_folder(options.port)?;
+fn play(telling: &Telling, services: &Services, port: u16, is_brief: bool) -> Result<()> {
+    let data = fresh_folder(port)?;
     let directory = start_directory(telling, services, &data)?;
-    let url = format!("http://127.0.0.1:{}", options.port);
+    let url = format!("http://127.0.0.1:{port}");
     let token = start_server(telling, services, &data, &url)?;
     let plugin = command::guests_folder().join("scim.wasm");
     story::tell(telling, &Client::new(&url, &token), &plugin, &directory)?;
-    if !options.ends_after_story {
+    if !is_brief {
         show_places(telling, &url, &token, &directory, &data);
     }
     Ok(())
@@ -128,6 +129,7 @@ fn start_server(telling: &Telling, services: &Services, data: &Path, url: &str) 
     let mut command = Command::new(command::program("grantry"));
     command.arg("serve").arg("--data-dir").arg(data.join("data"));
     command.args(["--listen", address]).arg("--admin-token-file").arg(&token_file);
+    command.env("GRANTRY_LOG_FORMAT", "text");
     let probe = Client::new(url, "");
     let is_ready = || token_file.exists() && probe.answers("/readyz");
     let log = data.join("server.log");
@@ -171,7 +173,7 @@ mod tests {
     fn a_taken_port_is_named() {
         let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let port = taken.local_addr().unwrap().port();
-        let error = check_port(port).unwrap_err().to_string();
+        let error = free_port(port).unwrap_err().to_string();
         assert_eq!(
             error,
             format!("port {port} of 127.0.0.1 is taken; choose another with `--port N`")

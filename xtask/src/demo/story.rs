@@ -168,7 +168,7 @@ fn count_all(api: &Client, path: &str) -> Result<usize> {
     for _ in 0..PAGES_MAX {
         let page = api.get(&format!("{path}?limit=200{cursor}"))?;
         count += page["items"].as_array().context("a page without items")?.len();
-        let Some(next) = page["next_cursor"].as_str() else { return Ok(count) };
+        let Some(next) = page["next"].as_str() else { return Ok(count) };
         cursor = format!("&cursor={next}");
     }
     bail!("{path} has more than {PAGES_MAX} pages")
@@ -232,13 +232,13 @@ fn follow(
     let last = operations["items"].as_array().and_then(|items| items.last());
     let operation = last.context("nothing was done for the membership")?;
     telling.say(format!(
-        "the connector's {} {} after {} attempt(s)",
+        "the connector's {} is {} (attempts: {})",
         text(operation, "verb")?,
         text(operation, "state")?,
         operation["attempts"],
     ));
     let took = began.elapsed().as_secs_f64();
-    telling.say(format!("after a read-back the membership is {wanted} ({took:.1} s)"));
+    telling.say(format!("the membership is {wanted} ({took:.1} s)"));
     Ok(membership)
 }
 
