@@ -150,7 +150,7 @@ pub(crate) fn prepare(
         Domain::Assignments => Rows::Assignments(preparing.assignments(&page.assignments)?),
     };
     for skip in &page.skipped {
-        let about = skip.about.as_ref().map_or("something".to_owned(), |about| named(about));
+        let about = skip.about.as_ref().map_or("something".to_owned(), named);
         let detail = format!("{about} could not be read: {}", skip.error);
         preparing.issues.push(issue(skip.error.code(), &detail));
     }
