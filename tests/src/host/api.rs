@@ -78,7 +78,6 @@ impl Api {
     }
 
     /// A request to `/api/v1` + `path`, for tests that shape it themselves.
-    #[must_use]
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
         let request = self.http.request(method, format!("{}/api/v1{path}", self.base_url));
         match &self.token {
