@@ -58,8 +58,10 @@ pub struct CreateToken {
 /// A new token. This is the only time that its text is told.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct NewToken {
-    /// The token, for `Authorization: Bearer …`.
-    pub token: String,
+    /// The token, for `Authorization: Bearer …`. Missing in the answer to a repeated request: it is
+    /// not kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token: Option<String>,
     /// What is kept of it.
     #[serde(flatten)]
     pub stored: Token,

@@ -24,10 +24,10 @@ pub struct NewClient {
 
 /// A new token: its text is told once.
 pub struct NewToken {
-    /// What is stored.
-    pub record: TokenRecord,
-    /// The token.
-    pub text: Secret,
+    /// The answer for its record, without the text.
+    pub answer: Answer,
+    /// The token; `None` for a repeated request.
+    pub text: Option<Secret>,
 }
 
 /// What a principal may do on an entity, and why.
@@ -118,23 +118,35 @@ impl Ctx {
         Ok(())
     }
 
-    /// Makes a token for a client. Its text cannot be had again.
+    /// Makes a token for a client. Its text is told once: the answer that is kept for a repeated
+    /// request is made of the record alone, and a repeated request gets no text.
     pub async fn create_token(
         &self,
         client: &PrincipalId,
         expires: Option<UnixMs>,
+        request: &Idempotent<'_, TokenRecord>,
     ) -> Result<NewToken> {
         let permit = self.permit_admin::<actions::ClientWrite>().await?;
         self.load_client(client).await?;
         if expires.is_some_and(|expires| expires <= self.db().now()) {
             return Err(EngineError::field("/expires_ms", "in_the_past", "must be in the future"));
         }
+        let claimed = match self.claim(request).await? {
+            Turn::Ours(claimed) => claimed,
+            Turn::Answered(answer) => return Ok(NewToken { answer, text: None }),
+        };
         let (record, text) = token_text(self.db(), client, expires);
-        let mut tx = self.db().begin(permit.provenance()).await?;
-        tx.create_token(&permit, &record).await?;
-        let detail = json!({ "token": record.id, "expires_ms": expires });
-        tx.commit(AuditEntry::about("token.created", "client", client.as_str(), detail)).await?;
-        Ok(NewToken { record, text })
+        let work = async {
+            let mut tx = self.db().begin(permit.provenance()).await?;
+            tx.create_token(&permit, &record).await?;
+            let answer = claimed.finish(&mut tx, &record).await?;
+            let detail = json!({ "token": record.id, "expires_ms": expires });
+            tx.commit(AuditEntry::about("token.created", "client", client.as_str(), detail)).await?;
+            Ok(answer)
+        };
+        let outcome = work.await;
+        let answer = self.settle(&claimed, outcome).await?;
+        Ok(NewToken { answer, text: Some(text) })
     }
 
     /// A client's tokens, without their secret halves.

@@ -12,9 +12,10 @@ CREATE TABLE principals (
   version BIGINT NOT NULL
 );
 
+-- A token outlives its principal, so that it can be told from one that never was.
 CREATE TABLE tokens (
   id TEXT PRIMARY KEY,
-  principal_id TEXT NOT NULL REFERENCES principals (id) ON DELETE CASCADE,
+  principal_id TEXT NOT NULL,
   hash TEXT NOT NULL,
   created_ms BIGINT NOT NULL,
   expires_ms BIGINT,

@@ -205,7 +205,7 @@ impl Tx {
         insert(self, new, now).await
     }
 
-    /// Removes a client with its tokens and permissions.
+    /// Removes a client with its permissions. Its tokens stay, and are refused as those of nobody.
     pub async fn delete_client(
         &mut self,
         _: &Permit<actions::ClientWrite>,

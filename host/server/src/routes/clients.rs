@@ -4,7 +4,7 @@ use axum::Json as Body;
 use grantry_api::clients::{Client, CreateClient, CreateToken, Me, NewToken, Token};
 use grantry_api::headers::IdempotencyHeader;
 use grantry_api::{List, ListQuery};
-use grantry_engine::{NewClient, PrincipalRecord};
+use grantry_engine::{NewClient, PrincipalRecord, TokenRecord};
 use grantry_model::clock::UnixMs;
 use grantry_model::ids::{PrincipalId, TokenId};
 use http::StatusCode;
@@ -78,20 +78,24 @@ async fn delete_client(ctx: Ctx, Path(id): Path<PrincipalId>) -> Reply<StatusCod
 
 /// Make a token for a client
 ///
-/// The answer is the only time that its text is told.
+/// The answer is the only time that its text is told: a repeated request gets the same answer
+/// without it.
 #[utoipa::path(post, path = "/clients/{client_id}/tokens", tag = "clients",
     extensions(("x-grantry-action" = json!("client.write"))),
-    params(("client_id" = String, Path, description = "The client's id.")),
+    params(("client_id" = String, Path, description = "The client's id."), IdempotencyHeader),
     request_body = CreateToken,
     responses((status = 201, description = "Made", body = NewToken)))]
 async fn create_token(
     ctx: Ctx,
     Path(id): Path<PrincipalId>,
+    once: Once,
     body: Json<CreateToken>,
-) -> Reply<(StatusCode, Body<NewToken>)> {
-    let made = ctx.create_token(&id, body.value.expires_ms.map(UnixMs)).await?;
-    let token = made.text.expose().to_owned();
-    Ok((StatusCode::CREATED, Body(NewToken { token, stored: wire::token(&made.record) })))
+) -> Reply<Settled> {
+    let once = once.with(&body.bytes);
+    let expires = body.value.expires_ms.map(UnixMs);
+    let made = |record: &TokenRecord| answer(StatusCode::CREATED, &wire::new_token(record));
+    let new = ctx.create_token(&id, expires, &once.answered(&made)).await?;
+    Ok(Settled(wire::with_text(new)))
 }
 
 /// List a client's tokens

@@ -2,7 +2,7 @@
 
 use grantry_api::clients as wire;
 use grantry_authz::Actor;
-use grantry_engine::{PrincipalRecord, TokenRecord};
+use grantry_engine::{Answer, NewToken, PrincipalRecord, TokenRecord};
 
 use super::permissions;
 
@@ -25,6 +25,21 @@ pub(crate) fn token(record: &TokenRecord) -> wire::Token {
         expires_ms: record.expires.map(|at| at.0),
         revoked_ms: record.revoked.map(|at| at.0),
     }
+}
+
+/// A new token.
+pub(crate) fn new_token(record: &TokenRecord) -> wire::NewToken {
+    wire::NewToken { token: None, stored: token(record) }
+}
+
+/// The answer for a new token, with its text where it is told.
+pub(crate) fn with_text(new: NewToken) -> Answer {
+    let Some(text) = &new.text else { return new.answer };
+    let body = match serde_json::from_str::<wire::NewToken>(&new.answer.body) {
+        Ok(kept) => wire::NewToken { token: Some(text.expose().to_owned()), ..kept },
+        Err(_) => return new.answer,
+    };
+    Answer { body: serde_json::to_string(&body).unwrap_or(new.answer.body), ..new.answer }
 }
 
 /// Who calls.
