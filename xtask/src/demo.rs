@@ -146,8 +146,7 @@ fn show_places(telling: &Telling, url: &str, token: &str, directory: &Directory,
     telling.say(format!("the directory   {} (token {})", directory.url, directory.token));
     telling.say(format!("data and logs   {}", data.display()));
     telling.say("");
-    telling.say(format!("curl -H 'Authorization: Bearer {token}' {url}/api/v1/apps"));
-    telling.say("Ctrl-C ends both");
+    telling.say("The README has a five-minute tour for it. Ctrl-C ends both.");
 }
 
 /// Waits for Ctrl-C, or for a program that ends by itself.
