@@ -6,7 +6,7 @@ use grantry_model::fingerprint::Key;
 use grantry_model::ids::{AccountId, AppId, EntitlementId, IntegrationId};
 
 use crate::db::{Arg, Db, HousekeepingTx, Row, args};
-use crate::{Result, statements};
+use crate::{Result, dialect, statements};
 
 /// Rows of one multi-row INSERT.
 const BATCH_ROWS: usize = 200;
@@ -160,8 +160,12 @@ statements! {
         WHERE app_id = $1 AND id > $2 AND ($3 = '' OR search LIKE $3 ESCAPE '\\') AND ($4 = '' OR kind = $4) AND removed_ms IS NULL ORDER BY id LIMIT $5";
     GET_ROLE = "SELECT id, integration_id, app_id, resource_id, kind, native_id, slug, display, is_privileged, is_immutable, details, first_seen_ms, removed_ms FROM entitlements WHERE id = $1 AND app_id = $2";
     LIST_ASSIGNMENTS = "SELECT a.entitlement_id, a.holder_id, e.display, o.kind, o.display, a.details FROM entitlements e JOIN assignments a ON a.entitlement_id = e.id JOIN objects o ON o.id = a.holder_id \
-        WHERE e.integration_id = $1 AND (a.entitlement_id > $2 OR (a.entitlement_id = $2 AND a.holder_id > $3)) AND ($4 = '' OR a.entitlement_id = $4) AND ($5 = '' OR a.holder_id = $5) AND ($6 = '' OR o.search LIKE $6 ESCAPE '\\' OR e.search LIKE $6 ESCAPE '\\') AND a.removed_ms IS NULL AND e.removed_ms IS NULL \
-        ORDER BY a.entitlement_id, a.holder_id LIMIT $7";
+        WHERE e.integration_id = $1 AND (a.entitlement_id > $2 OR (a.entitlement_id = $2 AND a.holder_id > $3)) AND ($4 = '' OR a.entitlement_id = $4) AND ($5 = '' OR o.search LIKE $5 ESCAPE '\\' OR e.search LIKE $5 ESCAPE '\\') AND a.removed_ms IS NULL AND e.removed_ms IS NULL \
+        ORDER BY a.entitlement_id, a.holder_id LIMIT $6";
+    /// Probes the key with each entitlement of the integration.
+    LIST_ASSIGNMENTS_OF_HOLDER = "SELECT a.entitlement_id, a.holder_id, e.display, o.kind, o.display, a.details FROM entitlements e JOIN assignments a ON a.entitlement_id = e.id AND a.holder_id = $6 JOIN objects o ON o.id = a.holder_id \
+        WHERE e.integration_id = $1 AND e.id > $2 AND ($3 = '' OR e.id = $3) AND ($4 = '' OR o.search LIKE $4 ESCAPE '\\' OR e.search LIKE $4 ESCAPE '\\') AND a.removed_ms IS NULL AND e.removed_ms IS NULL \
+        ORDER BY e.id LIMIT $5";
     OBJECT_KEYS = "SELECT id FROM objects WHERE integration_id = $1 AND removed_ms IS NULL";
     ENTITLEMENT_KEYS = "SELECT id FROM entitlements WHERE integration_id = $1 AND removed_ms IS NULL";
     COUNT_OBJECTS = "SELECT COUNT(*) FROM objects WHERE integration_id = $1 AND removed_ms IS NULL";
@@ -170,7 +174,7 @@ statements! {
     REMOVE_OBJECT = "UPDATE objects SET removed_ms = $2 WHERE id = $1 AND removed_ms IS NULL";
     REMOVE_ENTITLEMENT = "UPDATE entitlements SET removed_ms = $2 WHERE id = $1 AND removed_ms IS NULL";
     REMOVE_ASSIGNMENT = "UPDATE assignments SET removed_ms = $3 WHERE entitlement_id = $1 AND holder_id = $2 AND removed_ms IS NULL";
-    REMOVE_ASSIGNMENTS_OF_HOLDER = "UPDATE assignments SET removed_ms = $2 WHERE holder_id = $1 AND removed_ms IS NULL";
+    REMOVE_ASSIGNMENTS_OF_HOLDER = "UPDATE assignments SET removed_ms = $2 WHERE holder_id = $1 AND entitlement_id IN (SELECT e.id FROM entitlements e JOIN objects o ON o.integration_id = e.integration_id WHERE o.id = $1) AND removed_ms IS NULL";
     REMOVE_ASSIGNMENTS_OF_ENTITLEMENT = "UPDATE assignments SET removed_ms = $2 WHERE entitlement_id = $1 AND removed_ms IS NULL";
     GET_ASSIGNMENT = "SELECT details FROM assignments WHERE entitlement_id = $1 AND holder_id = $2 AND removed_ms IS NULL";
 }
@@ -299,10 +303,14 @@ impl Db {
         search: &str,
         limit: u32,
     ) -> Result<Listed<StoredAssignment>> {
-        let pattern = search_pattern(search);
-        let args =
-            args![integration.as_str(), after.0, after.1, entitlement, holder, &pattern, limit];
-        let rows = self.fetch(LIST_ASSIGNMENTS, args).await?;
+        let (pattern, id) = (search_pattern(search), integration.as_str());
+        let rows = if holder.is_empty() {
+            let args = args![id, after.0, after.1, entitlement, &pattern, limit];
+            self.fetch(LIST_ASSIGNMENTS, args).await?
+        } else {
+            let args = args![id, after.0, entitlement, &pattern, limit, holder];
+            self.fetch(LIST_ASSIGNMENTS_OF_HOLDER, args).await?
+        };
         rows.iter()
             .map(|row| {
                 Ok(StoredAssignment {
@@ -353,23 +361,8 @@ fn keys(rows: Vec<Row>) -> Result<Vec<Key>> {
     rows.iter().map(|row| row.parsed(0, "catalogue key", Key::parse)).collect()
 }
 
-/// `($1, $2), ($3, $4) …` for so many rows of so many columns.
-fn placeholders(rows: usize, columns: usize) -> String {
-    let mut text = String::with_capacity(rows * columns * 7);
-    let mut number = 0;
-    for row in 0..rows {
-        text.push_str(if row == 0 { "(" } else { ", (" });
-        for column in 0..columns {
-            number += 1;
-            text.push_str(if column == 0 { "$" } else { ", $" });
-            text.push_str(&number.to_string());
-        }
-        text.push(')');
-    }
-    text
-}
-
-/// A multi-row statement, rebuilt only when the number of rows changes.
+/// A multi-row statement, rebuilt only when the number of rows changes. The last column,
+/// `removed_ms`, is NULL in every row and is not bound.
 struct Batch {
     insert: &'static str,
     upsert: &'static str,
@@ -382,11 +375,15 @@ impl Batch {
         Self { insert, upsert, columns, built: (0, String::new()) }
     }
 
+    fn text(&self, is_postgres: bool, rows: usize) -> String {
+        let values = dialect::values(is_postgres, rows, self.columns, ", NULL");
+        format!("{}{values}{}", self.insert, self.upsert)
+    }
+
     async fn run(&mut self, tx: &mut HousekeepingTx, args: &[Arg<'_>]) -> Result<u64> {
         let rows = args.len() / self.columns;
         if self.built.0 != rows {
-            let values = placeholders(rows, self.columns);
-            self.built = (rows, format!("{}{values}{}", self.insert, self.upsert));
+            self.built = (rows, self.text(tx.is_postgres(), rows));
         }
         tx.execute_built(&self.built.1, args).await
     }
@@ -400,11 +397,11 @@ impl HousekeepingTx {
         now: UnixMs,
         rows: &[ObjectRow],
     ) -> Result<u64> {
-        let mut batch = Batch::new(OBJECT_INSERT, OBJECT_UPSERT, 13);
+        let mut batch = Batch::new(OBJECT_INSERT, OBJECT_UPSERT, 12);
         let mut written = 0;
         for chunk in rows.chunks(BATCH_ROWS) {
             let ids: Vec<String> = chunk.iter().map(|row| row.key.text()).collect();
-            let mut args: Vec<Arg<'_>> = Vec::with_capacity(chunk.len() * 13);
+            let mut args: Vec<Arg<'_>> = Vec::with_capacity(chunk.len() * 12);
             for (row, id) in chunk.iter().zip(&ids) {
                 args.extend_from_slice(args![
                     id,
@@ -418,8 +415,7 @@ impl HousekeepingTx {
                     row.status,
                     &row.details,
                     row.row_hash,
-                    now,
-                    None::<UnixMs>
+                    now
                 ]);
             }
             written += batch.run(self, &args).await?;
@@ -435,12 +431,12 @@ impl HousekeepingTx {
         now: UnixMs,
         rows: &[EntitlementRow],
     ) -> Result<u64> {
-        let mut batch = Batch::new(ENTITLEMENT_INSERT, ENTITLEMENT_UPSERT, 15);
+        let mut batch = Batch::new(ENTITLEMENT_INSERT, ENTITLEMENT_UPSERT, 14);
         let mut written = 0;
         for chunk in rows.chunks(BATCH_ROWS) {
             let ids: Vec<(String, String)> =
                 chunk.iter().map(|row| (row.key.text(), row.resource.text())).collect();
-            let mut args: Vec<Arg<'_>> = Vec::with_capacity(chunk.len() * 15);
+            let mut args: Vec<Arg<'_>> = Vec::with_capacity(chunk.len() * 14);
             for (row, (id, resource)) in chunk.iter().zip(&ids) {
                 args.extend_from_slice(args![
                     id,
@@ -456,8 +452,7 @@ impl HousekeepingTx {
                     row.is_immutable,
                     &row.details,
                     row.row_hash,
-                    now,
-                    None::<UnixMs>
+                    now
                 ]);
             }
             written += batch.run(self, &args).await?;
@@ -467,14 +462,14 @@ impl HousekeepingTx {
 
     /// Writes assignments that are new or differ; returns how many.
     pub async fn upsert_assignments(&mut self, rows: &[AssignmentRow]) -> Result<u64> {
-        let mut batch = Batch::new(ASSIGNMENT_INSERT, ASSIGNMENT_UPSERT, 4);
+        let mut batch = Batch::new(ASSIGNMENT_INSERT, ASSIGNMENT_UPSERT, 3);
         let mut written = 0;
         for chunk in rows.chunks(BATCH_ROWS) {
             let ids: Vec<(String, String)> =
                 chunk.iter().map(|row| (row.entitlement.text(), row.holder.text())).collect();
-            let mut args: Vec<Arg<'_>> = Vec::with_capacity(chunk.len() * 4);
+            let mut args: Vec<Arg<'_>> = Vec::with_capacity(chunk.len() * 3);
             for (row, (entitlement, holder)) in chunk.iter().zip(&ids) {
-                args.extend_from_slice(args![entitlement, holder, &row.details, None::<UnixMs>]);
+                args.extend_from_slice(args![entitlement, holder, &row.details]);
             }
             written += batch.run(self, &args).await?;
         }
@@ -506,13 +501,13 @@ impl HousekeepingTx {
     }
 }
 
+/// The multi-row statements, of two rows each.
 #[cfg(test)]
-pub(crate) fn built_statements() -> Vec<(&'static str, String)> {
-    let build =
-        |insert, upsert, columns: usize| format!("{insert}{}{upsert}", placeholders(2, columns));
+pub(crate) fn built_statements(is_postgres: bool) -> Vec<(&'static str, String)> {
+    let build = |insert, upsert, columns| Batch::new(insert, upsert, columns).text(is_postgres, 2);
     vec![
-        ("OBJECT_UPSERT", build(OBJECT_INSERT, OBJECT_UPSERT, 13)),
-        ("ENTITLEMENT_UPSERT", build(ENTITLEMENT_INSERT, ENTITLEMENT_UPSERT, 15)),
-        ("ASSIGNMENT_UPSERT", build(ASSIGNMENT_INSERT, ASSIGNMENT_UPSERT, 4)),
+        ("OBJECT_UPSERT", build(OBJECT_INSERT, OBJECT_UPSERT, 12)),
+        ("ENTITLEMENT_UPSERT", build(ENTITLEMENT_INSERT, ENTITLEMENT_UPSERT, 14)),
+        ("ASSIGNMENT_UPSERT", build(ASSIGNMENT_INSERT, ASSIGNMENT_UPSERT, 3)),
     ]
 }

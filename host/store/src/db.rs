@@ -299,6 +299,10 @@ pub struct HousekeepingTx {
 }
 
 impl HousekeepingTx {
+    pub(crate) fn is_postgres(&self) -> bool {
+        matches!(self.transaction, Transaction::Postgres(_))
+    }
+
     /// Runs a statement; returns how many rows it changed.
     pub(crate) async fn execute(&mut self, sql: &'static str, args: &[Arg<'_>]) -> Result<u64> {
         self.transaction.execute(sql.into_sql_str(), args).await

@@ -79,3 +79,26 @@ async fn connect_postgres(url: &str) -> Result<Pools, StoreError> {
         .await?;
     Ok(Pools::Postgres(pool))
 }
+
+/// The VALUES of a multi-row INSERT: so many rows of so many bound columns, each row ending with
+/// `tail`. SQLite finds unnamed parameters without parsing their names, which shows at a million rows.
+pub(crate) fn values(is_postgres: bool, rows: usize, columns: usize, tail: &str) -> String {
+    let mut text = String::with_capacity(rows * (columns * 7 + tail.len()));
+    let mut number = 0;
+    for row in 0..rows {
+        text.push_str(if row == 0 { "(" } else { ", (" });
+        for column in 0..columns {
+            number += 1;
+            text.push_str(if column == 0 { "" } else { ", " });
+            if is_postgres {
+                text.push('$');
+                text.push_str(&number.to_string());
+            } else {
+                text.push('?');
+            }
+        }
+        text.push_str(tail);
+        text.push(')');
+    }
+    text
+}
