@@ -164,6 +164,9 @@ impl Engine {
                 if fault.is_misbehaviour() {
                     self.count_misbehaviour(integration, &fault).await?;
                 }
+                if fault == Fault::DigestMismatch {
+                    self.quarantine(integration, json!({ "code": fault.code() })).await?;
+                }
                 Ok(Err(fault))
             }
         }
@@ -175,6 +178,13 @@ impl Engine {
         if db.add_plugin_fault(id, fault.code(), since).await? < FAULTS_MAX {
             return Ok(());
         }
+        let detail = json!({ "code": fault.code(), "faults": FAULTS_MAX, "minutes": 10 });
+        self.quarantine(id, detail).await
+    }
+
+    /// Keeps the integration's plugin from running until an admin releases it.
+    async fn quarantine(&self, id: &IntegrationId, detail: Value) -> Result<()> {
+        let db = self.db();
         let Some(integration) = db.integration(id).await? else { return Ok(()) };
         if integration.quarantined.is_some() {
             return Ok(());
@@ -183,7 +193,6 @@ impl Engine {
         let provenance = crate::jobs::machine_provenance(id.as_str());
         let mut tx = db.begin(&provenance).await?;
         tx.quarantine(id).await?;
-        let detail = json!({ "code": fault.code(), "faults": FAULTS_MAX, "minutes": 10 });
         let event = "integration.quarantined";
         tx.commit(AuditEntry::about(event, "integration", id.as_str(), detail)).await?;
         Ok(())
