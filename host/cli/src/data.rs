@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, bail};
 use grantry_model::clock::Random;
 use grantry_store::seal::KeyRing;
+use rustix::fs::Mode;
 
 use crate::options::DataOptions;
 
@@ -30,8 +31,10 @@ impl DataFolder {
         Self { folder, key_file, database_url }
     }
 
-    /// Makes the folder, for its owner only.
+    /// Makes the folder, for its owner only, and lets this process make no file for others: the
+    /// database holds what nobody else is to read.
     pub(crate) fn make(&self) -> anyhow::Result<()> {
+        rustix::process::umask(Mode::RWXG | Mode::RWXO);
         let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.folder);
         made.with_context(|| format!("cannot make the data folder `{}`", self.folder.display()))
     }

@@ -1,0 +1,18 @@
+//! The server's tests: the whole router on a SQLite file, with a fake plugin behind the model's traits.
+//!
+//! Each file is about one promise of the API; `host.rs` is what they stand on.
+
+mod authentication;
+mod bodies;
+mod connections;
+mod events;
+mod fake;
+mod host;
+mod idempotency;
+mod integrations;
+mod lists;
+mod memberships;
+mod openapi;
+mod paths;
+mod permission_matrix;
+mod service;

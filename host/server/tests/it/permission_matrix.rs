@@ -1,0 +1,362 @@
+//! Every operation × every kind of caller × own, other and missing app, against an oracle.
+//!
+//! The oracle says PRM-1 to PRM-4 again in other words and shares no code with `authz`. [`ROWS`] names
+//! the action of each operation by hand: a route without a row fails, and so does a row without one.
+
+use std::collections::BTreeMap;
+
+use axum::body::Body;
+use grantry_authz::{Door, Role, actions};
+use grantry_engine::token_text;
+use grantry_model::ids::PrincipalId;
+use grantry_model::permission::PrincipalKind;
+use grantry_store::{AuditEntry, NewPrincipal};
+use http::Request;
+use serde_json::{Map, Value, json};
+
+use crate::host::{Host, fresh_key, text};
+use crate::openapi::operations;
+
+const ROWS: &[(&str, &str)] = &[
+    ("install_plugin", "plugin.install"),
+    ("list_plugins", "plugin.read"),
+    ("get_plugin", "plugin.read"),
+    ("delete_plugin", "plugin.install"),
+    ("create_integration", "integration.write"),
+    ("list_integrations", "integration.read"),
+    ("get_integration", "integration.read"),
+    ("update_integration", "integration.write"),
+    ("test_connection", "integration.write"),
+    ("try_connection", "integration.write"),
+    ("release_integration", "integration.write"),
+    ("list_accounts", "integration.read"),
+    ("list_resources", "integration.read"),
+    ("list_entitlements", "integration.read"),
+    ("list_assignments", "integration.read"),
+    ("start_aggregation", "aggregation.run"),
+    ("list_aggregations", "integration.read"),
+    ("get_aggregation", "integration.read"),
+    ("cancel_aggregation", "aggregation.run"),
+    ("watch_aggregation", "integration.read"),
+    ("list_issues", "integration.read"),
+    ("list_apps", "app_and_role_read"),
+    ("get_app", "app_and_role_read"),
+    ("list_roles", "app_and_role_read"),
+    ("list_memberships", "app_and_role_read"),
+    ("grant_membership", "app_membership_write"),
+    ("get_membership", "app_and_role_read"),
+    ("delete_membership", "app_membership_write"),
+    ("list_operations", "app_and_role_read"),
+    ("extend_membership", "app_membership_write"),
+    ("renew_membership", "app_membership_write"),
+    ("list_jobs", "job.read"),
+    ("get_job", "job.read"),
+    ("cancel_job", "aggregation.run"),
+    ("create_client", "client.write"),
+    ("list_clients", "client.read"),
+    ("get_client", "client.read"),
+    ("delete_client", "client.write"),
+    ("create_token", "client.write"),
+    ("list_tokens", "client.read"),
+    ("revoke_token", "client.write"),
+    ("get_me", "none"),
+    ("get_permissions", "client.read"),
+    ("set_permissions", "client.write"),
+    ("list_effective", "client.read"),
+    ("list_audit", "audit.read"),
+    ("check_health", "public"),
+    ("check_readiness", "public"),
+    ("show_metrics", "public"),
+    ("explain_problem", "public"),
+];
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Caller {
+    Anonymous,
+    Nobody,
+    Global(&'static str),
+    OwnApp,
+    OtherApp,
+    DataSource,
+    Auditor,
+    Admin,
+}
+
+const ACTIONS: [&str; 4] = [
+    "app_and_role_read",
+    "csv_app_user_upload",
+    "data_source_users_update",
+    "app_membership_write",
+];
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum App {
+    Own,
+    Other,
+    Missing,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Class {
+    Unauthenticated,
+    Forbidden,
+    NotFound,
+    Allowed,
+}
+
+/// What must come of it. `app` is `None` for operations that are not about one app.
+fn oracle(action: &str, caller: Caller, app: Option<App>) -> Class {
+    if action == "public" {
+        return Class::Allowed;
+    }
+    if caller == Caller::Anonymous {
+        return Class::Unauthenticated;
+    }
+    let is_admin_action = action.contains('.');
+    let (holds, sees) = match (caller, app) {
+        (Caller::Admin, _) => (true, true),
+        (Caller::Auditor, _) => {
+            (action.ends_with(".read") || action == "app_and_role_read" || action == "none", true)
+        }
+        _ if is_admin_action => (false, true),
+        // `none`, and the list of apps, which shows less to those who hold less.
+        (_, None) => (true, true),
+        (Caller::Global(held), Some(_)) => (held == action, true),
+        (Caller::OwnApp, Some(app)) => (app == App::Own, app == App::Own),
+        (Caller::OtherApp, Some(app)) => (app == App::Other, app == App::Other),
+        (Caller::Anonymous | Caller::Nobody | Caller::DataSource, Some(_)) => (false, false),
+    };
+    match (sees, holds, app) {
+        (false, _, _) | (true, true, Some(App::Missing)) => Class::NotFound,
+        (true, false, _) => Class::Forbidden,
+        (true, true, _) => Class::Allowed,
+    }
+}
+
+/// A host with two apps and one of everything, and a token of every caller.
+struct World {
+    host: Host,
+    tokens: Vec<(Caller, String)>,
+    /// Values of path and query parameters and of body fields, by name, for each app.
+    own: BTreeMap<&'static str, String>,
+    other: BTreeMap<&'static str, String>,
+}
+
+async fn auditor(host: &Host) -> String {
+    let admin = host.engine.authenticate(&host.admin, Door::Http, "test").await.unwrap().unwrap();
+    let permit = admin.actor.permit_admin::<actions::ClientWrite>().unwrap();
+    let db = host.engine.db();
+    let new = NewPrincipal {
+        id: PrincipalId::parse("auditor").unwrap(),
+        kind: PrincipalKind::Person,
+        name: "Auditor".to_owned(),
+        description: String::new(),
+        role: Some(Role::Auditor),
+    };
+    let (record, token) = token_text(db, &new.id, None);
+    let mut tx = db.begin(permit.provenance()).await.unwrap();
+    tx.create_client(&permit, &new).await.unwrap();
+    tx.create_token(&permit, &record).await.unwrap();
+    tx.commit(AuditEntry::about("test", "person", "auditor", json!({}))).await.unwrap();
+    token.expose().to_owned()
+}
+
+async fn values(host: &Host, name: &str) -> BTreeMap<&'static str, String> {
+    let integration = host.aggregated(name).await;
+    let (id, app) = (text(&integration, "id"), text(&integration, "app_id"));
+    let account = host.first(&format!("/integrations/{id}/accounts")).await;
+    let role = host.first(&format!("/apps/{app}/roles")).await;
+    let path = format!("/apps/{app}/memberships");
+    let body = json!({"role_id": role, "account_id": account});
+    let membership = text(&host.call("POST", &path, body).await.ok(), "id");
+    host.work_until(&format!("{path}/{membership}"), &["active"]).await;
+    let run = host.get(&format!("/integrations/{id}/aggregations")).await.ok()["items"][0].clone();
+    let client = text(&host.call("POST", "/clients", json!({"name": name})).await.ok(), "id");
+    let token = host.call("POST", &format!("/clients/{client}/tokens"), json!({})).await.ok();
+    BTreeMap::from([
+        ("integration_id", id),
+        ("app_id", app.clone()),
+        ("entity_id", app),
+        ("entity_kind", "app".to_owned()),
+        ("account_id", account),
+        ("role_id", role),
+        ("membership_id", membership),
+        ("aggregation_id", text(&run, "id")),
+        ("job_id", text(&run, "job_id")),
+        ("client_id", client.clone()),
+        ("principal_id", client),
+        ("token_id", text(&token, "id")),
+        ("code", "not_found".to_owned()),
+    ])
+}
+
+async fn world() -> World {
+    let host = Host::start().await;
+    let mut own = values(&host, "Own").await;
+    let mut other = values(&host, "Other").await;
+    let unused = text(&host.upload(b"\0asm unused").await.ok(), "id");
+    own.insert("plugin_id", unused.clone());
+    other.insert("plugin_id", unused);
+    let app = |values: &BTreeMap<&str, String>| json!([{"kind": "app", "id": values["app_id"]}]);
+    let source = json!([{"kind": "data_source", "id": "people"}]);
+    let mut tokens = vec![
+        (Caller::Anonymous, String::new()),
+        (Caller::Nobody, host.client(json!([]), json!([])).await.1),
+        (Caller::OwnApp, host.client(json!([]), app(&own)).await.1),
+        (Caller::OtherApp, host.client(json!([]), app(&other)).await.1),
+        (Caller::DataSource, host.client(json!([]), source).await.1),
+        (Caller::Auditor, auditor(&host).await),
+        (Caller::Admin, host.admin.clone()),
+    ];
+    for action in ACTIONS {
+        let token = host.client(json!([action]), json!([])).await.1;
+        tokens.push((Caller::Global(action), token));
+    }
+    World { host, tokens, own, other }
+}
+
+impl World {
+    fn value(&self, name: &str, app: App) -> String {
+        if app == App::Missing && name == "app_id" {
+            return "missing".to_owned();
+        }
+        let values = if app == App::Other { &self.other } else { &self.own };
+        values.get(name).unwrap_or_else(|| panic!("give `{name}` a value in this test")).clone()
+    }
+
+    /// The request of an operation, made from its description.
+    fn request(
+        &self,
+        document: &Value,
+        (method, path, operation): &(String, String, Value),
+        token: &str,
+        app: App,
+    ) -> Request<Body> {
+        let mut uri = path.clone();
+        let mut query = Vec::new();
+        let mut request = Request::builder().method(method.as_str());
+        for parameter in operation["parameters"].as_array().into_iter().flatten() {
+            let name = parameter["name"].as_str().unwrap();
+            match parameter["in"].as_str().unwrap() {
+                "path" => uri = uri.replace(&format!("{{{name}}}"), &self.value(name, app)),
+                "header" if name == "Idempotency-Key" => {
+                    request = request.header(name, fresh_key());
+                }
+                "header" => request = request.header(name, parameter["example"].as_str().unwrap()),
+                "query" if parameter["required"] == true => {
+                    query.push(format!("{name}={}", self.value(name, app)));
+                }
+                _ => {}
+            }
+        }
+        if !token.is_empty() {
+            request = request.header("Authorization", format!("Bearer {token}"));
+        }
+        let content = &operation["requestBody"]["content"];
+        let body = if content.get("application/wasm").is_some() {
+            request = request.header("Content-Type", "application/wasm");
+            format!("\0asm {}", fresh_key())
+        } else if let Some(json) = content.get("application/json") {
+            request = request.header("Content-Type", "application/json");
+            self.example(document, &json["schema"], app).to_string()
+        } else {
+            String::new()
+        };
+        request.uri(format!("{uri}?{}", query.join("&"))).body(Body::from(body)).unwrap()
+    }
+
+    /// An object of a schema: its fields with an example, and those that are required.
+    fn example(&self, document: &Value, schema: &Value, app: App) -> Value {
+        let name = schema["$ref"].as_str().unwrap().rsplit('/').next().unwrap();
+        let schema = &document["components"]["schemas"][name];
+        let required = schema["required"].as_array().cloned().unwrap_or_default();
+        let mut object = Map::new();
+        for (name, field) in schema["properties"].as_object().unwrap() {
+            if let Some(example) = field.get("example") {
+                object.insert(name.clone(), example.clone());
+            } else if name == "connection" && required.contains(&json!(name)) {
+                let connection = json!({"url": "https://c.example", "token": "t"});
+                object.insert(name.clone(), connection);
+            } else if required.contains(&json!(name)) {
+                object.insert(name.clone(), json!(self.value(name, app)));
+            }
+        }
+        Value::Object(object)
+    }
+}
+
+fn class(status: u16) -> Class {
+    match status {
+        401 => Class::Unauthenticated,
+        403 => Class::Forbidden,
+        404 => Class::NotFound,
+        _ => Class::Allowed,
+    }
+}
+
+#[test]
+fn every_operation_has_a_row_with_its_action() {
+    let document = serde_json::to_value(grantry_server::openapi::document()).unwrap();
+    let mut described: Vec<(String, String)> = operations(&document)
+        .iter()
+        .map(|(_, _, operation)| {
+            (text(operation, "operationId"), text(operation, "x-grantry-action"))
+        })
+        .collect();
+    described.sort();
+    let mut rows: Vec<_> =
+        ROWS.iter().map(|&(id, action)| (id.to_owned(), action.to_owned())).collect();
+    rows.sort();
+    assert_eq!(described, rows, "routes and ROWS differ");
+}
+
+#[tokio::test]
+async fn every_cell_of_the_permission_matrix_is_as_the_oracle_says() {
+    let world = world().await;
+    let document = serde_json::to_value(grantry_server::openapi::document()).unwrap();
+    let (mut cells, mut mismatches, mut unreached) = (0, Vec::new(), Vec::new());
+    for operation in operations(&document) {
+        let id = text(&operation.2, "operationId");
+        let action = ROWS.iter().find(|row| row.0 == id).map_or("no row", |row| row.1);
+        let is_about_app = operation.1.contains("{app_id}");
+        let apps: &[App] =
+            if is_about_app { &[App::Own, App::Other, App::Missing] } else { &[App::Own] };
+        for &app in apps {
+            for (caller, token) in &world.tokens {
+                let expected = oracle(action, *caller, is_about_app.then_some(app));
+                let request = world.request(&document, &operation, token, app);
+                // What is allowed may change things: on a copy, so that every cell sees the same.
+                let reply = if expected == Class::Allowed && operation.0 != "GET" {
+                    world.host.copy().await.send(request).await
+                } else {
+                    world.host.send(request).await
+                };
+                cells += 1;
+                let status = reply.status.as_u16();
+                if class(status) != expected || status >= 500 {
+                    mismatches.push(format!("{id} {caller:?} {app:?}: {status}, {expected:?}"));
+                }
+                if *caller == Caller::Admin && expected == Class::Allowed && status >= 300 {
+                    unreached.push(format!("{id} {status}"));
+                }
+            }
+        }
+    }
+    assert!(mismatches.is_empty(), "{} of {cells}:\n{}", mismatches.len(), mismatches.join("\n"));
+    // The admin's requests are good ones, so that no other refusal hides a wrong decision. Only an
+    // active membership cannot be renewed.
+    assert_eq!(unreached, ["renew_membership 409", "renew_membership 409"]);
+}
+
+#[tokio::test]
+async fn a_refusal_and_its_reason_are_in_the_audit_log() {
+    let world = world().await;
+    let (_, token) = &world.tokens[1];
+    world.host.get_as(token, "/clients").await;
+    let denials = world.host.get("/audit?event=authz.denied&limit=1").await.ok();
+    let denial = &denials["items"][0];
+    assert_eq!(
+        (&denial["action"], &denial["reason"]),
+        (&json!("client.read"), &json!("action_not_granted"))
+    );
+}
