@@ -21,6 +21,9 @@ use crate::limits::Limiter;
 use crate::settings::Limits;
 use crate::verdict::Stop;
 
+/// Refusals after which a call is ended.
+const DENIALS_MAX: u32 = 100;
+
 /// What host functions need of the host.
 #[derive(Clone)]
 pub(crate) struct Services {
@@ -48,6 +51,7 @@ pub(crate) struct CallState {
     pub(crate) wasi: Option<Box<Wasi>>,
     pub(crate) began: Instant,
     host_calls: u32,
+    denials: u32,
 }
 
 impl CallState {
@@ -64,6 +68,7 @@ impl CallState {
             wasi: None,
             began: Instant::now(),
             host_calls: 0,
+            denials: 0,
             limits,
             capabilities,
         }
@@ -93,12 +98,17 @@ impl CallState {
         }
     }
 
-    /// Records a refusal in the audit log. It is written even if the call ends meanwhile.
+    /// Records a refusal in the audit log. It is written even if the call ends meanwhile. A call
+    /// that is refused again and again is ended before it fills the log.
     pub(crate) async fn deny(
         &mut self,
         code: &'static str,
         detail: String,
     ) -> wasmtime::Result<()> {
+        self.denials = self.denials.saturating_add(1);
+        if self.denials > DENIALS_MAX {
+            return Err(Stop::Quota("refused host calls").into());
+        }
         let Some(capabilities) = &self.capabilities else { return Ok(()) };
         let audit = capabilities.scope.audit.clone();
         let integration = capabilities.scope.integration.clone();

@@ -57,7 +57,7 @@ impl GuestCall for ValidateConfig {
     ) -> Result<Vec<FieldIssue>, CallError> {
         let guest = plugin.lifecycle.load(&mut *store, instance)?;
         let issues = guest.call_validate_config(store, &self.connection).await?;
-        Ok(all(issues, faults::field_issue))
+        Ok(faults::field_issues(issues))
     }
 }
 

@@ -22,6 +22,8 @@ const GUEST_STACK_BYTES: usize = 512 * 1024;
 const MEMORIES_PER_CALL: u32 = 4;
 /// Bytes of a memory that stay resident between calls, where the kernel can tell which were used.
 const KEPT_RESIDENT_BYTES: usize = 1024 * 1024;
+/// The same for a table: without it every call pays for a system call per table.
+const TABLE_KEPT_RESIDENT_BYTES: usize = 64 * 1024;
 /// Bytes of host structures per component instance.
 const INSTANCE_BYTES_MAX: usize = 4 * 1024 * 1024;
 
@@ -106,7 +108,9 @@ fn pool(calls_max: u32) -> PoolingAllocationConfig {
         .max_memory_size(MEMORY_BYTES_MAX);
     // Without the scan, keeping pages resident kept 503 MB for 500 dropped instances.
     if PoolingAllocationConfig::is_pagemap_scan_available() {
-        pool.pagemap_scan(Enabled::Yes).linear_memory_keep_resident(KEPT_RESIDENT_BYTES);
+        pool.pagemap_scan(Enabled::Yes)
+            .linear_memory_keep_resident(KEPT_RESIDENT_BYTES)
+            .table_keep_resident(TABLE_KEPT_RESIDENT_BYTES);
     }
     pool
 }

@@ -32,7 +32,6 @@ pub use resolve::{Resolver, SystemResolver};
 pub use scrub::Scrubber;
 pub use session::HttpSession;
 pub use settings::HttpSettings;
-pub use target::origin_of;
 
 use dial::Dialer;
 use rate::Rates;

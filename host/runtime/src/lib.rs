@@ -5,7 +5,6 @@
 //! let runtime: Arc<Runtime> = Runtime::start(settings, components)?;   // inside a tokio runtime
 //! let inspector = Inspector::new(runtime.clone());                      // impl PackageInspector
 //! let runner = LocalRunner::new(runtime);                               // impl TaskRunner
-//! let origin: Option<(String, u16, bool)> = origin_of("https://scim.example.com/v2");
 //! ```
 //!
 //! Not here: databases, routes, decisions about permissions. Start with [`Runtime`], then `driver`
@@ -32,7 +31,7 @@ mod threads;
 mod verdict;
 
 pub use compile::{CompileProcess, Compiler, compile_main};
-pub use http::{HttpSettings, origin_of};
+pub use http::HttpSettings;
 pub use package::Inspector;
 pub use runner::LocalRunner;
 pub use runtime::{Runtime, RuntimeError};

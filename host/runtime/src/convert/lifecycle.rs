@@ -3,7 +3,7 @@
 use grantry_model::permission::Action;
 use grantry_model::plugin as model;
 
-use super::all;
+use super::{all, faults};
 use crate::bindings::exports::grantry::plugin::lifecycle as wit;
 
 fn attribute_type(from: wit::AttributeType) -> model::AttributeType {
@@ -195,9 +195,9 @@ pub(crate) fn to_test_depth(from: model::TestDepth) -> wit::TestDepth {
 
 pub(crate) fn connection_report(from: wit::ConnectionReport) -> model::ConnectionReport {
     model::ConnectionReport {
-        tenant: from.tenant,
+        tenant: from.tenant.map(faults::text),
         effective: all(from.effective, kind_schema),
-        missing_permissions: from.missing_permissions,
-        warnings: from.warnings,
+        missing_permissions: faults::texts(from.missing_permissions),
+        warnings: faults::texts(from.warnings),
     }
 }

@@ -97,12 +97,13 @@ pub(crate) fn outcome(from: wit::Outcome) -> model::Outcome {
             object: invitation.object.map(object),
             ends_ms: invitation.ends_ms,
         },
-        wit::Outcome::NeedsHuman(step) => {
-            model::Outcome::NeedsHuman { message: step.message, url: step.url }
-        }
+        wit::Outcome::NeedsHuman(step) => model::Outcome::NeedsHuman {
+            message: faults::text(step.message),
+            url: step.url.map(faults::text),
+        },
         wit::Outcome::Partial(partial) => model::Outcome::Partial {
             done: effects(partial.done),
-            failed: all(partial.failed, faults::field_issue),
+            failed: faults::field_issues(partial.failed),
         },
     }
 }
@@ -114,19 +115,19 @@ pub(crate) fn verification(from: wit::Verification) -> model::Verification {
         wit::Verification::Differs(deltas) => {
             model::Verification::Differs(all(deltas, attribute_delta))
         }
-        wit::Verification::CannotTell(why) => model::Verification::CannotTell(why),
+        wit::Verification::CannotTell(why) => model::Verification::CannotTell(faults::text(why)),
     }
 }
 
 fn planned_call(from: wit::PlannedCall) -> model::PlannedCall {
     model::PlannedCall {
-        method: from.method,
-        url: from.url,
-        summary: from.summary,
+        method: faults::text(from.method),
+        url: faults::text(from.url),
+        summary: faults::text(from.summary),
         is_destructive: from.is_destructive,
     }
 }
 
 pub(crate) fn plan(from: wit::PlanResult) -> model::Plan {
-    model::Plan { calls: all(from.calls, planned_call), warnings: from.warnings }
+    model::Plan { calls: all(from.calls, planned_call), warnings: faults::texts(from.warnings) }
 }

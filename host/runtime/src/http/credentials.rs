@@ -54,12 +54,27 @@ pub(crate) async fn needed_secret(scope: &CallScope, pointer: &str) -> Result<Se
 
 /// Text at a place of the connection; it may be marked as a secret there.
 pub(crate) async fn text(scope: &CallScope, pointer: &str) -> Result<Zeroizing<String>, Refusal> {
-    let connection: Option<serde_json::Value> = serde_json::from_str(&scope.connection).ok();
-    let plain = connection.as_ref().and_then(|json| json.pointer(pointer)?.as_str());
-    match plain {
-        Some(text) => Ok(Zeroizing::new(text.to_owned())),
+    match plain_text(scope, pointer) {
+        Some(text) => Ok(text),
         None => needed_secret(scope, pointer).await.map(|s| Zeroizing::new(s.expose().to_owned())),
     }
+}
+
+/// The same, where the scheme can do without; an empty text is none.
+pub(crate) async fn text_if_any(
+    scope: &CallScope,
+    pointer: &str,
+) -> Result<Option<Zeroizing<String>>, Refusal> {
+    let text = match plain_text(scope, pointer) {
+        Some(text) => Some(text),
+        None => secret(scope, pointer).await?.map(|s| Zeroizing::new(s.expose().to_owned())),
+    };
+    Ok(text.filter(|text| !text.is_empty()))
+}
+
+fn plain_text(scope: &CallScope, pointer: &str) -> Option<Zeroizing<String>> {
+    let connection: serde_json::Value = serde_json::from_str(&scope.connection).ok()?;
+    connection.pointer(pointer)?.as_str().map(|text| Zeroizing::new(text.to_owned()))
 }
 
 /// Puts the scheme's credential into the request. `token` is there for OAuth 2 schemes.

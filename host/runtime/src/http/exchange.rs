@@ -52,7 +52,7 @@ pub(crate) async fn exchange(
     let mut request = request(outgoing).map_err(Failed::For)?;
     while let Some(connection) = line.pool.take(outgoing.target) {
         match on(line, outgoing.target, connection, request, received).await {
-            Err(Sent::Nothing(unsent)) => request = unsent,
+            Err(Sent::Nothing(unsent)) => request = *unsent,
             Err(Sent::Perhaps(Refusal::Protocol(_))) => return Err(Failed::Stale),
             Err(Sent::Perhaps(refusal)) => return Err(Failed::For(refusal)),
             Ok(answer) => return Ok(answer),
@@ -81,7 +81,7 @@ fn request(outgoing: &Outgoing<'_>) -> Result<http::Request<Full<Bytes>>, Refusa
 }
 
 enum Sent {
-    Nothing(http::Request<Full<Bytes>>),
+    Nothing(Box<http::Request<Full<Bytes>>>),
     Perhaps(Refusal),
 }
 
@@ -93,13 +93,13 @@ async fn on(
     received: &mut u64,
 ) -> Result<Answer, Sent> {
     if connection.ready().await.is_err() {
-        return Err(Sent::Nothing(request));
+        return Err(Sent::Nothing(Box::new(request)));
     }
     let response = match connection.try_send_request(request).await {
         Ok(response) => response,
         Err(mut error) => {
             return Err(match error.take_message() {
-                Some(unsent) => Sent::Nothing(unsent),
+                Some(unsent) => Sent::Nothing(Box::new(unsent)),
                 None => Sent::Perhaps(broken(error.error())),
             });
         }

@@ -69,7 +69,7 @@ async fn fetch(scope: &CallScope, line: &Line<'_>, kind: &AuthKind) -> Result<To
             credentials::needed_secret(scope, client_secret).await?.expose().to_owned(),
         ),
         scope: match asked {
-            Some(pointer) => Some(credentials::text(scope, pointer).await?),
+            Some(pointer) => credentials::text_if_any(scope, pointer).await?,
             None => None,
         },
     };

@@ -39,8 +39,8 @@ impl Default for HttpSettings {
             request_bytes_max: 4 * 1024 * 1024,
             response_bytes_max: 4 * 1024 * 1024,
             requests_max: 1_000,
-            requests_per_second: 100,
-            requests_burst: 200,
+            requests_per_second: 200,
+            requests_burst: 400,
             user_agent: concat!("grantry/", env!("CARGO_PKG_VERSION")).to_owned(),
             resolver: Arc::new(SystemResolver),
         }

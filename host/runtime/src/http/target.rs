@@ -14,7 +14,8 @@ const URL_BYTES_MAX: usize = 16 * 1024;
 #[derive(Debug, Clone)]
 pub(crate) struct Target {
     url: Url,
-    /// Lower case, IDNA applied, IPv6 without brackets.
+    /// Lower case, IDNA applied, IPv6 in brackets: as `grantry_model::approval::origin_of` writes it
+    /// into what was approved.
     pub(crate) host: String,
     /// The host, where it is a literal address in any notation.
     pub(crate) literal: Option<IpAddr>,
@@ -42,12 +43,13 @@ impl Target {
             let detail = "a URL with a user name or password".to_owned();
             return Err(Refusal::denied("userinfo_not_allowed", detail));
         }
-        let (host, literal) = match url.host() {
-            Some(Host::Domain(name)) => (name.to_ascii_lowercase(), None),
-            Some(Host::Ipv4(ip)) => (ip.to_string(), Some(IpAddr::V4(ip))),
-            Some(Host::Ipv6(ip)) => (ip.to_string(), Some(IpAddr::V6(ip))),
+        let literal = match url.host() {
+            Some(Host::Domain(_)) => None,
+            Some(Host::Ipv4(ip)) => Some(IpAddr::V4(ip)),
+            Some(Host::Ipv6(ip)) => Some(IpAddr::V6(ip)),
             None => return Err(invalid("the URL has no host")),
         };
+        let host = url.host_str().unwrap_or_default().to_ascii_lowercase();
         let port = url.port_or_known_default().unwrap_or(443);
         Ok(Self { url, host, literal, port, is_plain })
     }
@@ -78,12 +80,4 @@ impl Target {
             None => host.to_owned(),
         }
     }
-}
-
-/// The origin of a URL text: host (lower case, IPv6 without brackets), port, and whether it is plain
-/// http. `None` where it is not an http or https URL, or holds a user name. For
-/// [`grantry_model::approval::granted`], so that approvals and requests read URLs alike.
-pub fn origin_of(url: &str) -> Option<(String, u16, bool)> {
-    let target = Target::parse(url).ok()?;
-    Some((target.host, target.port, target.is_plain))
 }

@@ -306,7 +306,7 @@ async fn platform_actions_that_were_not_approved_are_denied() {
         .import("platform", "list-apps", "(param i32 i32 i32 i32)")
         .import("platform", "delete-membership", "(param i32 i32 i32 i32 i32 i32 i32)");
     let text = guest.text("app-1");
-    let answer = guest.bytes(&vec![0; 64]);
+    let answer = guest.bytes(&[0; 64]);
     let body = format!(
         "(call $list-apps (i32.const 0) (i32.const 0) (i32.const 0) (i32.const {ANSWER}))
          {} (call $delete-membership {text} {text} {text} (i32.const {ANSWER})) {} (i32.const {answer})",

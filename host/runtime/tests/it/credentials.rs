@@ -218,6 +218,16 @@ async fn a_token_is_fetched_once_and_never_shown() {
 }
 
 #[tokio::test]
+async fn a_scope_that_the_connection_leaves_out_is_not_asked_for() {
+    let target = oauth_target("", 3_600, true).await;
+    let mut scope = oauth_scope(&target);
+    let url = target.url("/token");
+    scope.scope.connection = format!(r#"{{"token_url":"{url}","client_id":"x"}}"#).into();
+    send(&scope, with_auth("own", &target.url("/"))).await.unwrap();
+    assert_eq!(token_requests(&target)[0].body, "grant_type=client_credentials");
+}
+
+#[tokio::test]
 async fn a_token_is_renewed_before_it_expires_and_once_when_refused() {
     // Lives for less than the time before which it is renewed: fetched for every request.
     let short = oauth_target("", 10, true).await;

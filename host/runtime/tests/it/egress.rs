@@ -71,7 +71,7 @@ fn scope(server: &Target) -> TestScope {
             methods: vec!["GET".to_owned()],
             path_prefix: "/api/".to_owned(),
         });
-        for ip in ["127.0.0.1", "10.0.0.1", "169.254.169.254", "::1", "::ffff:127.0.0.1"] {
+        for ip in ["127.0.0.1", "10.0.0.1", "169.254.169.254", "[::1]", "[::ffff:7f00:1]"] {
             granted.origins.push(origin(ip, 443, false));
         }
     })
@@ -356,4 +356,13 @@ async fn no_proxy_is_read_from_the_environment() {
     let response = send(&scope, get(&target.url("/"))).await.unwrap();
     assert_eq!(response.body, b"direct");
     assert_eq!(target.received()[0].line(), "GET / HTTP/1.1");
+}
+
+#[tokio::test]
+async fn an_excepted_ipv6_address_is_reached() {
+    let target = Target::start_at("[::1]:0", |_, _| Reply::ok("six")).await;
+    let scope = TestScope::new(digest()).reaching(target.address);
+    let response = send(&scope, get(&target.url("/"))).await.unwrap();
+    assert_eq!(response.body, b"six");
+    assert_eq!(target.received()[0].header("host"), Some(target.address.to_string().as_str()));
 }

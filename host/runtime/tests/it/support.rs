@@ -45,7 +45,6 @@ impl ComponentSource for Source {
 
 /// A runtime with a cache of its own.
 pub struct Host {
-    pub runtime: Arc<Runtime>,
     pub runner: LocalRunner,
     pub inspector: Inspector,
     pub cache: Arc<tempfile::TempDir>,
@@ -79,8 +78,7 @@ impl Host {
         let runtime = Runtime::start(settings, Arc::new(Source(source))).unwrap();
         Self {
             runner: LocalRunner::new(runtime.clone()),
-            inspector: Inspector::new(runtime.clone()),
-            runtime,
+            inspector: Inspector::new(runtime),
             cache,
         }
     }

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use grantry_model::approval::{AddressException, AllowedHost, AllowedOrigin, Granted};
+use grantry_model::approval::{AddressException, AllowedHost, AllowedOrigin, Granted, origin_of};
 use grantry_model::ids::IntegrationId;
 use grantry_model::permission::Action;
 use grantry_model::platform::{
@@ -133,7 +133,8 @@ impl TestScope {
     /// Allows plain http to a server on loopback.
     pub fn reaching(self, server: SocketAddr) -> Self {
         self.grant(|granted| {
-            granted.origins.push(origin(&server.ip().to_string(), server.port(), true));
+            let (host, port, is_plain) = origin_of(&format!("http://{server}/")).unwrap();
+            granted.origins.push(origin(&host, port, is_plain));
             granted
                 .address_exceptions
                 .push(AddressException { ip: server.ip(), port: server.port() });

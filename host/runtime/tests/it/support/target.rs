@@ -63,7 +63,15 @@ type Answer = dyn Fn(usize, &Received) -> Reply + Send + Sync;
 impl Target {
     /// Answers the n-th request (from 0) with what the function says.
     pub async fn start(answer: impl Fn(usize, &Received) -> Reply + Send + Sync + 'static) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Self::start_at("127.0.0.1:0", answer).await
+    }
+
+    /// The same at another address.
+    pub async fn start_at(
+        address: &str,
+        answer: impl Fn(usize, &Received) -> Reply + Send + Sync + 'static,
+    ) -> Self {
+        let listener = TcpListener::bind(address).await.unwrap();
         let address = listener.local_addr().unwrap();
         let received = Arc::<Mutex<Vec<Received>>>::default();
         let connections = Arc::<Mutex<u32>>::default();
