@@ -79,13 +79,30 @@ pub fn entitlement(seed: u64, number: u64) -> Entitlement {
     }
 }
 
-/// The n-th membership: groups take turns, and within a group each member comes once.
+/// The n-th membership: within a group each member comes once.
 pub fn membership(connection: &Connection, number: u64) -> Assignment {
     let (group, turn) = (number % connection.groups, number / connection.groups);
     // Groups begin at different users.
     let start = group.wrapping_mul(7919).wrapping_add(connection.seed) % connection.users;
     let user = (start + turn) % connection.users;
     Assignment::new(entitlement_id(group), ObjectRef::new("User", user_id(user)))
+}
+
+/// Which membership stands at a place of the listing: one group after another, as directories list
+/// them.
+pub fn listed_at(connection: &Connection, place: u64) -> u64 {
+    let total = member_count(connection);
+    let (each, larger) = (total / connection.groups, total % connection.groups);
+    let in_larger = larger * (each + 1);
+    let (group, turn) = if place < in_larger {
+        (place / (each + 1), place % (each + 1))
+    } else if place < total {
+        (larger + (place - in_larger) / each, (place - in_larger) % each)
+    } else {
+        // An endless listing goes on with what nobody counted.
+        return place;
+    };
+    turn * connection.groups + group
 }
 
 /// How many of the memberships are the group's own.

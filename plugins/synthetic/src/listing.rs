@@ -122,7 +122,9 @@ fn fill(
         Rows::Members | Rows::MembersOf(_) if connection.users == 0 || connection.groups == 0 => {
             end
         }
-        Rows::Members => push(&mut page.assignments, budget, row..last, member),
+        Rows::Members => push(&mut page.assignments, budget, row..last, |place| {
+            member(directory::listed_at(connection, place))
+        }),
         Rows::MembersOf(group) => push(&mut page.assignments, budget, row..last, |n| {
             member(n * connection.groups + group)
         }),
