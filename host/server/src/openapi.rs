@@ -12,7 +12,7 @@ use utoipa::openapi::path::Operation;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{Content, PathItem, Ref, RefOr, Response as Described, ResponseBuilder};
 use utoipa_axum::router::OpenApiRouter;
-use utoipa_swagger_ui::SwaggerUi;
+use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use crate::routes;
 use crate::state::Server;
@@ -113,7 +113,10 @@ const PAGE_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'sel
 
 /// The document and the page that shows it. They describe routes and are none.
 pub(crate) fn pages(document: utoipa::openapi::OpenApi) -> Router<Server> {
-    let pages = Router::from(SwaggerUi::new("/api/docs").url(DOCUMENT_PATH, document));
+    // Without the top bar, whose logo has an inline style that the policy refuses.
+    let config = Config::default().use_base_layout();
+    let page = SwaggerUi::new("/api/docs").config(config).url(DOCUMENT_PATH, document);
+    let pages = Router::from(page);
     pages.layer(map_response(async |mut response: Response| {
         let policy = HeaderValue::from_static(PAGE_POLICY);
         response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
