@@ -5,6 +5,7 @@
 //! changed anything. State is in memory, ids and times are the same on every start. Not here: bulk,
 //! sorting, cursors and `.search`; for those there is [`crate::peers::ScimServer`].
 
+mod access;
 mod answer;
 mod discovery;
 mod error;
@@ -29,6 +30,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use serde_json::Value;
 
 use crate::loopback::LoopbackServer;
+use access::{Access, Client, TOKEN_PATH};
 use quirk::QuirkSet;
 use store::{Kind, Store};
 
@@ -49,6 +51,7 @@ pub struct Directory {
 #[derive(Debug)]
 struct Shared {
     token: String,
+    access: Mutex<Access>,
     page_items_max: usize,
     store: Mutex<Store>,
     quirks: Mutex<QuirkSet>,
@@ -64,6 +67,8 @@ pub struct DirectoryBuilder {
     port: u16,
     page_items_max: usize,
     quirks: QuirkSet,
+    user: Option<(String, String)>,
+    client: Option<Client>,
 }
 
 impl Directory {
@@ -77,6 +82,8 @@ impl Directory {
             port: 0,
             page_items_max: 100,
             quirks: QuirkSet::default(),
+            user: None,
+            client: None,
         }
     }
 
@@ -92,10 +99,55 @@ impl Directory {
         self.server.address()
     }
 
-    /// The bearer token that the directory accepts.
+    /// The bearer token that the directory accepted at its start.
     #[must_use]
     pub fn token(&self) -> &str {
         &self.shared.token
+    }
+
+    /// Where the OAuth 2.0 client gets its tokens.
+    #[must_use]
+    pub fn token_url(&self) -> String {
+        format!("http://{}{TOKEN_PATH}", self.server.address())
+    }
+
+    /// How often a token was asked for, in vain or not.
+    #[must_use]
+    pub fn token_requests(&self) -> Vec<RecordedRequest> {
+        self.requests().into_iter().filter(|request| request.path == TOKEN_PATH).collect()
+    }
+
+    /// Accepts this bearer token from now on, instead of the one before.
+    pub fn change_token(&self, token: &str) {
+        token.clone_into(&mut lock(&self.shared.access).token);
+    }
+
+    /// Accepts this password from now on.
+    pub fn change_password(&self, changed: &str) {
+        if let Some((_, password)) = &mut lock(&self.shared.access).user {
+            changed.clone_into(password);
+        }
+    }
+
+    /// Accepts this secret of the OAuth 2.0 client from now on, and no token of the one before.
+    pub fn change_client_secret(&self, changed: &str) {
+        let mut access = lock(&self.shared.access);
+        access.revoke();
+        if let Some(client) = &mut access.client {
+            changed.clone_into(&mut client.secret);
+        }
+    }
+
+    /// Every token that was issued so far stops working.
+    pub fn revoke_tokens(&self) {
+        lock(&self.shared.access).revoke();
+    }
+
+    /// Whether the tokens that are issued from now on work.
+    pub fn honour_tokens(&self, is_honoured: bool) {
+        if let Some(client) = &mut lock(&self.shared.access).client {
+            client.is_honoured = is_honoured;
+        }
     }
 
     /// Begins to misbehave, beside the quirks that are there already.
@@ -188,6 +240,21 @@ impl DirectoryBuilder {
         self
     }
 
+    /// A user whose password is accepted too.
+    #[must_use]
+    pub fn user(mut self, name: &str, password: &str) -> Self {
+        self.user = Some((name.to_owned(), password.to_owned()));
+        self
+    }
+
+    /// An OAuth 2.0 client whose tokens are accepted too; they say that they live for so long.
+    #[must_use]
+    pub fn client(mut self, id: &str, secret: &str, lifetime_s: u32) -> Self {
+        let (id, secret) = (id.to_owned(), secret.to_owned());
+        self.client = Some(Client { id, secret, lifetime_s, is_honoured: true });
+        self
+    }
+
     /// The port to listen on; 0 takes a free one.
     #[must_use]
     pub fn port(mut self, port: u16) -> Self {
@@ -214,8 +281,10 @@ impl DirectoryBuilder {
     /// # Errors
     /// When the port is taken.
     pub fn start(self) -> io::Result<Directory> {
+        let (token, user, client) = (self.token.clone(), self.user, self.client);
         let shared = Arc::new(Shared {
             token: self.token,
+            access: Mutex::new(Access::new(token, user, client)),
             page_items_max: self.page_items_max,
             store: Mutex::new(people::populated(self.people, self.groups)),
             quirks: Mutex::new(self.quirks),

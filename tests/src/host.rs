@@ -158,10 +158,27 @@ impl Host {
         self.folder.path().join("data")
     }
 
+    /// Whether the process that was started is still the one that runs.
+    ///
+    /// # Errors
+    /// When the system does not tell.
+    pub fn is_running(&mut self) -> Result<bool> {
+        match &mut self.child {
+            Some(child) => Ok(child.try_wait()?.is_none()),
+            None => Ok(false),
+        }
+    }
+
+    /// All that the host wrote to its log.
+    #[must_use]
+    pub fn log(&self) -> Vec<u8> {
+        std::fs::read(self.folder.path().join("log")).unwrap_or_default()
+    }
+
     /// The end of the host's log, for messages.
     #[must_use]
     pub fn log_tail(&self) -> String {
-        let log = std::fs::read(self.folder.path().join("log")).unwrap_or_default();
+        let log = self.log();
         let start = log.len().saturating_sub(6_000);
         format!("log of grantry:\n{}", String::from_utf8_lossy(&log[start..]))
     }

@@ -7,9 +7,10 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, Method, StatusCode, header};
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use url::form_urlencoded;
 
+use super::access::TOKEN_PATH;
 use super::answer::{self, Answer, Call};
 use super::error::ScimError;
 use super::quirk::{Quirk, QuirkSet};
@@ -35,9 +36,12 @@ async fn serve(State(shared): State<Arc<Shared>>, request: Request) -> Response 
     if let Some(delay) = delay {
         tokio::time::sleep(delay).await;
     }
-    let (response, is_applied) = match refusal(&shared, &parts, &path) {
-        Some(response) => (response, false),
-        None => perform(&shared, &parts, &path, &body),
+    let (response, is_applied) = if path == TOKEN_PATH && parts.method == Method::POST {
+        (issue(&shared, &parts, &body), false)
+    } else if let Some(response) = refusal(&shared, &parts, &path) {
+        (response, false)
+    } else {
+        perform(&shared, &parts, &path, &body)
     };
     let is_dropped = response.extensions().get::<DropConnection>().is_some();
     lock(&shared.requests).push(RecordedRequest {
@@ -52,9 +56,14 @@ async fn serve(State(shared): State<Arc<Shared>>, request: Request) -> Response 
     response
 }
 
+fn issue(shared: &Shared, parts: &Parts, body: &[u8]) -> Response {
+    let (status, answer) = lock(&shared.access).issue(parts, body);
+    (status, axum::Json(answer)).into_response()
+}
+
 /// The answer to a request that never reaches the directory's state.
 fn refusal(shared: &Shared, parts: &Parts, path: &str) -> Option<Response> {
-    if !is_authenticated(shared, parts) {
+    if !lock(&shared.access).is_authenticated(parts) {
         let mut response = plain(&ScimError::new(401, "a bearer token is required"));
         let challenge = HeaderValue::from_static("Bearer realm=\"directory\"");
         response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
@@ -153,13 +162,6 @@ fn dropped() -> Response {
     *response.status_mut() = StatusCode::BAD_GATEWAY;
     response.extensions_mut().insert(DropConnection);
     response
-}
-
-fn is_authenticated(shared: &Shared, parts: &Parts) -> bool {
-    let value = parts.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-    value.and_then(|value| value.split_once(' ')).is_some_and(|(scheme, token)| {
-        scheme.eq_ignore_ascii_case("bearer") && token == shared.token
-    })
 }
 
 fn is_discovery(path: &str) -> bool {

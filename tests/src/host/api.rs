@@ -1,12 +1,12 @@
 //! The host's HTTP API as a caller sees it: JSON in, status and JSON out.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use reqwest::{Client, Method, RequestBuilder};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 const REQUEST_LIMIT: Duration = Duration::from_secs(120);
 const PAGES_MAX: usize = 10_000;
@@ -18,6 +18,8 @@ pub struct Api {
     base_url: String,
     token: Option<String>,
     keys: Arc<AtomicU64>,
+    failures: Arc<Mutex<Vec<String>>>,
+    transcript: Option<Arc<Mutex<String>>>,
 }
 
 /// What the host answered.
@@ -55,14 +57,40 @@ impl Api {
     /// When the HTTP client cannot be built.
     pub fn new(base_url: &str) -> Result<Self> {
         let http = Client::builder().no_proxy().timeout(REQUEST_LIMIT).build()?;
-        let keys = Arc::new(AtomicU64::new(0));
-        Ok(Self { http, base_url: base_url.to_owned(), token: None, keys })
+        Ok(Self {
+            http,
+            base_url: base_url.to_owned(),
+            token: None,
+            keys: Arc::default(),
+            failures: Arc::default(),
+            transcript: None,
+        })
     }
 
     /// The same host, called with a token.
     #[must_use]
     pub fn with_token(&self, token: &str) -> Self {
         Self { token: Some(token.to_owned()), ..self.clone() }
+    }
+
+    /// The same caller, who from now on remembers every answer.
+    #[must_use]
+    pub fn recorded(&self) -> Self {
+        Self { transcript: Some(Arc::default()), ..self.clone() }
+    }
+
+    /// Every answer since [`Api::recorded`], one after the other.
+    #[must_use]
+    pub fn transcript(&self) -> String {
+        let all = self.transcript.as_ref();
+        all.map(|all| all.lock().unwrap_or_else(PoisonError::into_inner).clone())
+            .unwrap_or_default()
+    }
+
+    /// Every answer with a status of 500 or more, of all callers of this host.
+    #[must_use]
+    pub fn failures(&self) -> Vec<String> {
+        self.failures.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Where the host is.
@@ -74,6 +102,12 @@ impl Api {
     /// Whether the host says that it is ready.
     pub async fn is_ready(&self) -> bool {
         let url = format!("{}/readyz", self.base_url);
+        matches!(self.http.get(url).send().await, Ok(reply) if reply.status().is_success())
+    }
+
+    /// Whether the host says that it is alive.
+    pub async fn is_healthy(&self) -> bool {
+        let url = format!("{}/healthz", self.base_url);
         matches!(self.http.get(url).send().await, Ok(reply) if reply.status().is_success())
     }
 
@@ -101,7 +135,17 @@ impl Api {
         let status = reply.status().as_u16();
         let etag = reply.headers().get("etag").and_then(|etag| etag.to_str().ok());
         let etag = etag.map(str::to_owned);
+        let headers = format!("{:?}", reply.headers());
         let text = reply.text().await.context("read the host's answer")?;
+        if let Some(transcript) = &self.transcript {
+            let mut all = transcript.lock().unwrap_or_else(PoisonError::into_inner);
+            all.push_str(&headers);
+            all.push_str(&text);
+        }
+        if status >= 500 {
+            let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
+            failures.push(format!("{status} {text}"));
+        }
         let body = if text.is_empty() { Value::Null } else { serde_json::from_str(&text)? };
         Ok(Reply { status, etag, body })
     }
@@ -129,6 +173,40 @@ impl Api {
     pub async fn post_once(&self, path: &str, body: &Value, key: &str) -> Result<Reply> {
         let request = self.request(Method::POST, path).header("idempotency-key", key).json(body);
         self.send(request).await
+    }
+
+    /// A change of what is at `path`, based on what is there now.
+    ///
+    /// # Errors
+    /// As [`Api::send`], and when there is nothing to change.
+    pub async fn change(&self, method: Method, path: &str, body: &Value) -> Result<Reply> {
+        let there = self.get(path).await?;
+        let etag = there.etag.clone().with_context(|| format!("`{path}`: {there:?}"))?;
+        self.send(self.request(method, path).header("if-match", etag).json(body)).await
+    }
+
+    /// Replaces what a principal holds: global actions, and apps with all four.
+    ///
+    /// # Errors
+    /// As [`Api::change`], and when the host refuses.
+    pub async fn permit(&self, principal: &str, global: &[&str], apps: &[&str]) -> Result<()> {
+        let entities: Vec<Value> =
+            apps.iter().map(|app| json!({ "kind": "app", "id": app })).collect();
+        let held = json!({ "global": global, "entities": entities });
+        let path = format!("/principals/{principal}/permissions");
+        self.change(Method::PUT, &path, &held).await?.ok().map(drop)
+    }
+
+    /// A new client with a token: its principal's id and its view of the host.
+    ///
+    /// # Errors
+    /// As [`Api::send`], and when the host refuses.
+    pub async fn client(&self, name: &str) -> Result<(String, Self)> {
+        let client = self.post("/clients", &json!({ "name": name })).await?.ok()?;
+        let id = client["id"].as_str().context("a client has an id")?.to_owned();
+        let token = self.post(&format!("/clients/{id}/tokens"), &json!({})).await?.ok()?;
+        let token = token["token"].as_str().context("a new token has its text")?;
+        Ok((id, self.with_token(token)))
     }
 
     /// DELETE with a fresh idempotency key.

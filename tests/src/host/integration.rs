@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::{Api, component};
+use super::{Api, Reply, component};
 use crate::wait;
 
 const RUN_LIMIT: Duration = Duration::from_secs(240);
@@ -44,6 +44,8 @@ pub struct Integration {
     pub id: String,
     /// Its app's id.
     pub app: String,
+    /// The id of the principal that its plugin acts as.
+    pub principal: String,
 }
 
 impl Integration {
@@ -82,6 +84,20 @@ impl Integration {
         connection: &Value,
         address: Option<SocketAddr>,
     ) -> Result<Self> {
+        Self::connect_as(api, plugin, connection, address, |_| {}).await
+    }
+
+    /// The same with another approval; `change` gets the one that approves everything.
+    ///
+    /// # Errors
+    /// When the host refuses one or the other.
+    pub async fn connect_as(
+        api: &Api,
+        plugin: &str,
+        connection: &Value,
+        address: Option<SocketAddr>,
+        change: impl FnOnce(&mut Value),
+    ) -> Result<Self> {
         let plugin_id = Self::install(api, plugin).await?;
         let manifest = api.get(&format!("/plugins/{plugin_id}")).await?.ok()?;
         let asked = manifest["manifest"]["hosts"].as_array().cloned().unwrap_or_default();
@@ -90,21 +106,57 @@ impl Integration {
             .iter()
             .map(|address| json!({ "ip": address.ip(), "port": address.port() }))
             .collect();
+        let mut approval = json!({
+            "hosts": hosts,
+            "platform_actions": manifest["manifest"]["platform_actions"],
+            "kv": manifest["manifest"]["needs_kv"],
+            "address_exceptions": exceptions,
+        });
+        change(&mut approval);
         let body = json!({
             "name": "Directory",
             "plugin_id": plugin_id,
             "connection": connection,
-            "approval": {
-                "hosts": hosts,
-                "platform_actions": manifest["manifest"]["platform_actions"],
-                "kv": manifest["manifest"]["needs_kv"],
-                "address_exceptions": exceptions,
-            },
+            "approval": approval,
         });
         let created = api.post("/integrations", &body).await?.ok()?;
-        let text = |name: &str| created[name].as_str().map(str::to_owned);
-        let (id, app) = text("id").zip(text("app_id")).context("an integration has ids")?;
-        Ok(Self { api: api.clone(), id, app })
+        let text = |name: &str| text(&created, name).context("an integration has ids");
+        let (id, app, principal) = (text("id")?, text("app_id")?, text("principal_id")?);
+        Ok(Self { api: api.clone(), id, app, principal })
+    }
+
+    /// The integration as it stands.
+    ///
+    /// # Errors
+    /// When the host does not answer.
+    pub async fn shown(&self) -> Result<Value> {
+        self.api.get(&format!("/integrations/{}", self.id)).await?.ok()
+    }
+
+    /// Changes the integration as it stands now.
+    ///
+    /// # Errors
+    /// When the host does not answer.
+    pub async fn change(&self, change: &Value) -> Result<Reply> {
+        let path = format!("/integrations/{}", self.id);
+        self.api.change(Method::PATCH, &path, change).await
+    }
+
+    /// What a test of the connection is answered, whether the host starts it or not.
+    ///
+    /// # Errors
+    /// When the host does not answer.
+    pub async fn try_connection(&self) -> Result<Reply> {
+        let path = format!("/integrations/{}/test-connection", self.id);
+        self.api.post(&path, &json!({})).await
+    }
+
+    /// What came of a test of the connection.
+    ///
+    /// # Errors
+    /// When the host does not start it.
+    pub async fn test_connection(&self) -> Result<Value> {
+        self.try_connection().await?.ok()
     }
 
     /// Orders an aggregation; returns its id.
