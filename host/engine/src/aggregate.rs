@@ -3,6 +3,8 @@
 //! A run that is killed goes on from its last committed page, on any worker. Removal happens only
 //! with a [`Complete`] in hand, which a partial run cannot get (CAT-6).
 
+use std::collections::HashSet;
+
 use grantry_authz::{Permit, actions};
 use grantry_model::aggregation::{
     Complete, PAGE_BYTES_MAX, PAGE_ITEMS_MAX, PageFault, Progress, RunStatus, is_suspicious,
@@ -23,6 +25,8 @@ use crate::{Engine, EngineError, Result};
 
 /// How often a page is asked for again before the run fails.
 const ATTEMPTS_MAX: u32 = 8;
+/// Unchanged pages that share a checkpoint: after a crash at most so many are read again.
+const UNCHANGED_PAGES_MAX: usize = 16;
 
 /// Why a run ends early: a code of security.md section 4 and words.
 struct Stop {
@@ -59,6 +63,10 @@ struct Aggregation<'a> {
     /// Whether this worker committed a page of the run.
     has_progressed: bool,
     known: Option<(Domain, Known)>,
+    /// Pages of a domain whose rows need not be written again if they are read again.
+    trusted: Option<(Domain, HashSet<String>)>,
+    /// Unchanged pages that no checkpoint has noted yet.
+    unchanged: Vec<(Domain, String)>,
     buffer: Vec<u8>,
 }
 
@@ -83,6 +91,8 @@ pub(crate) async fn aggregate(engine: &Engine, job: &Job, run: Run) -> Result<Ve
             return ended.stopped(RunStatus::Failed, &stop).await;
         }
     };
+    // As it is now that it was started.
+    let run = db.run(&run.id).await?.unwrap_or(run);
     let keys = Keys::of(&integration.id);
     let lease = job.lease();
     let (known, buffer) = (None, Vec::new());
@@ -99,6 +109,8 @@ pub(crate) async fn aggregate(engine: &Engine, job: &Job, run: Run) -> Result<Ve
         known,
         buffer,
         has_progressed: false,
+        trusted: None,
+        unchanged: Vec::new(),
     };
     aggregation.read_all().await
 }
@@ -208,18 +220,33 @@ impl Engine {
 impl Aggregation<'_> {
     async fn read_all(&mut self) -> Result<Verdict> {
         loop {
-            if self.engine.db().is_cancel_requested(&self.job.id).await? {
+            // Asked after every checkpoint.
+            let is_cancelled = self.unchanged.is_empty()
+                && self.engine.db().is_cancel_requested(&self.job.id).await?;
+            if is_cancelled {
                 let detail = "stopped by a person; nothing was removed".to_owned();
                 let stop = Stop { code: "cancelled".to_owned(), detail };
                 return self.end().stopped(RunStatus::Cancelled, &stop).await;
             }
-            match self.turn().await? {
+            let turn = self.turn().await?;
+            if !matches!(turn, Turn::Next) {
+                self.flush().await?;
+            }
+            match turn {
                 Turn::Next => {}
                 Turn::Later(fault) => return Ok(later(&fault, self.has_progressed)),
                 Turn::End(Ok(())) => return self.finish().await,
                 Turn::End(Err(stop)) => return self.end().stopped(RunStatus::Failed, &stop).await,
             }
         }
+    }
+
+    /// Stores how far the run has come through unchanged pages.
+    async fn flush(&mut self) -> Result<()> {
+        let (db, until) = (self.engine.db(), self.engine.lease_until());
+        let pages = std::mem::take(&mut self.unchanged);
+        db.checkpoint_unchanged(&self.lease, &self.run, &self.progress, &pages, until).await?;
+        Ok(())
     }
 
     /// Reads and commits one page.
@@ -268,21 +295,24 @@ impl Aggregation<'_> {
         mut progress: Progress,
         kv: &[KvWrite],
     ) -> Result<Turn> {
-        let db = self.engine.db();
         let domain = reconcile::domain(target);
         let has_rows = !(page.objects.is_empty()
             && page.entitlements.is_empty()
             && page.assignments.is_empty());
         let digest = reconcile::digest(target, page, &mut self.buffer);
-        let until = self.engine.lease_until();
         let is_plain = page.skipped.is_empty() && kv.is_empty();
-        if is_plain
-            && (!has_rows || db.is_page_unchanged(&self.integration.id, domain, &digest).await?)
-        {
-            let same = has_rows.then_some((domain, digest.as_str()));
-            db.checkpoint_unchanged(&self.lease, &self.run, &progress, same, until).await?;
+        if is_plain && (!has_rows || self.is_trusted(domain, &digest).await?) {
             (self.progress, self.has_progressed) = (progress, true);
+            if has_rows {
+                self.unchanged.push((domain, digest));
+            }
+            if self.unchanged.len() >= UNCHANGED_PAGES_MAX || !has_rows {
+                self.flush().await?;
+            }
             return Ok(Turn::Next);
+        }
+        if !self.unchanged.is_empty() {
+            self.flush().await?;
         }
         self.load_known(domain).await?;
         let known = self.known.as_ref().map(|(_, known)| known);
@@ -300,8 +330,9 @@ impl Aggregation<'_> {
         };
         let first_issue = progress.quarantined;
         progress.quarantined += prepared.issues.len() as u64;
+        let db = self.engine.db();
         let mut tx = db.begin(self.permit.provenance()).await?;
-        tx.hold(&self.lease, until).await?;
+        tx.hold(&self.lease, self.engine.lease_until()).await?;
         let (now, id, app) = (tx.now(), &self.integration.id, &self.integration.app_id);
         let written = match &prepared.rows {
             Rows::Objects(rows) => tx.upsert_objects(id, now, rows).await?,
@@ -323,6 +354,15 @@ impl Aggregation<'_> {
         tx.commit(AuditEntry::about(event, "integration", id.as_str(), detail)).await?;
         (self.progress, self.has_progressed) = (progress, true);
         Ok(Turn::Next)
+    }
+
+    /// Whether the rows of a page with this content are in the catalogue as they are.
+    async fn is_trusted(&mut self, domain: Domain, digest: &str) -> Result<bool> {
+        if self.trusted.as_ref().is_none_or(|(loaded, _)| *loaded != domain) {
+            let pages = self.engine.db().trusted_pages(&self.integration.id, domain).await?;
+            self.trusted = Some((domain, pages));
+        }
+        Ok(self.trusted.as_ref().is_some_and(|(_, pages)| pages.contains(digest)))
     }
 
     /// What the references of this domain may point at; read once per domain.

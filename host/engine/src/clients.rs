@@ -141,7 +141,8 @@ impl Ctx {
             tx.create_token(&permit, &record).await?;
             let answer = claimed.finish(&mut tx, &record).await?;
             let detail = json!({ "token": record.id, "expires_ms": expires });
-            tx.commit(AuditEntry::about("token.created", "client", client.as_str(), detail)).await?;
+            tx.commit(AuditEntry::about("token.created", "client", client.as_str(), detail))
+                .await?;
             Ok(answer)
         };
         let outcome = work.await;

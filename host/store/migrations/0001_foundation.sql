@@ -163,7 +163,8 @@ CREATE TABLE runs (
 CREATE INDEX runs_by_integration ON runs (integration_id, id);
 
 -- What pages a run saw, by the digest of their content: an unchanged page costs one row here and no
--- catalogue row (ADR 0003). `keys` holds the 16-byte keys of the page's rows, one after another.
+-- catalogue row (ADR 0003). `provisioned_ms` is when our own provisioning wrote the one row of such a
+-- page, else 0. `row_keys` holds the 16-byte keys of the page's rows, one after another.
 CREATE TABLE pages (
   integration_id TEXT NOT NULL,
   domain TEXT NOT NULL,
@@ -171,6 +172,7 @@ CREATE TABLE pages (
   run_id TEXT NOT NULL,
   is_trusted BIGINT NOT NULL,
   row_count BIGINT NOT NULL,
+  provisioned_ms BIGINT NOT NULL,
   row_keys BLOB NOT NULL,
   PRIMARY KEY (integration_id, domain, digest)
 );

@@ -101,6 +101,11 @@ impl Run {
             error: None,
         }
     }
+
+    /// When it began to read; for one that has not, the beginning of time.
+    fn began(&self) -> UnixMs {
+        self.started.unwrap_or(UnixMs(0))
+    }
 }
 
 /// Most issues of a run that are kept in words; all are counted.
@@ -114,16 +119,17 @@ statements! {
     CHECKPOINT = "UPDATE runs SET progress = $2 WHERE id = $1 AND status = 'running'";
     FINISH = "UPDATE runs SET status = $2, progress = $3, finished_ms = $4, added = $5, changed = $6, removed = $7, error_code = $8, error_detail = $9 WHERE id = $1 AND status IN ('queued', 'running')";
     HOLD = "UPDATE jobs SET lease_until_ms = $3 WHERE id = $1 AND fence = $2 AND status = 'running'";
-    FIND_PAGE = "SELECT is_trusted FROM pages WHERE integration_id = $1 AND domain = $2 AND digest = $3";
+    TRUSTED = "SELECT digest FROM pages WHERE integration_id = $1 AND domain = $2 AND is_trusted = 1";
     TOUCH_PAGE = "UPDATE pages SET run_id = $4 WHERE integration_id = $1 AND domain = $2 AND digest = $3";
-    PUT_PAGE = "INSERT INTO pages (integration_id, domain, digest, run_id, is_trusted, row_count, row_keys) VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (integration_id, domain, digest) DO UPDATE SET run_id = excluded.run_id, is_trusted = excluded.is_trusted, row_count = excluded.row_count, row_keys = excluded.row_keys";
+    PUT_PAGE = "INSERT INTO pages (integration_id, domain, digest, run_id, is_trusted, row_count, row_keys, provisioned_ms) VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (integration_id, domain, digest) DO UPDATE SET run_id = excluded.run_id, is_trusted = excluded.is_trusted, row_count = excluded.row_count, row_keys = excluded.row_keys, provisioned_ms = excluded.provisioned_ms";
     DISTRUST_ALL = "UPDATE pages SET is_trusted = 0 WHERE integration_id = $1";
     DISTRUST_DOMAIN = "UPDATE pages SET is_trusted = 0 WHERE integration_id = $1 AND domain = $2";
-    STALE_KEYS = "SELECT row_keys FROM pages WHERE integration_id = $1 AND domain = $2 AND run_id <> $3";
+    /// What was provisioned since the run began may not have been there when the run looked.
+    STALE_KEYS = "SELECT row_keys FROM pages WHERE integration_id = $1 AND domain = $2 AND run_id <> $3 AND provisioned_ms < $4";
     CURRENT_DIGESTS = "SELECT digest FROM pages WHERE integration_id = $1 AND domain = $2 AND run_id = $3 ORDER BY digest";
     PAGE_KEYS = "SELECT row_keys FROM pages WHERE integration_id = $1 AND domain = $2 AND digest = $3";
     SUM_ROWS = "SELECT CAST(COALESCE(SUM(row_count), 0) AS BIGINT) FROM pages WHERE integration_id = $1 AND domain = $2 AND run_id = $3";
-    DELETE_STALE = "DELETE FROM pages WHERE integration_id = $1 AND run_id <> $2";
+    DELETE_STALE = "DELETE FROM pages WHERE integration_id = $1 AND run_id <> $2 AND provisioned_ms < $3";
     ADD_ISSUE = "INSERT INTO run_issues (run_id, position, code, detail) VALUES ($1, $2, $3, $4) ON CONFLICT (run_id, position) DO NOTHING";
     LIST_ISSUES = "SELECT code, detail FROM run_issues WHERE run_id = $1 AND position > $2 ORDER BY position LIMIT $3";
 }
@@ -229,29 +235,28 @@ impl Db {
         rows.iter().map(|row| Ok(RunIssue { code: row.text(0)?, detail: row.text(1)? })).collect()
     }
 
-    /// Whether a page with this content was seen before and its rows are still so.
-    pub async fn is_page_unchanged(
+    /// Digests of the pages whose rows are known to be in the catalogue as they were read.
+    pub async fn trusted_pages(
         &self,
         integration: &IntegrationId,
         domain: Domain,
-        digest: &str,
-    ) -> Result<bool> {
-        let args = args![integration.as_str(), domain.name(), digest];
-        self.fetch_one(FIND_PAGE, args).await?.map_or(Ok(false), |row| row.is_true(0))
+    ) -> Result<HashSet<String>> {
+        let rows = self.fetch(TRUSTED, args![integration.as_str(), domain.name()]).await?;
+        rows.iter().map(|row| row.text(0)).collect()
     }
 
-    /// Takes note of an unchanged page: no catalogue row is touched.
+    /// Takes note of unchanged pages: no catalogue row is touched.
     pub async fn checkpoint_unchanged(
         &self,
         lease: &Lease,
         run: &Run,
         progress: &Progress,
-        page: Option<(Domain, &str)>,
+        pages: &[(Domain, String)],
         lease_until: UnixMs,
     ) -> Result<()> {
         let mut tx = self.begin_housekeeping().await?;
         tx.hold_lease(lease, lease_until).await?;
-        if let Some((domain, digest)) = page {
+        for (domain, digest) in pages {
             let id = run.integration_id.as_str();
             tx.execute(TOUCH_PAGE, args![id, domain.name(), digest, run.id.as_str()]).await?;
         }
@@ -262,7 +267,8 @@ impl Db {
     /// What an earlier run saw and this one did not.
     pub async fn vanished(&self, run: &Run, domain: Domain) -> Result<HashSet<Seen>> {
         let (integration, run_id) = (run.integration_id.as_str(), run.id.as_str());
-        let stale = self.fetch(STALE_KEYS, args![integration, domain.name(), run_id]).await?;
+        let args = args![integration, domain.name(), run_id, run.began()];
+        let stale = self.fetch(STALE_KEYS, args).await?;
         let mut vanished = HashSet::new();
         for row in &stale {
             decode(&row.blob(0)?, |seen| {
@@ -365,7 +371,8 @@ impl Tx {
             run.id.as_str(),
             page.is_trusted,
             count,
-            keys.as_slice()
+            keys.as_slice(),
+            0_i64
         ];
         self.execute(PUT_PAGE, args).await.map(drop)
     }
@@ -380,8 +387,9 @@ impl Tx {
     ) -> Result<()> {
         let digest = format!("provisioned-{}", Keys::assignment(entitlement, holder));
         let keys = encode(&[(entitlement, holder)]);
-        let domain = Domain::Assignments.name();
-        let args = args![integration.as_str(), domain, &digest, "", false, 1_i64, keys.as_slice()];
+        let (domain, now) = (Domain::Assignments.name(), self.now());
+        let (id, keys) = (integration.as_str(), keys.as_slice());
+        let args = args![id, domain, &digest, "", false, 1_i64, keys, now];
         self.execute(PUT_PAGE, args).await.map(drop)
     }
 
@@ -420,9 +428,8 @@ impl Tx {
 
     /// Forgets pages that a complete run did not see again.
     pub async fn forget_stale_pages(&mut self, _: &Complete, run: &Run) -> Result<()> {
-        self.execute(DELETE_STALE, args![run.integration_id.as_str(), run.id.as_str()])
-            .await
-            .map(drop)
+        let args = args![run.integration_id.as_str(), run.id.as_str(), run.began()];
+        self.execute(DELETE_STALE, args).await.map(drop)
     }
 
     /// Ends the trust in an integration's pages: in one domain, or in all.

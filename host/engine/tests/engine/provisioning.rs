@@ -224,6 +224,7 @@ async fn access_that_somebody_took_away_is_seen_by_the_next_run() {
         host.grant("g00", "u001").await;
         host.work().await;
         host.directory.lock().unwrap().members.remove(&("g00".into(), "u001".into()));
+        host.advance(1_000);
         host.aggregate().await;
         host.assert_equal_to_directory().await;
     }
@@ -240,6 +241,28 @@ async fn access_that_somebody_gave_back_is_seen_by_the_next_run() {
         host.assert_equal_to_directory().await;
         host.directory.lock().unwrap().members.insert(("g00".into(), "u000".into()));
         host.aggregate().await;
+        host.assert_equal_to_directory().await;
+    }
+}
+
+#[tokio::test]
+async fn access_granted_while_a_run_reads_is_not_taken_for_vanished() {
+    for host in hosts(10, 2).await {
+        host.aggregate().await;
+        // The run reads everything but its last page, waits, and goes on after the grant.
+        let pages = std::mem::take(&mut host.directory.lock().unwrap().pages_read);
+        let quiet = (1..pages).map(|_| None).chain([Some(unavailable(60_000))]);
+        host.directory.lock().unwrap().page_faults = quiet.collect();
+        host.order_aggregation().await;
+        host.work().await;
+        host.advance(1_000);
+        host.grant("g00", "u001").await;
+        host.work().await;
+        let held = host.directory.lock().unwrap().members.clone();
+        host.directory.lock().unwrap().members.remove(&("g00".into(), "u001".into()));
+        host.advance(80_000);
+        host.work().await;
+        host.directory.lock().unwrap().members = held;
         host.assert_equal_to_directory().await;
     }
 }
