@@ -24,7 +24,8 @@ fn offered<'a, T>(interface: Option<&'a T>, name: &'static str) -> Result<&'a T,
     interface.ok_or(CallError::NotOffered(name))
 }
 
-/// `lifecycle.describe`.
+/// `lifecycle.describe`, after a look at the types of all exports: it is the first call of every
+/// component, at install.
 pub(crate) struct Describe;
 
 impl GuestCall for Describe {
@@ -36,6 +37,7 @@ impl GuestCall for Describe {
         store: &mut GuestStore,
         instance: &Instance,
     ) -> Result<Manifest, CallError> {
+        plugin.check_exports(store, instance)?;
         let guest = plugin.lifecycle.load(&mut *store, instance)?;
         Ok(convert::lifecycle::manifest(guest.call_describe(store).await?))
     }

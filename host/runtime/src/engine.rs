@@ -39,13 +39,21 @@ pub(crate) fn base_config() -> Config {
         .concurrency_support(false)
         .shared_memory(false)
         .memory_init_cow(true);
+    // wasmtime's own adapters between the parts of a component need several memories;
+    // `guest_features` refuses them in guests.
     config.wasm_component_model(true).wasm_features(denied_features(), false);
     config
 }
 
-/// WebAssembly features that no guest gets. What stays is the reference for guests: version 1 with
-/// bulk memory, multiple values, reference types, SIMD, extended constants. Asynchronous components
-/// and threads are not even compiled into this host.
+/// What a guest's own code may use: WebAssembly 1 with bulk memory, multiple values, reference types,
+/// SIMD and extended constants.
+pub(crate) fn guest_features() -> WasmFeatures {
+    let all = WasmFeatures::WASM3 | WasmFeatures::COMPONENT_MODEL;
+    all.difference(denied_features() | WasmFeatures::MULTI_MEMORY)
+}
+
+/// WebAssembly features that are off. Asynchronous components and threads are not even compiled into
+/// this host.
 fn denied_features() -> WasmFeatures {
     WasmFeatures::THREADS
         | WasmFeatures::SHARED_EVERYTHING_THREADS
@@ -57,7 +65,6 @@ fn denied_features() -> WasmFeatures {
         | WasmFeatures::STACK_SWITCHING
         | WasmFeatures::TAIL_CALL
         | WasmFeatures::RELAXED_SIMD
-        | WasmFeatures::MULTI_MEMORY
         | WasmFeatures::MEMORY64
         | WasmFeatures::CUSTOM_PAGE_SIZES
         | WasmFeatures::WIDE_ARITHMETIC

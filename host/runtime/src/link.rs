@@ -12,6 +12,7 @@ use crate::host;
 
 /// The contract's package and the version that this host speaks.
 pub(crate) const CONTRACT: &str = "grantry:plugin";
+pub(crate) const CONTRACT_VERSION: &str = "0.1.0";
 const CONTRACT_SERIES: &str = "0.1.";
 const CONTRACT_IMPORTS: [&str; 8] =
     ["types", "lifecycle", "http", "kv", "log", "run", "seal", "platform"];

@@ -18,6 +18,7 @@ use crate::Runtime;
 use crate::calls::Describe;
 use crate::http::Access;
 use crate::link;
+use format::Outline;
 
 /// Checks, compiles and describes uploaded components.
 pub struct Inspector {
@@ -38,11 +39,11 @@ impl PackageInspector for Inspector {
         if size_bytes > self.runtime.component_bytes_max {
             return Err(PackageRejection::TooLarge(self.runtime.component_bytes_max));
         }
-        let outline = format::outline(component)?;
+        let component: Arc<[u8]> = component.into();
+        let (digest, outline) = looked_at(component.clone()).await?;
         let imports = outline.imports.iter().map(String::as_str);
         link::policy(imports, self.runtime.accepts_inert_sockets)?;
-        let digest = Digest::of(component);
-        let plugin = self.runtime.plugins.compile(&digest, component.into()).await?;
+        let plugin = self.runtime.plugins.compile(&digest, component).await?;
         let described =
             self.runtime.call_plugin(plugin.clone(), None, Access::ReadOnly, Describe).await;
         let manifest = described.map_err(|failure| undescribed(failure.fault))?.value;
@@ -56,6 +57,13 @@ impl PackageInspector for Inspector {
             manifest,
         })
     }
+}
+
+/// Digest and outline; a large component takes a while, so apart from the threads that serve.
+async fn looked_at(component: Arc<[u8]>) -> Result<(Digest, Outline), PackageRejection> {
+    let work = move || Ok((Digest::of(&component), format::outline(&component)?));
+    let looked = tokio::task::spawn_blocking(work).await;
+    looked.map_err(|error| PackageRejection::Unavailable(error.to_string()))?
 }
 
 fn undescribed(fault: Fault) -> PackageRejection {

@@ -10,8 +10,8 @@ use grantry_model::fault::Fault;
 use grantry_model::package::{ComponentSource, Interface, PackageRejection};
 use grantry_model::plugin::Digest;
 use tokio::sync::{OnceCell, Semaphore};
-use wasmtime::Engine;
-use wasmtime::component::{Component, InstancePre};
+use wasmtime::component::{Component, Instance, InstancePre};
+use wasmtime::{Engine, Store};
 
 use crate::bindings::exports::grantry::plugin as exports;
 use crate::call::CallState;
@@ -36,6 +36,23 @@ pub(crate) struct Plugin {
 }
 
 impl Plugin {
+    /// Whether every function of every exported interface has the contract's type.
+    pub(crate) fn check_exports(
+        &self,
+        store: &mut Store<CallState>,
+        instance: &Instance,
+    ) -> wasmtime::Result<()> {
+        macro_rules! check {
+            ($($interface:ident),+) => {$(
+                if let Some(indices) = &self.$interface {
+                    indices.load(&mut *store, instance)?;
+                }
+            )+};
+        }
+        check!(aggregate, changes, provision, tickets, webhook_logic, step_logic);
+        Ok(())
+    }
+
     /// What it can do.
     pub(crate) fn interfaces(&self) -> Vec<Interface> {
         let has = [
@@ -151,14 +168,22 @@ impl Plugins {
         tokio::task::spawn_blocking(work).await.map_err(|error| Fault::Host(error.to_string()))
     }
 
-    /// Compiles an uploaded component and keeps what comes of it.
+    /// Compiles an uploaded component, unless its compiled form is still there, and keeps it ready.
     pub(crate) async fn compile(
         self: &Arc<Self>,
         digest: &Digest,
         component: Arc<[u8]>,
     ) -> Result<Arc<Plugin>, PackageRejection> {
-        let compiled = compile(&self.compiler, component).await.map_err(rejection)?;
-        self.accept(digest, compiled).await
+        let plugin = match self.cached(digest).await {
+            Ok(Some(plugin)) => plugin,
+            Ok(None) | Err(_) => {
+                let compiled = compile(&self.compiler, component).await.map_err(rejection)?;
+                self.accept(digest, compiled).await?
+            }
+        };
+        // Fails only if it is loaded already.
+        let _ = self.slot(digest).set(plugin.clone());
+        Ok(plugin)
     }
 
     async fn accept(
@@ -191,15 +216,20 @@ impl Plugins {
         check_size(&component, &limits)?;
         let pre = self.linkers.of(wasi).instantiate_pre(&component);
         let pre = pre.map_err(|error| unlinked(&error))?;
-        let missing = |_| PackageRejection::BadManifest("it exports no `lifecycle`".to_owned());
+        let lifecycle = exported("lifecycle", &pre, exports::lifecycle::GuestIndices::new)?;
+        let missing = || PackageRejection::BadManifest("it exports no `lifecycle`".to_owned());
         Ok(Plugin {
-            lifecycle: exports::lifecycle::GuestIndices::new(&pre).map_err(missing)?,
-            aggregate: exports::aggregate::GuestIndices::new(&pre).ok(),
-            changes: exports::changes::GuestIndices::new(&pre).ok(),
-            provision: exports::provision::GuestIndices::new(&pre).ok(),
-            tickets: exports::tickets::GuestIndices::new(&pre).ok(),
-            webhook_logic: exports::webhook_logic::GuestIndices::new(&pre).ok(),
-            step_logic: exports::step_logic::GuestIndices::new(&pre).ok(),
+            lifecycle: lifecycle.ok_or_else(missing)?,
+            aggregate: exported("aggregate", &pre, exports::aggregate::GuestIndices::new)?,
+            changes: exported("changes", &pre, exports::changes::GuestIndices::new)?,
+            provision: exported("provision", &pre, exports::provision::GuestIndices::new)?,
+            tickets: exported("tickets", &pre, exports::tickets::GuestIndices::new)?,
+            webhook_logic: exported(
+                "webhook-logic",
+                &pre,
+                exports::webhook_logic::GuestIndices::new,
+            )?,
+            step_logic: exported("step-logic", &pre, exports::step_logic::GuestIndices::new)?,
             limits: Arc::new(limits),
             permits: Arc::new(Semaphore::new(usize::try_from(self.permits).unwrap_or(1))),
             pre,
@@ -228,6 +258,24 @@ fn check_fits(what: &str, need: u64, max: usize) -> Result<(), PackageRejection>
     }
     let text = format!("it needs {need} {what}, and plugins get {max}");
     Err(PackageRejection::FeatureNotAllowed(text))
+}
+
+/// The functions of an exported interface; `None` if it is not exported. One that is exported
+/// without all of its functions is refused, not overlooked.
+fn exported<T>(
+    interface: &str,
+    pre: &InstancePre<CallState>,
+    indices: impl FnOnce(&InstancePre<CallState>) -> wasmtime::Result<T>,
+) -> Result<Option<T>, PackageRejection> {
+    let name = format!("{}/{interface}@{}", link::CONTRACT, link::CONTRACT_VERSION);
+    if pre.component().get_export_index(None, name.as_str()).is_none() {
+        return Ok(None);
+    }
+    let incomplete = |error: wasmtime::Error| {
+        let why = grantry_model::text::printable(&error.to_string(), 300);
+        PackageRejection::BadManifest(why)
+    };
+    indices(pre).map(Some).map_err(incomplete)
 }
 
 /// What the linker misses, or what the pool of instances cannot hold, in their own words.

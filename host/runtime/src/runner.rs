@@ -1,4 +1,7 @@
 //! [`LocalRunner`]: runs plugins in this process. One method, one exported function.
+//!
+//! `plan`, `verify` and connection tests may only GET, as the contract says. The other calls may use
+//! every method that was approved: some targets list by POST (GraphQL, search requests).
 
 use std::sync::Arc;
 
@@ -52,11 +55,9 @@ impl TaskRunner for LocalRunner {
 
     async fn discover_schema(&self, scope: &CallScope) -> CallResult<Vec<KindSchema>> {
         let call = calls::DiscoverSchema;
-        self.runtime.call(&scope.plugin, Some(scope), Access::ReadOnly, call).await
+        self.runtime.call(&scope.plugin, Some(scope), Access::ReadWrite, call).await
     }
 
-    /// Some targets list by POST (GraphQL, LDAP over HTTP), so reading a page may use any method
-    /// that was approved.
     async fn read_page(&self, scope: &CallScope, request: PageRequest) -> CallResult<Page> {
         let call = calls::ReadPage { request: convert::aggregate::to_page_request(request) };
         self.runtime.call(&scope.plugin, Some(scope), Access::ReadWrite, call).await
@@ -84,7 +85,7 @@ impl TaskRunner for LocalRunner {
 
     async fn status(&self, scope: &CallScope, token: &str) -> CallResult<Outcome> {
         let call = calls::Status { token: token.to_owned() };
-        self.runtime.call(&scope.plugin, Some(scope), Access::ReadOnly, call).await
+        self.runtime.call(&scope.plugin, Some(scope), Access::ReadWrite, call).await
     }
 
     async fn verify(

@@ -59,7 +59,7 @@ impl Settings {
             limits: Limits::default(),
             guest_threads: 0,
             calls_max: 64,
-            calls_per_plugin_max: 8,
+            calls_per_plugin_max: 16,
             plugins_loaded_max: 64,
             accepts_inert_sockets: false,
             http: HttpSettings::default(),
@@ -122,6 +122,8 @@ impl Default for Limits {
 
 /// Most core instances that any component gets.
 pub(crate) const INSTANCES_MAX: u32 = 64;
+/// Core instances of a component in a compiled language: its module, what the linker put around it.
+const ORDINARY_INSTANCES_MAX: u32 = 4;
 /// Most tables that any component gets.
 pub(crate) const TABLES_MAX: u32 = 64;
 /// Most elements that one table gets.
@@ -131,10 +133,10 @@ pub(crate) const MEMORY_BYTES_MAX: usize = 256 * 1024 * 1024;
 
 impl Limits {
     /// The limits for a component of so many core instances: a language runtime that is linked from
-    /// many modules (CPython, StarlingMonkey) gets more instances and tables, but no more memory.
+    /// many modules (CPython, StarlingMonkey, QuickJS) gets more instances and tables, but no more
+    /// memory. At run time wasmtime's adapters between the modules count as instances too.
     pub(crate) fn for_component(&self, core_instances: u32) -> Self {
-        let is_linked_runtime = usize::try_from(core_instances).unwrap_or(0) > self.instances_max;
-        if !is_linked_runtime {
+        if core_instances <= ORDINARY_INSTANCES_MAX {
             return self.clone();
         }
         Self {

@@ -9,6 +9,7 @@ use rustix::process::{Resource, Rlimit, setrlimit};
 use wasmparser::{Instance, Parser, Payload, Validator, WasmFeatures};
 
 use super::{CompileError, Compiled, compile_engine};
+use crate::engine::guest_features;
 
 /// Seconds of processor time, set by the parent.
 pub(super) const CPU_SECONDS_VARIABLE: &str = "GRANTRY_COMPILE_CPU_SECONDS";
@@ -82,21 +83,26 @@ fn write_outcome(outcome: Result<Compiled, CompileError>) -> std::io::Result<()>
 
 /// Compiles under whatever limits this process has.
 pub(super) fn compile(component: &[u8]) -> Result<Compiled, CompileError> {
+    validate(component)?;
     let engine = compile_engine()?;
-    let core_instances = core_instances(component);
-    match engine.precompile_component(component) {
-        Ok(artifact) => Ok(Compiled { artifact, core_instances }),
-        Err(error) => Err(judge(component, &error)),
+    let artifact = engine.precompile_component(component);
+    let artifact = artifact.map_err(|error| CompileError::Invalid(shown(&format!("{error:#}"))))?;
+    Ok(Compiled { artifact, core_instances: core_instances(component) })
+}
+
+/// A component that is valid once every feature is on is refused for a feature.
+fn validate(component: &[u8]) -> Result<(), CompileError> {
+    let valid = Validator::new_with_features(guest_features()).validate_all(component);
+    let Err(error) = valid else { return Ok(()) };
+    let text = shown(&error.to_string());
+    match Validator::new_with_features(WasmFeatures::all()).validate_all(component) {
+        Ok(_) => Err(CompileError::Feature(text)),
+        Err(_) => Err(CompileError::Invalid(text)),
     }
 }
 
-/// A component that is valid once every feature is on was refused for a feature.
-fn judge(component: &[u8], error: &wasmtime::Error) -> CompileError {
-    let text = printable(&format!("{error:#}"), MESSAGE_CHARACTERS_MAX);
-    match Validator::new_with_features(WasmFeatures::all()).validate_all(component) {
-        Ok(_) => CompileError::Feature(text),
-        Err(_) => CompileError::Invalid(text),
-    }
+fn shown(text: &str) -> String {
+    printable(text, MESSAGE_CHARACTERS_MAX)
 }
 
 /// Core instances that the component and those inside it make, each counted once.

@@ -41,6 +41,9 @@ impl Dialer {
         let mut roots = RootCertStore::from_iter(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
         let unreadable = |error: &dyn std::fmt::Display| HttpSetupError::Roots(error.to_string());
         for pem in &settings.extra_roots_pem {
+            if !pem.contains("-----BEGIN CERTIFICATE-----") {
+                return Err(HttpSetupError::Roots("it holds no certificate".to_owned()));
+            }
             for certificate in CertificateDer::pem_slice_iter(pem.as_bytes()) {
                 let certificate = certificate.map_err(|error| unreadable(&error))?;
                 roots.add(certificate).map_err(|error| unreadable(&error))?;

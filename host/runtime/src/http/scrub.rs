@@ -8,6 +8,7 @@
 use aho_corasick::{AhoCorasick, MatchKind};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
+use url::form_urlencoded;
 
 /// What stands in for a secret.
 const REPLACEMENT: &str = "[secret]";
@@ -75,6 +76,7 @@ fn encodings(secret: &str) -> Vec<Vec<u8>> {
     found.push(percent(bytes, |byte| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte)));
     found.push(percent(bytes, |byte| byte.is_ascii_alphanumeric() || b"-._*".contains(&byte)));
     found.push(percent(bytes, |_| false));
+    found.push(form_urlencoded::byte_serialize(bytes).collect::<String>().into_bytes());
     if let Ok(json) = serde_json::to_string(secret) {
         let inner = json.trim_start_matches('"').trim_end_matches('"');
         found.push(inner.as_bytes().to_vec());
@@ -118,7 +120,7 @@ mod tests {
     use super::*;
     use base64::engine::general_purpose::STANDARD;
 
-    const SECRET: &str = "s3cr+t/\"käse\"-value";
+    const SECRET: &str = "s3cr+t/\"käse\"- value";
 
     fn scrubbed(text: &str) -> String {
         let mut text = text.to_owned();
@@ -139,7 +141,7 @@ mod tests {
         assert_eq!(scrubbed(&format!("a {SECRET} b")), "a [secret] b");
         assert_eq!(scrubbed(&hex::encode(SECRET)), REPLACEMENT);
         assert_eq!(scrubbed(&hex::encode_upper(SECRET)), REPLACEMENT);
-        let form: String = url::form_urlencoded::byte_serialize(SECRET.as_bytes()).collect();
+        let form: String = form_urlencoded::byte_serialize(SECRET.as_bytes()).collect();
         assert_eq!(scrubbed(&form), REPLACEMENT);
         assert_eq!(scrubbed(&form.to_lowercase()), REPLACEMENT);
         assert_eq!(scrubbed(&serde_json::to_string(SECRET).unwrap()), "\"[secret]\"");

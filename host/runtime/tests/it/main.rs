@@ -10,3 +10,4 @@ mod egress;
 mod hostile;
 mod packages;
 mod runner;
+mod tls;

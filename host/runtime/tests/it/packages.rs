@@ -142,6 +142,23 @@ async fn another_version_of_the_contract_is_refused() {
     assert_eq!(code(&component).await, "plugin_manifest_invalid");
 }
 
+/// An interface counts as exported only if it is all there, with the contract's types.
+#[tokio::test]
+async fn an_interface_that_is_not_the_contracts_is_refused() {
+    let nothing = r#"(instance $none) (export "grantry:plugin/changes@0.1.0" (instance $none))"#;
+    let other_types = r#"(core module $m (func (export "f")))
+        (core instance $i (instantiate $m))
+        (func $f (canon lift (core func $i "f")))
+        (instance $changes
+            (export "feeds" (func $f)) (export "latest" (func $f))
+            (export "poll" (func $f)) (export "decode-push" (func $f)))
+        (export "grantry:plugin/changes@0.1.0" (instance $changes))"#;
+    for wat in [nothing, other_types] {
+        let rejection = rejection(&Guest::reader().build_with(wat)).await;
+        assert_eq!(rejection.code(), "plugin_manifest_invalid", "{rejection:?}");
+    }
+}
+
 #[tokio::test]
 async fn features_that_are_off_are_refused() {
     for (what, wat) in [
