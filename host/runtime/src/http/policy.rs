@@ -75,3 +75,59 @@ fn is_below(path: &str, prefix: &str) -> bool {
         && (lower.contains("..") || lower.contains("%2e"));
     path.starts_with(prefix) && !hides_a_climb
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn granted() -> Granted {
+        let origin = |host| AllowedOrigin {
+            host,
+            port: 443,
+            is_plain: false,
+            methods: Vec::new(),
+            path_prefix: "/api/".to_owned(),
+        };
+        Granted {
+            origins: vec![
+                origin(AllowedHost::Exact("example.com".to_owned())),
+                origin(AllowedHost::Suffix(".example.org".to_owned())),
+            ],
+            address_exceptions: Vec::new(),
+            platform_actions: Vec::new(),
+            kv: false,
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+        /// Whatever is let through is https, to an approved host, below the approved path.
+        #[test]
+        fn nothing_else_passes(
+            scheme in "(https?|HTTPS|ftp|)",
+            mark in "(://|:/|:|:///|:\\\\\\\\)",
+            user in "([a-z.]{0,5}[@:]|)",
+            host in "(example\\.com|a\\.example\\.org|example\\.com\\.|[a-z.%\\[\\]0-9:@#?/]{0,12})",
+            port in "(:[0-9]{0,6}|)",
+            path in "(/api/|/)[a-z./%2eEfF\\\\]{0,12}",
+        ) {
+            let text = format!("{scheme}{mark}{user}{host}{port}{path}");
+            if let Ok(target) = Target::parse(&text)
+                && check(&granted(), Access::ReadOnly, "GET", &target).is_ok()
+            {
+                let is_exact = target.host == "example.com";
+                prop_assert!(is_exact || target.host.ends_with(".example.org"), "{text}");
+                prop_assert!(!target.is_plain && target.port == 443, "{text}");
+                prop_assert!(target.path().starts_with("/api/"), "{text}");
+            }
+        }
+
+        #[test]
+        fn no_text_panics(text in "\\PC{0,64}") {
+            let _ = Target::parse(&text);
+        }
+    }
+}

@@ -297,3 +297,25 @@ async fn the_wall_clock_ends_what_the_processor_clock_does_not() {
     assert_eq!(failure.fault, Fault::Timeout(200));
     a_neighbour_works(&host).await;
 }
+
+/// Clients that go away must not cost a turn, an instance or a memory.
+#[tokio::test(flavor = "multi_thread")]
+async fn three_hundred_dropped_calls_leave_nothing_behind() {
+    let component = read_page("(loop (br 0)) unreachable");
+    let digest = Digest::of(&component);
+    let host = Host::with(Some(component), |settings| {
+        settings.calls_max = 8;
+        settings.calls_per_plugin_max = 8;
+    });
+    let scope = TestScope::new(digest).scope;
+    for round in 0..300_u64 {
+        let call = host.runner.read_page(&scope, page_request());
+        let _ = tokio::time::timeout(Duration::from_millis(round % 7), call).await;
+    }
+    let report = host.install(&Guest::reader().page_of(1, 1).build()).await;
+    let scope = TestScope::new(report.digest).scope;
+    let calls = (0..100).map(|_| host.runner.read_page(&scope, page_request()));
+    for called in futures_util::future::join_all(calls).await {
+        assert_eq!(called.unwrap().value.objects.len(), 1);
+    }
+}

@@ -142,6 +142,34 @@ async fn another_version_of_the_contract_is_refused() {
     assert_eq!(code(&component).await, "plugin_manifest_invalid");
 }
 
+/// Language runtimes come as several parts with wasmtime's adapters between them, which use more
+/// WebAssembly than a guest may.
+#[tokio::test]
+async fn a_component_of_several_parts_is_accepted() {
+    let parts = r#"(component $callee
+            (core module $m
+                (memory (export "memory") 1)
+                (func (export "f") (param i32 i32))
+                (func (export "realloc") (param i32 i32 i32 i32) (result i32) (i32.const 0)))
+            (core instance $i (instantiate $m))
+            (func (export "f") (param "text" string)
+                (canon lift (core func $i "f") (memory (core memory $i "memory"))
+                    (realloc (core func $i "realloc")))))
+        (component $caller
+            (import "f" (func $f (param "text" string)))
+            (core module $own (memory (export "memory") 1))
+            (core instance $i (instantiate $own))
+            (core func $g (canon lower (func $f) (memory (core memory $i "memory"))))
+            (core module $m
+                (import "" "f" (func $f (param i32 i32)))
+                (func $begin (call $f (i32.const 0) (i32.const 9)))
+                (start $begin))
+            (core instance (instantiate $m (with "" (instance (export "f" (func $g)))))))
+        (instance $callee (instantiate $callee))
+        (instance (instantiate $caller (with "f" (func $callee "f"))))"#;
+    Host::new().install(&Guest::reader().build_with(parts)).await;
+}
+
 /// An interface counts as exported only if it is all there, with the contract's types.
 #[tokio::test]
 async fn an_interface_that_is_not_the_contracts_is_refused() {
