@@ -3,11 +3,12 @@
 //! A run that is killed goes on from its last committed page, on any worker. Removal happens only
 //! with a [`Complete`] in hand, which a partial run cannot get (CAT-6).
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use grantry_authz::{Permit, actions};
 use grantry_model::aggregation::{
-    Complete, PAGE_BYTES_MAX, PAGE_ITEMS_MAX, PageFault, Progress, RunStatus, is_suspicious,
+    Complete, PAGE_BYTES_MAX, PAGE_ITEMS_MAX, PageFault, Progress, RESTARTS_MAX, RunStatus,
+    is_suspicious,
 };
 use grantry_model::catalogue::{Page, PageRequest, Target};
 use grantry_model::fault::{Fault, PluginError};
@@ -15,6 +16,7 @@ use grantry_model::fingerprint::Keys;
 use grantry_model::job::{JobStatus, Lease};
 use grantry_model::package::Interface;
 use grantry_model::runner::{CallScope, KvWrite};
+use grantry_model::text::printable;
 use grantry_store::{AuditEntry, Domain, Integration, Job, PageRecord, Plugin, Run, RunEnd};
 use serde_json::json;
 
@@ -159,8 +161,13 @@ async fn begin(
             return Ok(Err(Beginning::Never(Stop { code, detail })));
         }
     };
-    let progress = Progress::start(&kinds);
-    let live: u64 = engine.db().count_rows(&integration.id).await?.iter().sum();
+    if let Some(odd) = kinds.iter().find(|kind| kind.kind.is_empty() || kind.kind.contains('\0')) {
+        let detail = format!("`{}` is not a kind", printable(&odd.kind, 80));
+        return Ok(Err(Beginning::Never(Stop { code: "bad_data".to_owned(), detail })));
+    }
+    let mut progress = Progress::start(&kinds);
+    progress.live_before = engine.db().count_rows(&integration.id).await?;
+    let live = progress.live_before.iter().sum();
     let mut tx = engine.db().begin(permit.provenance()).await?;
     tx.hold(&job.lease(), engine.lease_until()).await?;
     tx.start_run(&run.id, &progress, live).await?;
@@ -228,6 +235,11 @@ impl Aggregation<'_> {
                 let stop = Stop { code: "cancelled".to_owned(), detail };
                 return self.end().stopped(RunStatus::Cancelled, &stop).await;
             }
+            if self.unchanged.is_empty()
+                && let Some(stop) = self.follow_policy().await?
+            {
+                return self.end().stopped(RunStatus::Failed, &stop).await;
+            }
             let turn = self.turn().await?;
             if !matches!(turn, Turn::Next) {
                 self.flush().await?;
@@ -239,6 +251,27 @@ impl Aggregation<'_> {
                 Turn::End(Err(stop)) => return self.end().stopped(RunStatus::Failed, &stop).await,
             }
         }
+    }
+
+    /// A changed connection or approval counts from the next page on; a quarantine ends the run.
+    async fn follow_policy(&mut self) -> Result<Option<Stop>> {
+        let db = self.engine.db();
+        let integration = db.integration(&self.integration.id).await?;
+        let integration = integration.ok_or(EngineError::NotFound { what: "integration" })?;
+        if integration.policy_version == self.integration.policy_version {
+            return Ok(None);
+        }
+        let plugin = db.plugin(&integration.plugin_id).await?;
+        let plugin = plugin.ok_or(EngineError::NotFound { what: "plugin" })?;
+        match self.engine.scope(&integration, &plugin, self.job.id.as_str()) {
+            Ok(scope) => (self.scope, self.integration) = (scope, integration),
+            Err(error @ EngineError::Quarantined) => {
+                let code = "plugin_quarantined".to_owned();
+                return Ok(Some(Stop { code, detail: error.to_string() }));
+            }
+            Err(error) => return Err(error),
+        }
+        Ok(None)
     }
 
     /// Stores how far the run has come through unchanged pages.
@@ -274,8 +307,8 @@ impl Aggregation<'_> {
     }
 
     fn failed_page(&mut self, fault: Fault) -> Turn {
-        if matches!(fault, Fault::Plugin(PluginError::CursorExpired)) && self.progress.at.is_some()
-        {
+        let is_expired = matches!(fault, Fault::Plugin(PluginError::CursorExpired));
+        if is_expired && self.progress.at.is_some() && self.progress.restarts < RESTARTS_MAX {
             self.progress.restart_listing();
             return Turn::Later(fault);
         }
@@ -324,7 +357,7 @@ impl Aggregation<'_> {
             known.unwrap_or(&nothing),
             &mut self.keys,
         );
-        let prepared = match prepared {
+        let mut prepared = match prepared {
             Ok(prepared) => prepared,
             Err(fault) => return Ok(Turn::End(Err(fault.into()))),
         };
@@ -333,6 +366,14 @@ impl Aggregation<'_> {
         let db = self.engine.db();
         let mut tx = db.begin(self.permit.provenance()).await?;
         tx.hold(&self.lease, self.engine.lease_until()).await?;
+        // What we granted or revoked since the run began is newer than what the run has read.
+        let mut is_overtaken = false;
+        if let Rows::Assignments(rows) = &mut prepared.rows {
+            let ours = tx.provisioned_since(&self.run).await?;
+            let before = rows.len();
+            rows.retain(|row| !ours.contains(&(row.entitlement, row.holder)));
+            is_overtaken = rows.len() < before;
+        }
         let (now, id, app) = (tx.now(), &self.integration.id, &self.integration.app_id);
         let written = match &prepared.rows {
             Rows::Objects(rows) => tx.upsert_objects(id, now, rows).await?,
@@ -340,7 +381,7 @@ impl Aggregation<'_> {
             Rows::Assignments(rows) => tx.upsert_assignments(rows).await?,
         };
         progress.written += written;
-        let is_trusted = prepared.issues.is_empty();
+        let is_trusted = prepared.issues.is_empty() && !is_overtaken;
         let record = PageRecord { domain, digest, seen: prepared.seen, is_trusted };
         tx.put_page(&self.run, &record).await?;
         tx.add_issues(&self.run.id, first_issue, &prepared.issues).await?;
@@ -458,13 +499,17 @@ impl End<'_> {
         let is_unchanged = self.progress.written == 0 && !any_vanished;
         let live =
             if is_unchanged { [0; 3] } else { db.count_rows(&self.run.integration_id).await? };
+        let dependent = self.dependent_assignments(&vanished).await?;
         for (domain, rows) in &vanished {
-            let live = live[position(*domain)];
-            if is_suspicious(live, rows.len() as u64) {
+            // Rows that this run added do not make a loss smaller.
+            let before = self.progress.live_before[position(*domain)];
+            let live = live[position(*domain)].min(before.max(1));
+            let follow = if *domain == Domain::Assignments { dependent } else { 0 };
+            if is_suspicious(live, rows.len() as u64 + follow) {
                 let detail = format!(
                     "{} of {live} {domain:?} are gone from the target; that is too many to remove \
                      without a person's word, so nothing was removed",
-                    rows.len()
+                    rows.len() as u64 + follow
                 );
                 let stop = Stop { code: "blocked_threshold".to_owned(), detail };
                 return self.stopped(RunStatus::Blocked, &stop).await;
@@ -480,6 +525,12 @@ impl End<'_> {
         }
         let mut tx = db.begin(self.permit.provenance()).await?;
         tx.hold(&self.job.lease(), self.engine.lease_until()).await?;
+        let ours = tx.provisioned_since(self.run).await?;
+        for (domain, rows) in &mut vanished {
+            if *domain == Domain::Assignments {
+                rows.retain(|pair| !ours.contains(pair));
+            }
+        }
         let mut removed = 0;
         for (domain, rows) in &vanished {
             removed += tx.remove_vanished(complete, *domain, rows).await?;
@@ -488,7 +539,7 @@ impl End<'_> {
         let removed_holders =
             vanished.iter().any(|(d, rows)| *d != Domain::Assignments && !rows.is_empty());
         if removed_holders {
-            distrusted.push(Domain::Assignments);
+            distrusted.extend([Domain::Entitlements, Domain::Assignments]);
         }
         for domain in distrusted {
             tx.distrust_pages(&self.run.integration_id, Some(domain)).await?;
@@ -508,6 +559,33 @@ impl End<'_> {
         tx.commit(AuditEntry::about(event, "integration", id, detail)).await?;
         tracing::info!(run.id = %self.run.id, added, changed, removed, "aggregation succeeded");
         Ok(Verdict::Done)
+    }
+}
+
+impl End<'_> {
+    /// Living assignments that would go with the entitlements and holders that vanished.
+    async fn dependent_assignments(
+        &self,
+        vanished: &[(Domain, HashSet<grantry_store::Seen>)],
+    ) -> Result<u64> {
+        let (db, id) = (self.engine.db(), &self.run.integration_id);
+        let gone = vanished.iter().find(|(domain, _)| *domain == Domain::Assignments);
+        let (mut by_entitlement, mut by_holder) = (HashMap::new(), HashMap::new());
+        for (entitlement, holder) in gone.iter().flat_map(|(_, rows)| rows.iter()) {
+            *by_entitlement.entry(*entitlement).or_insert(0_u64) += 1;
+            *by_holder.entry(*holder).or_insert(0_u64) += 1;
+        }
+        let mut dependent = 0_u64;
+        for (domain, rows) in vanished.iter().filter(|(d, _)| *d != Domain::Assignments) {
+            let is_entitlement = *domain == Domain::Entitlements;
+            let known = if is_entitlement { &by_entitlement } else { &by_holder };
+            for (key, _) in rows {
+                let all = db.count_dependent(id, is_entitlement, *key).await?;
+                // Those that vanished by themselves are counted already.
+                dependent += all.saturating_sub(known.get(key).copied().unwrap_or(0));
+            }
+        }
+        Ok(dependent)
     }
 }
 

@@ -1,6 +1,7 @@
 //! Requests that must happen once: the answer is committed with the change, and a repeated request
 //! gets it again (security.md rows 17 to 19).
 
+use grantry_model::clock::UnixMs;
 use grantry_model::ids::PrincipalId;
 use grantry_store::{Claim, Tx};
 
@@ -29,6 +30,7 @@ pub struct Idempotent<'a, T> {
 pub(crate) struct Claimed<'a, T> {
     request: &'a Idempotent<'a, T>,
     principal: PrincipalId,
+    claimed: UnixMs,
 }
 
 /// What to do about a request.
@@ -46,7 +48,7 @@ impl Ctx {
         let hash = blake3::hash(request.request).to_hex();
         let claim = self.db().claim_idempotency(&principal, request.key, &hash).await?;
         match claim {
-            Claim::Yours => Ok(Turn::Ours(Claimed { request, principal })),
+            Claim::Yours { claimed } => Ok(Turn::Ours(Claimed { request, principal, claimed })),
             Claim::Answered { status, body } => Ok(Turn::Answered(Answer { status, body })),
             Claim::InProgress => Err(EngineError::RequestInProgress),
             Claim::Reused => Err(EngineError::IdempotencyKeyReused),
@@ -60,7 +62,9 @@ impl Ctx {
         outcome: Result<Answer>,
     ) -> Result<Answer> {
         if outcome.is_err() {
-            self.db().release_idempotency(&claimed.principal, claimed.request.key).await?;
+            self.db()
+                .release_idempotency(&claimed.principal, claimed.request.key, claimed.claimed)
+                .await?;
         }
         outcome
     }
@@ -70,8 +74,8 @@ impl<T> Claimed<'_, T> {
     /// Puts the answer into the transaction of the change.
     pub(crate) async fn finish(&self, tx: &mut Tx, result: &T) -> Result<Answer> {
         let answer = (self.request.answer)(result);
-        tx.finish_idempotency(&self.principal, self.request.key, answer.status, &answer.body)
-            .await?;
+        let reply = (answer.status, answer.body.as_str());
+        tx.finish_idempotency(&self.principal, self.request.key, self.claimed, reply).await?;
         Ok(answer)
     }
 }

@@ -264,9 +264,10 @@ impl Ctx {
         if origins(&before) != origins(changed) {
             return Ok(changed.clone());
         }
+        let policy = view.integration.policy_version;
         let mut kept = Vec::new();
         for pointer in &view.secrets {
-            let sealed = self.db().sealed_secret(&view.integration.id, pointer).await?;
+            let sealed = self.db().sealed_secret(&view.integration.id, pointer, policy).await?;
             let Some((version, sealed)) = sealed else { continue };
             let place = secret_place(&view.integration.id, pointer, version);
             if let Ok(secret) = self.engine.parts.keys.open(&place, &sealed) {

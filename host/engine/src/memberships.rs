@@ -6,7 +6,7 @@ use grantry_authz::{Permit, actions};
 use grantry_model::clock::UnixMs;
 use grantry_model::ids::{AccountId, AppId, EntitlementId, IntegrationId, JobId, MembershipId};
 use grantry_model::job::Work;
-use grantry_model::membership::{Effect, Event, Membership, Status, check_end, next};
+use grantry_model::membership::{Effect, Event, Membership, NotPossible, Status, check_end, next};
 use grantry_model::package::Interface;
 use grantry_store::{AuditEntry, NewJob, NewMembership, StoreError, StoredOperation, Tx};
 use serde_json::json;
@@ -49,15 +49,11 @@ impl Ctx {
         request: &Idempotent<'_, Membership>,
     ) -> Result<Answer> {
         let permit = self.permit_app::<actions::AppMembershipWrite>(app).await?;
-        let integration = self.provisioned_integration(app).await?;
-        if let Some(ends) = input.ends {
-            check_end(self.db().now(), ends)?;
-        }
         let claimed = match self.claim(request).await? {
             Turn::Ours(claimed) => claimed,
             Turn::Answered(answer) => return Ok(answer),
         };
-        let outcome = self.grant_claimed(app, &integration, input, &permit, &claimed).await;
+        let outcome = self.grant_claimed(app, input, &permit, &claimed).await;
         self.engine.wake.notify_one();
         self.settle(&claimed, outcome).await
     }
@@ -65,11 +61,14 @@ impl Ctx {
     async fn grant_claimed(
         &self,
         app: &AppId,
-        integration: &IntegrationId,
         input: &GrantInput,
         permit: &Write,
         claimed: &Claimed<'_, Membership>,
     ) -> Result<Answer> {
+        let integration = &self.provisioned_integration(app).await?;
+        if let Some(ends) = input.ends {
+            check_end(self.db().now(), ends)?;
+        }
         self.check_grantable(app, integration, input).await?;
         for _ in 0..CONFLICTS_MAX {
             let living = self.db().living_membership(&input.role, &input.account).await?;
@@ -206,22 +205,33 @@ impl Ctx {
         request: &Idempotent<'_, Membership>,
     ) -> Result<Answer> {
         let permit = self.permit_app::<actions::AppMembershipWrite>(app).await?;
+        let claimed = match self.claim(request).await? {
+            Turn::Ours(claimed) => claimed,
+            Turn::Answered(answer) => return Ok(answer),
+        };
+        let outcome = self.change_claimed(app, id, (event, ends), &permit, &claimed).await;
+        self.engine.wake.notify_one();
+        self.settle(&claimed, outcome).await
+    }
+
+    async fn change_claimed(
+        &self,
+        app: &AppId,
+        id: &MembershipId,
+        (event, ends): (Event, Option<UnixMs>),
+        permit: &Write,
+        claimed: &Claimed<'_, Membership>,
+    ) -> Result<Answer> {
         let integration = self.provisioned_integration(app).await?;
         self.load_membership(app, id).await?;
         if let Some(ends) = ends {
             check_end(self.db().now(), ends)?;
         }
-        let claimed = match self.claim(request).await? {
-            Turn::Ours(claimed) => claimed,
-            Turn::Answered(answer) => return Ok(answer),
-        };
         let mut outcome =
             Err(EngineError::Store(StoreError::VersionConflict { what: "membership" }));
         for _ in 0..CONFLICTS_MAX {
             outcome = match self.load_membership(app, id).await {
-                Ok(there) => {
-                    self.change(&integration, &there, Some(event), &permit, &claimed).await
-                }
+                Ok(there) => self.change(&integration, &there, Some(event), permit, claimed).await,
                 Err(error) => Err(error),
             };
             let is_conflict =
@@ -230,8 +240,7 @@ impl Ctx {
                 break;
             }
         }
-        self.engine.wake.notify_one();
-        self.settle(&claimed, outcome).await
+        outcome
     }
 
     /// One change in one transaction, with the job that it calls for. No event changes nothing.
@@ -249,6 +258,11 @@ impl Ctx {
             tx.commit(entry("membership.unchanged", there)).await?;
             return Ok(answer);
         };
+        let is_over = there.ends.is_some_and(|ends| ends <= tx.now());
+        if is_over && matches!(event, Event::Extend { .. }) {
+            // Its end has come; the next sweep will say so.
+            return Err(NotPossible { status: Status::Expired, verb: "extended" }.into());
+        }
         let to = next(there, event)?;
         tx.change_membership(permit, there, &to, None).await?;
         let changed = Membership {

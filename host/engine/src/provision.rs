@@ -16,6 +16,7 @@ use grantry_model::provision::{
     GrantRequest, Operation, OperationContext, Outcome, RevokeRequest, Verification,
 };
 use grantry_model::runner::CallScope;
+use grantry_model::text::printable;
 use grantry_store::{
     AuditEntry, Integration, Job, Plugin, StoreError, StoredEntitlement, StoredObject, Tx,
 };
@@ -49,6 +50,23 @@ enum Known {
     Later { asked_ms: Option<u64>, code: String, detail: String },
 }
 
+/// Longest token of an operation in progress, in characters.
+const TOKEN_CHARACTERS_MAX: usize = 4_000;
+
+/// Answers by which a target says that it did not even begin.
+fn is_untouched(fault: &Fault) -> bool {
+    matches!(
+        fault,
+        Fault::Plugin(
+            PluginError::InvalidConfig(_)
+                | PluginError::Unauthenticated(_)
+                | PluginError::RateLimited(_)
+                | PluginError::EgressDenied(_)
+                | PluginError::Unsupported(_)
+        )
+    )
+}
+
 struct Provisioning<'a> {
     engine: &'a Engine,
     job: &'a Job,
@@ -59,6 +77,8 @@ struct Provisioning<'a> {
     integration: Integration,
     membership: Membership,
     role: StoredEntitlement,
+    /// Which effect of the membership this is, from 1.
+    effect: i64,
     operation_id: String,
     operation: Operation,
     snapshot: Vec<Object>,
@@ -139,6 +159,7 @@ async fn load<'a>(
         scope,
         plugin,
         integration,
+        effect,
         operation_id: format!("{}-{effect}", membership.id),
         membership,
         role,
@@ -174,8 +195,14 @@ fn operation(
 
 impl Provisioning<'_> {
     async fn step(&self, verb: &'static str) -> Result<Verdict> {
-        let attempts = self.intend(verb).await?;
-        let known = if attempts == 0 { Known::NotThere } else { self.read_back(attempts).await? };
+        let (attempts, token) = self.intend(verb).await?;
+        // An effect before this one may have ended in doubt.
+        let is_doubtful = attempts > 0 || (self.effect > 1 && self.plugin.manifest.can_read_back);
+        let known = match token {
+            Some(token) => self.pending(&token, attempts).await?,
+            None if is_doubtful => self.read_back(attempts).await?,
+            None => Known::NotThere,
+        };
         let known = match known {
             Known::NotThere => self.attempt(attempts + 1).await?,
             settled => settled,
@@ -199,18 +226,32 @@ impl Provisioning<'_> {
         }
     }
 
-    /// Writes the intent down; tells how often the target was asked before.
-    async fn intend(&self, verb: &'static str) -> Result<u32> {
+    /// Writes the intent down; tells how often the target was asked before, and by which token it
+    /// knows an operation that it is still working on.
+    async fn intend(&self, verb: &'static str) -> Result<(u32, Option<String>)> {
         let db = self.engine.db();
         if let Some(operation) = db.operation(&self.operation_id).await? {
-            return Ok(operation.attempts);
+            return Ok((operation.attempts, operation.token));
         }
         let mut tx = db.begin(self.permit.provenance()).await?;
         tx.hold(&self.lease, self.engine.lease_until()).await?;
         let (membership, job) = (&self.membership.id, self.job.id.as_str());
         tx.intend(&self.operation_id, membership, job, verb).await?;
         tx.commit(self.audit("operation.intended", json!({ "verb": verb }))).await?;
-        Ok(0)
+        Ok((0, None))
+    }
+
+    /// Asks how an operation stands that the target is working on; it is not ordered again.
+    async fn pending(&self, token: &str, attempt: u32) -> Result<Known> {
+        let result = self.engine.parts.runner.status(&self.scope, token).await;
+        match self.engine.observe(&self.integration.id, result).await? {
+            Ok(called) => self.after_outcome(called.value, attempt).await,
+            Err(fault) => Ok(Known::Later {
+                asked_ms: asked_pause_ms(&fault),
+                code: fault.code().to_owned(),
+                detail: fault.to_string(),
+            }),
+        }
     }
 
     fn audit(&self, event: &'static str, mut detail: serde_json::Value) -> AuditEntry {
@@ -231,10 +272,15 @@ impl Provisioning<'_> {
 
     /// Asks the target to do it. The attempt is committed before, the read-back comes after.
     async fn attempt(&self, attempt: u32) -> Result<Known> {
+        let held_until = self.engine.lease_until();
         let mut tx = self.engine.db().begin(self.permit.provenance()).await?;
         tx.hold(&self.lease, self.engine.lease_until()).await?;
         tx.count_attempt(&self.operation_id).await?;
         tx.commit(self.audit("operation.attempted", json!({ "attempt": attempt }))).await?;
+        if self.engine.db().now() >= held_until {
+            // This worker slept: another one may act by now.
+            return Err(StoreError::LeaseLost { job: self.job.id.to_string() }.into());
+        }
         let context = self.context(attempt);
         let runner = &self.engine.parts.runner;
         let result = runner.apply(&self.scope, &self.operation, &context).await;
@@ -254,11 +300,17 @@ impl Provisioning<'_> {
             }
             Outcome::Done(_) => Ok(Known::Confirmed("done, by the connector's word".to_owned())),
             Outcome::Already(_) => Ok(Known::Confirmed("was so already".to_owned())),
-            Outcome::InProgress { poll_after_ms, .. } => Ok(Known::Later {
-                asked_ms: Some(poll_after_ms),
-                code: "in_progress".to_owned(),
-                detail: "the target is working on it".to_owned(),
-            }),
+            Outcome::InProgress { token, poll_after_ms } => {
+                let token = printable(&token, TOKEN_CHARACTERS_MAX);
+                let mut tx = self.begin().await?;
+                tx.set_operation_token(&self.operation_id, &token).await?;
+                tx.commit(self.audit("operation.pending", json!({}))).await?;
+                Ok(Known::Later {
+                    asked_ms: Some(poll_after_ms),
+                    code: "in_progress".to_owned(),
+                    detail: "the target is working on it".to_owned(),
+                })
+            }
             Outcome::Invited { .. } => Ok(Known::Later {
                 asked_ms: Some(60_000),
                 code: "invited".to_owned(),
@@ -294,6 +346,12 @@ impl Provisioning<'_> {
         );
         let (code, detail) = (fault.code().to_owned(), fault.to_string());
         let asked_ms = asked_pause_ms(&fault);
+        if is_untouched(&fault) {
+            // The connector knows that nothing was done, so the next attempt is as safe as the first.
+            let mut tx = self.begin().await?;
+            tx.forget_attempts(&self.operation_id).await?;
+            tx.commit(self.audit("operation.untouched", json!({ "code": code }))).await?;
+        }
         if asked_ms.is_some() || !self.plugin.manifest.can_read_back {
             return Ok(if is_refusal {
                 Known::Refused { code, detail }

@@ -220,6 +220,7 @@ impl Preparing<'_> {
         let mut rows = Vec::with_capacity(page.len());
         for entitlement in page {
             check_id(&entitlement.id)?;
+            check_id(&entitlement.kind)?;
             let key = self.keys.entitlement(&entitlement.id);
             let resource = self.object_key(&entitlement.on.kind, &entitlement.on.id);
             if !self.known.objects.contains(&resource) {

@@ -30,6 +30,7 @@ pub(crate) fn secret_place(integration: &IntegrationId, pointer: &str, version: 
 struct StoredSecrets {
     engine: Engine,
     integration: IntegrationId,
+    policy_version: i64,
 }
 
 #[async_trait]
@@ -40,7 +41,8 @@ impl SecretSource for StoredSecrets {
     ) -> std::result::Result<Option<Secret>, SecretUnavailable> {
         let unavailable =
             |reason: String| SecretUnavailable { pointer: pointer.to_owned(), reason };
-        let sealed = self.engine.db().sealed_secret(&self.integration, pointer).await;
+        let sealed =
+            self.engine.db().sealed_secret(&self.integration, pointer, self.policy_version).await;
         let Some((version, sealed)) = sealed.map_err(|error| unavailable(error.to_string()))?
         else {
             return Ok(None);
@@ -103,8 +105,11 @@ impl Engine {
         if integration.quarantined.is_some() {
             return Err(EngineError::Quarantined);
         }
-        let secrets =
-            Arc::new(StoredSecrets { engine: self.clone(), integration: integration.id.clone() });
+        let secrets = Arc::new(StoredSecrets {
+            engine: self.clone(),
+            integration: integration.id.clone(),
+            policy_version: integration.policy_version,
+        });
         let connection = serde_json::from_str(&integration.connection).unwrap_or(Value::Null);
         let scope = ScopeParts {
             integration: &integration.id,

@@ -11,6 +11,7 @@ use grantry_authz::{Permit, actions};
 use grantry_model::job::{JobStatus, Lease, Work, backoff_ms};
 use grantry_model::membership::{Event, Membership, next};
 use grantry_model::permission::Entity;
+use grantry_model::text::printable;
 use grantry_store::{Job, StoreError};
 use tokio::sync::{Semaphore, watch};
 
@@ -27,9 +28,15 @@ pub const LEASE_MS: i64 = 5_000;
 const RENEWAL_MS: u64 = 1_500;
 /// Longest sleep between two looks at the job table, in milliseconds.
 const IDLE_MS: i64 = 1_000;
-/// Jobs that one worker carries out at a time: enough that a few long aggregations, which mostly
-/// wait for their targets, never keep a revocation waiting.
-const JOBS_MAX: usize = 16;
+/// Jobs of each class that one worker carries out at a time: long aggregations never keep a
+/// revocation waiting.
+const JOBS_MAX: usize = 8;
+/// The classes of jobs, by how their queues begin.
+const CLASSES: [&str; 2] = ["provision/", "aggregate/"];
+/// How long before its end a lease that cannot be renewed counts as lost, in milliseconds.
+const LEASE_MARGIN_MS: i64 = 500;
+/// Longest explanation that is stored with a job, in characters.
+const DETAIL_CHARACTERS_MAX: usize = 2_000;
 /// Memberships that expire in one sweep.
 const EXPIRIES_MAX: u32 = 200;
 /// How often old idempotency keys are forgotten, in sweeps.
@@ -48,7 +55,7 @@ pub(crate) enum Verdict {
 
 /// Runs until `stop` becomes true; then waits for the jobs under way to reach a checkpoint.
 pub async fn run(engine: Engine, mut stop: watch::Receiver<bool>) {
-    let slots = Arc::new(Semaphore::new(JOBS_MAX));
+    let slots = CLASSES.map(|class| (class, Arc::new(Semaphore::new(JOBS_MAX))));
     let mut sweeps = 0_u64;
     while !*stop.borrow() {
         sweeps += 1;
@@ -70,7 +77,9 @@ pub async fn run(engine: Engine, mut stop: watch::Receiver<bool>) {
     }
     // Every job checkpoints by itself; a lease that is not renewed is taken over by another worker.
     let all = u32::try_from(JOBS_MAX).unwrap_or(1);
-    let _ = tokio::time::timeout(Duration::from_secs(5), slots.acquire_many(all)).await;
+    for (_, slots) in &slots {
+        let _ = tokio::time::timeout(Duration::from_secs(3), slots.acquire_many(all)).await;
+    }
 }
 
 /// Carries out what is due now, one job after another, and returns how many jobs there were. For
@@ -78,7 +87,7 @@ pub async fn run(engine: Engine, mut stop: watch::Receiver<bool>) {
 pub async fn run_due(engine: &Engine) -> Result<usize> {
     sweep(engine, 1).await?;
     let mut count = 0;
-    while let Some(job) = engine.db().lease_job(engine.lease_until()).await? {
+    while let Some(job) = engine.db().lease_job("", LEASE_MS).await? {
         carry_out(engine, &job).await;
         count += 1;
     }
@@ -86,18 +95,17 @@ pub async fn run_due(engine: &Engine) -> Result<usize> {
 }
 
 /// Starts every due job for which there is a slot; tells how long to wait for the next.
-async fn lease_all(engine: &Engine, slots: &Arc<Semaphore>) -> Result<Duration> {
-    loop {
-        let Ok(slot) = slots.clone().try_acquire_owned() else {
-            return Ok(Duration::from_millis(IDLE_MS.unsigned_abs()));
-        };
-        let Some(job) = engine.db().lease_job(engine.lease_until()).await? else { break };
-        let engine = engine.clone();
-        tokio::spawn(async move {
-            carry_out(&engine, &job).await;
-            drop(slot);
-            engine.wake.notify_one();
-        });
+async fn lease_all(engine: &Engine, classes: &[(&str, Arc<Semaphore>)]) -> Result<Duration> {
+    for (class, slots) in classes {
+        while let Ok(slot) = slots.clone().try_acquire_owned() {
+            let Some(job) = engine.db().lease_job(class, LEASE_MS).await? else { break };
+            let engine = engine.clone();
+            tokio::spawn(async move {
+                carry_out(&engine, &job).await;
+                drop(slot);
+                engine.wake.notify_one();
+            });
+        }
     }
     let now = engine.db().now();
     let wait_ms = match engine.db().next_due().await? {
@@ -131,13 +139,18 @@ async fn carry_out(engine: &Engine, job: &Job) {
 
 /// Renews the lease until it is lost.
 async fn renew(engine: &Engine, lease: &Lease) {
+    let mut held_until = engine.lease_until();
     loop {
         tokio::time::sleep(Duration::from_millis(RENEWAL_MS)).await;
-        match engine.db().renew_lease(lease, engine.lease_until()).await {
-            Ok(()) => {}
+        let until = engine.lease_until();
+        match engine.db().renew_lease(lease, until).await {
+            Ok(()) => held_until = until,
             Err(StoreError::LeaseLost { .. }) => return,
-            // The database is away: the lease may end; the fence keeps the commits safe.
             Err(error) => tracing::warn!(job.id = %lease.job, "cannot renew a lease: {error}"),
+        }
+        // The fence keeps commits safe, but not the target: stop before another worker begins.
+        if engine.db().now().plus_ms(LEASE_MARGIN_MS) >= held_until {
+            return;
         }
     }
 }
@@ -171,6 +184,7 @@ async fn settle(engine: &Engine, job: &Job, lease: &Lease, outcome: Result<Verdi
     let attempt = if has_progressed { 1 } else { job.attempt };
     let due = engine.db().now().plus_ms(backoff_ms(attempt, asked_ms));
     tracing::info!(job.id = %job.id, code, attempt, "a job is tried again later: {detail}");
+    let detail = printable(&detail, DETAIL_CHARACTERS_MAX);
     engine.db().retry_job(lease, attempt, due, (&code, &detail)).await.or_else(ignore_lost)
 }
 
@@ -187,7 +201,10 @@ async fn sweep(engine: &Engine, count: u64) -> Result<()> {
         match expire(engine, &membership).await {
             // Somebody changed it meanwhile; the next sweep looks again.
             Ok(()) | Err(EngineError::Store(StoreError::VersionConflict { .. })) => {}
-            Err(error) => return Err(error),
+            // One that cannot expire must not keep the others.
+            Err(error) => {
+                tracing::error!(membership.id = %membership.id, "cannot let a membership expire: {error}");
+            }
         }
     }
     if count % SWEEPS_PER_TIDY == 1 {

@@ -14,6 +14,8 @@ pub const PAGES_MAX: u64 = 200_000;
 pub const PAGE_ITEMS_MAX: u32 = 1_000;
 /// Bytes that a page may lower to.
 pub const PAGE_BYTES_MAX: u32 = 4 * 1024 * 1024;
+/// Most times that a run begins a listing again.
+pub const RESTARTS_MAX: u32 = 5;
 /// Most pages in a row that may be empty and yet have a next one.
 pub const EMPTY_PAGES_MAX: u32 = 100;
 
@@ -115,6 +117,10 @@ pub struct Progress {
     pub incomplete: Vec<Target>,
     /// Whether something was skipped in the current listing.
     pub listing_has_skips: bool,
+    /// Living objects, entitlements and assignments when the run began.
+    pub live_before: [u64; 3],
+    /// How often a listing was begun again because the target forgot the place in it.
+    pub restarts: u32,
 }
 
 /// Brent's cycle detection: remembers one cursor, at doubling distances, so that a run's checkpoint
@@ -200,6 +206,8 @@ impl Progress {
             written: 0,
             incomplete: Vec::new(),
             listing_has_skips: false,
+            live_before: [0; 3],
+            restarts: 0,
         }
     }
 
@@ -210,6 +218,7 @@ impl Progress {
 
     /// Begins the current listing again, because the target forgot the place in it.
     pub fn restart_listing(&mut self) {
+        self.restarts += 1;
         self.at = None;
         self.listing_rows = 0;
         self.empty_pages = 0;

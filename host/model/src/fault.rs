@@ -4,6 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::catalogue::ObjectRef;
+use crate::text::printable;
 
 /// One fault in an input: a JSON pointer into it, a snake_case code, and words.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -69,12 +70,18 @@ pub enum PluginError {
 }
 
 fn issues(issues: &[FieldIssue]) -> String {
-    let line = |issue: &FieldIssue| format!("`{}` {}", issue.path, issue.message);
+    let line = |issue: &FieldIssue| printable(&format!("`{}` {}", issue.path, issue.message), 400);
     issues.iter().map(line).collect::<Vec<_>>().join("; ")
 }
 
 fn object(object: &Option<ObjectRef>) -> String {
-    object.as_ref().map_or_else(|| "it".to_owned(), |o| format!("{} `{}`", o.kind, o.id))
+    object.as_ref().map_or_else(
+        || "it".to_owned(),
+        |o| {
+            let (kind, id) = (printable(&o.kind, 100), printable(&o.id, 200));
+            format!("{kind} `{id}`")
+        },
+    )
 }
 
 impl PluginError {

@@ -236,7 +236,8 @@ CREATE TABLE operations (
   attempts BIGINT NOT NULL,
   started_ms BIGINT NOT NULL,
   finished_ms BIGINT,
-  outcome TEXT
+  outcome TEXT,
+  token TEXT
 );
 CREATE INDEX operations_by_membership ON operations (membership_id, id);
 

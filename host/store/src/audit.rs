@@ -89,6 +89,7 @@ statements! {
     LIST = "SELECT sequence, at_ms, principal_id, principal_kind, door, action, event, entity_kind, entity_id, is_allowed, reason, request_id, detail FROM audit \
         WHERE sequence < $1 AND ($2 = '' OR principal_id = $2) AND ($3 = '' OR event = $3) AND ($4 = '' OR entity_id = $4) \
         ORDER BY sequence DESC LIMIT $5";
+    HEAD = "SELECT sequence, hash FROM audit_head WHERE id = 1";
     COUNT = "SELECT COUNT(*) FROM audit";
     CHAIN = "SELECT sequence, at_ms, principal_id, principal_kind, door, action, event, entity_kind, entity_id, is_allowed, reason, request_id, detail, previous_hash, hash FROM audit WHERE sequence > $1 ORDER BY sequence LIMIT 1000";
 }
@@ -240,7 +241,10 @@ impl Db {
         loop {
             let rows = self.fetch(CHAIN, args![last]).await?;
             if rows.is_empty() {
-                return Ok(None);
+                let head = self.fetch_one(HEAD, &[]).await?;
+                let head = head.map(|row| Ok::<_, StoreError>((row.int(0)?, row.text(1)?)));
+                let is_whole = head.transpose()? == Some((last, previous));
+                return Ok((!is_whole).then_some(last + 1));
             }
             for row in &rows {
                 let mut fields = vec![previous.clone()];

@@ -175,6 +175,9 @@ statements! {
     REMOVE_ENTITLEMENT = "UPDATE entitlements SET removed_ms = $2 WHERE id = $1 AND removed_ms IS NULL";
     REMOVE_ASSIGNMENT = "UPDATE assignments SET removed_ms = $3 WHERE entitlement_id = $1 AND holder_id = $2 AND removed_ms IS NULL";
     REMOVE_ASSIGNMENTS_OF_HOLDER = "UPDATE assignments SET removed_ms = $2 WHERE holder_id = $1 AND entitlement_id IN (SELECT e.id FROM entitlements e JOIN objects o ON o.integration_id = e.integration_id WHERE o.id = $1) AND removed_ms IS NULL";
+    REMOVE_ENTITLEMENTS_ON = "UPDATE entitlements SET removed_ms = $2 WHERE resource_id = $1 AND removed_ms IS NULL";
+    COUNT_OF_ENTITLEMENT = "SELECT COUNT(*) FROM assignments WHERE entitlement_id = $1 AND removed_ms IS NULL";
+    COUNT_OF_HOLDER = "SELECT COUNT(*) FROM entitlements e JOIN assignments a ON a.entitlement_id = e.id AND a.holder_id = $2 WHERE e.integration_id = $1 AND a.removed_ms IS NULL";
     REMOVE_ASSIGNMENTS_OF_ENTITLEMENT = "UPDATE assignments SET removed_ms = $2 WHERE entitlement_id = $1 AND removed_ms IS NULL";
     GET_ASSIGNMENT = "SELECT details FROM assignments WHERE entitlement_id = $1 AND holder_id = $2 AND removed_ms IS NULL";
 }
@@ -335,6 +338,28 @@ impl Db {
         Ok(self.fetch_one(GET_ASSIGNMENT, args).await?.is_some())
     }
 
+    pub(crate) async fn has_assignment_key(&self, entitlement: Key, holder: Key) -> Result<bool> {
+        let (entitlement, holder) = (entitlement.text(), holder.text());
+        let row = self.fetch_one(GET_ASSIGNMENT, args![&entitlement, &holder]).await?;
+        Ok(row.is_some())
+    }
+
+    /// How many living assignments go with an entitlement or a holder that is removed.
+    pub async fn count_dependent(
+        &self,
+        integration: &IntegrationId,
+        is_entitlement: bool,
+        key: Key,
+    ) -> Result<u64> {
+        let id = key.text();
+        let row = if is_entitlement {
+            self.fetch_one(COUNT_OF_ENTITLEMENT, args![&id]).await?
+        } else {
+            self.fetch_one(COUNT_OF_HOLDER, args![integration.as_str(), &id]).await?
+        };
+        Ok(u64::try_from(row.map_or(Ok(0), |row| row.int(0))?).unwrap_or(0))
+    }
+
     /// Keys of the living objects (accounts and resources) of an integration.
     pub async fn object_keys(&self, integration: &IntegrationId) -> Result<Vec<Key>> {
         keys(self.fetch(OBJECT_KEYS, args![integration.as_str()]).await?)
@@ -476,10 +501,11 @@ impl HousekeepingTx {
         Ok(written)
     }
 
-    /// Marks an account or resource, and all assignments to it, as gone.
+    /// Marks an account or resource, all assignments to it and all entitlements on it, as gone.
     pub(crate) async fn remove_object(&mut self, key: Key, now: UnixMs) -> Result<u64> {
         let id = key.text();
         self.execute(REMOVE_ASSIGNMENTS_OF_HOLDER, args![&id, now]).await?;
+        self.execute(REMOVE_ENTITLEMENTS_ON, args![&id, now]).await?;
         self.execute(REMOVE_OBJECT, args![&id, now]).await
     }
 

@@ -4,7 +4,7 @@ use grantry_model::clock::UnixMs;
 use grantry_model::ids::PrincipalId;
 
 use crate::db::{Db, Tx, args};
-use crate::{Result, statements};
+use crate::{Result, StoreError, statements};
 
 /// How long an answer is kept, in milliseconds: a day.
 pub const KEPT_MS: i64 = 24 * 3_600_000;
@@ -15,7 +15,10 @@ const ABANDONED_MS: i64 = 60_000;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Claim {
     /// It is new (or its first attempt crashed): go on, and finish it in the change's transaction.
-    Yours,
+    Yours {
+        /// When it was claimed: names the claim.
+        claimed: UnixMs,
+    },
     /// It was answered before: the same answer again.
     Answered {
         /// HTTP status.
@@ -33,8 +36,8 @@ statements! {
     CLAIM = "INSERT INTO idempotency (principal_id, idempotency_key, request_hash, status, body, created_ms) VALUES ($1, $2, $3, NULL, NULL, $4) ON CONFLICT (principal_id, idempotency_key) DO NOTHING";
     GET = "SELECT request_hash, status, body, created_ms FROM idempotency WHERE principal_id = $1 AND idempotency_key = $2";
     RECLAIM = "UPDATE idempotency SET created_ms = $4 WHERE principal_id = $1 AND idempotency_key = $2 AND created_ms = $3 AND status IS NULL";
-    FINISH = "UPDATE idempotency SET status = $3, body = $4 WHERE principal_id = $1 AND idempotency_key = $2";
-    RELEASE = "DELETE FROM idempotency WHERE principal_id = $1 AND idempotency_key = $2 AND status IS NULL";
+    FINISH = "UPDATE idempotency SET status = $3, body = $4 WHERE principal_id = $1 AND idempotency_key = $2 AND status IS NULL AND created_ms = $5";
+    RELEASE = "DELETE FROM idempotency WHERE principal_id = $1 AND idempotency_key = $2 AND status IS NULL AND created_ms = $3";
     EXPIRE = "DELETE FROM idempotency WHERE created_ms < $1";
 }
 
@@ -51,7 +54,7 @@ impl Db {
         let id = principal.as_str();
         if tx.execute(CLAIM, args![id, key, request_hash, now]).await? == 1 {
             tx.commit().await?;
-            return Ok(Claim::Yours);
+            return Ok(Claim::Yours { claimed: now });
         }
         let Some(row) = tx.fetch_one(GET, args![id, key]).await? else {
             return Ok(Claim::InProgress);
@@ -68,13 +71,18 @@ impl Db {
         }
         let reclaimed = tx.execute(RECLAIM, args![id, key, created, now]).await? == 1;
         tx.commit().await?;
-        Ok(if reclaimed { Claim::Yours } else { Claim::InProgress })
+        Ok(if reclaimed { Claim::Yours { claimed: now } } else { Claim::InProgress })
     }
 
     /// Frees a claimed key of a request that failed without a change.
-    pub async fn release_idempotency(&self, principal: &PrincipalId, key: &str) -> Result<()> {
+    pub async fn release_idempotency(
+        &self,
+        principal: &PrincipalId,
+        key: &str,
+        claimed: UnixMs,
+    ) -> Result<()> {
         let mut tx = self.begin_housekeeping().await?;
-        tx.execute(RELEASE, args![principal.as_str(), key]).await?;
+        tx.execute(RELEASE, args![principal.as_str(), key, claimed]).await?;
         tx.commit().await
     }
 
@@ -88,15 +96,20 @@ impl Db {
 }
 
 impl Tx {
-    /// Keeps the answer of a request, in the transaction of its change.
+    /// Keeps the answer of a request, in the transaction of its change. Refused if the claim was
+    /// taken over meanwhile: then the change must not happen here.
     pub async fn finish_idempotency(
         &mut self,
         principal: &PrincipalId,
         key: &str,
-        status: u16,
-        body: &str,
+        claimed: UnixMs,
+        (status, body): (u16, &str),
     ) -> Result<()> {
         let status = i64::from(status);
-        self.execute(FINISH, args![principal.as_str(), key, status, body]).await.map(drop)
+        let args = args![principal.as_str(), key, status, body, claimed];
+        match self.execute(FINISH, args).await? {
+            0 => Err(StoreError::VersionConflict { what: "request" }),
+            _ => Ok(()),
+        }
     }
 }

@@ -65,7 +65,7 @@ statements! {
     SET_QUARANTINE = "UPDATE integrations SET quarantined_ms = $2, policy_version = policy_version + 1, version = version + 1 WHERE id = $1";
     SET_SECRET = "INSERT INTO integration_secrets (integration_id, pointer, version, sealed) VALUES ($1, $2, $3, $4) ON CONFLICT (integration_id, pointer) DO UPDATE SET version = excluded.version, sealed = excluded.sealed";
     DELETE_SECRETS = "DELETE FROM integration_secrets WHERE integration_id = $1";
-    SECRET = "SELECT version, sealed FROM integration_secrets WHERE integration_id = $1 AND pointer = $2";
+    SECRET = "SELECT s.version, s.sealed FROM integration_secrets s JOIN integrations i ON i.id = s.integration_id WHERE s.integration_id = $1 AND s.pointer = $2 AND i.policy_version = $3";
     SECRET_POINTERS = "SELECT pointer FROM integration_secrets WHERE integration_id = $1 ORDER BY pointer";
     ADD_FAULT = "INSERT INTO plugin_faults (integration_id, at_ms, code) VALUES ($1, $2, $3)";
     COUNT_FAULTS = "SELECT COUNT(*) FROM plugin_faults WHERE integration_id = $1 AND at_ms > $2";
@@ -118,13 +118,15 @@ impl Db {
         self.fetch(LIST, args![after, limit]).await?.iter().map(integration).collect()
     }
 
-    /// A sealed secret with its version.
+    /// A sealed secret with its version, if the integration's policy is still at that version: a
+    /// call that was begun before a change never gets the secret of another connection.
     pub async fn sealed_secret(
         &self,
         id: &IntegrationId,
         pointer: &str,
+        policy_version: i64,
     ) -> Result<Option<(i64, Vec<u8>)>> {
-        let row = self.fetch_one(SECRET, args![id.as_str(), pointer]).await?;
+        let row = self.fetch_one(SECRET, args![id.as_str(), pointer, policy_version]).await?;
         row.map(|row| Ok((row.int(0)?, row.blob(1)?))).transpose()
     }
 

@@ -48,11 +48,11 @@ statements! {
         ON CONFLICT (queue) WHERE status IN ('queued', 'running') DO NOTHING";
     HASTEN = "UPDATE jobs SET due_ms = $2, attempt = 0 WHERE queue = $1 AND status = 'queued'";
     GET = "SELECT id, queue, work, ordered_by, status, attempt, fence, due_ms, is_cancel_requested, error_code, error_detail, created_ms, finished_ms FROM jobs WHERE id = $1";
-    LIST = "SELECT id, queue, work, ordered_by, status, attempt, fence, due_ms, is_cancel_requested, error_code, error_detail, created_ms, finished_ms FROM jobs WHERE id < $1 AND ($2 = '' OR status = $2) ORDER BY id DESC LIMIT $3";
+    LIST = "SELECT id, queue, work, ordered_by, status, attempt, fence, due_ms, is_cancel_requested, error_code, error_detail, created_ms, finished_ms FROM jobs WHERE ($1 = '' OR id < $1) AND ($2 = '' OR status = $2) ORDER BY id DESC LIMIT $3";
     /// The outer condition is checked again after waiting for another worker's row lock, so that
     /// two workers never lease the same job (on PostgreSQL; SQLite has one writer).
     LEASE = "UPDATE jobs SET status = 'running', fence = fence + 1, attempt = attempt + 1, lease_until_ms = $2 \
-        WHERE id = (SELECT id FROM jobs WHERE (status = 'queued' AND due_ms <= $1) OR (status = 'running' AND lease_until_ms < $1) ORDER BY due_ms, id LIMIT 1) \
+        WHERE id = (SELECT id FROM jobs WHERE queue LIKE $3 AND ((status = 'queued' AND due_ms <= $1) OR (status = 'running' AND lease_until_ms < $1)) ORDER BY due_ms, id LIMIT 1) \
         AND ((status = 'queued' AND due_ms <= $1) OR (status = 'running' AND lease_until_ms < $1)) \
         RETURNING id, queue, work, ordered_by, status, attempt, fence, due_ms, is_cancel_requested, error_code, error_detail, created_ms, finished_ms";
     FINISH = "UPDATE jobs SET status = $3, error_code = $4, error_detail = $5, finished_ms = $6 WHERE id = $1 AND fence = $2 AND status = 'running'";
@@ -60,7 +60,7 @@ statements! {
     CANCEL = "UPDATE jobs SET is_cancel_requested = 1, due_ms = $2 WHERE id = $1 AND status IN ('queued', 'running')";
     IS_CANCELLED = "SELECT is_cancel_requested FROM jobs WHERE id = $1";
     NEXT_DUE = "SELECT MIN(due_ms) FROM jobs WHERE status = 'queued'";
-    RENEW = "UPDATE jobs SET lease_until_ms = $3 WHERE id = $1 AND fence = $2 AND status = 'running'";
+    RENEW = "UPDATE jobs SET lease_until_ms = CASE WHEN lease_until_ms > $3 THEN lease_until_ms ELSE $3 END WHERE id = $1 AND fence = $2 AND status = 'running'";
 }
 
 fn job(row: &Row) -> Result<Job> {
@@ -93,14 +93,17 @@ impl Db {
         status: Option<JobStatus>,
         limit: u32,
     ) -> Result<Vec<Job>> {
-        let args = args![before.unwrap_or("~"), status.map_or("", JobStatus::name), limit];
+        let args = args![before.unwrap_or(""), status.map_or("", JobStatus::name), limit];
         self.fetch(LIST, args).await?.iter().map(job).collect()
     }
 
-    /// Takes the next due job, or one whose worker has been silent for too long.
-    pub async fn lease_job(&self, lease_until: UnixMs) -> Result<Option<Job>> {
+    /// Takes the next due job whose queue begins with the prefix, or one whose worker has been
+    /// silent for too long. The lease counts from when the database could be had.
+    pub async fn lease_job(&self, prefix: &str, lease_ms: i64) -> Result<Option<Job>> {
+        let pattern = format!("{}%", crate::catalogue::escape_like(prefix));
         let mut tx = self.begin_housekeeping().await?;
-        let leased = tx.fetch_one(LEASE, args![self.now(), lease_until]).await?;
+        let now = self.now();
+        let leased = tx.fetch_one(LEASE, args![now, now.plus_ms(lease_ms), &pattern]).await?;
         let leased = leased.as_ref().map(job).transpose()?;
         tx.commit().await?;
         Ok(leased)

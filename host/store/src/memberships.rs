@@ -37,6 +37,8 @@ pub struct StoredOperation {
     pub finished: Option<UnixMs>,
     /// The last word about it.
     pub outcome: Option<String>,
+    /// By which the target knows it, while it works on it.
+    pub token: Option<String>,
 }
 
 statements! {
@@ -46,9 +48,11 @@ statements! {
     LIST = "SELECT id, app_id, role_id, account_id, status, ending, starts_ms, ends_ms, failure, version, effect_number FROM memberships WHERE app_id = $1 AND id > $2 AND ($3 = '' OR status = $3) AND ($4 = '' OR account_id = $4) AND ($5 = '' OR role_id = $5) ORDER BY id LIMIT $6";
     DUE = "SELECT id, app_id, role_id, account_id, status, ending, starts_ms, ends_ms, failure, version, effect_number FROM memberships WHERE status IN ('provisioning', 'active', 'failed') AND ends_ms <= $1 ORDER BY ends_ms LIMIT $2";
     CHANGE = "UPDATE memberships SET status = $3, ending = $4, ends_ms = $5, failure = $6, effect_number = effect_number + $7, version = version + 1 WHERE id = $1 AND version = $2";
-    INTEND = "INSERT INTO operations (id, membership_id, job_id, verb, state, attempts, started_ms, finished_ms, outcome) VALUES ($1, $2, $3, $4, 'intended', 0, $5, NULL, NULL) ON CONFLICT (id) DO NOTHING";
-    GET_OPERATION = "SELECT id, membership_id, verb, state, attempts, started_ms, finished_ms, outcome FROM operations WHERE id = $1";
-    LIST_OPERATIONS = "SELECT id, membership_id, verb, state, attempts, started_ms, finished_ms, outcome FROM operations WHERE membership_id = $1 ORDER BY started_ms, id LIMIT 200";
+    INTEND = "INSERT INTO operations (id, membership_id, job_id, verb, state, attempts, started_ms, finished_ms, outcome, token) VALUES ($1, $2, $3, $4, 'intended', 0, $5, NULL, NULL, NULL) ON CONFLICT (id) DO NOTHING";
+    GET_OPERATION = "SELECT id, membership_id, verb, state, attempts, started_ms, finished_ms, outcome, token FROM operations WHERE id = $1";
+    LIST_OPERATIONS = "SELECT id, membership_id, verb, state, attempts, started_ms, finished_ms, outcome, token FROM operations WHERE membership_id = $1 ORDER BY started_ms, id LIMIT 200";
+    SET_TOKEN = "UPDATE operations SET token = $2 WHERE id = $1";
+    FORGET_ATTEMPTS = "UPDATE operations SET attempts = 0 WHERE id = $1";
     COUNT_ATTEMPT = "UPDATE operations SET attempts = attempts + 1 WHERE id = $1";
     NOTE = "UPDATE operations SET outcome = $2 WHERE id = $1";
     CLOSE = "UPDATE operations SET state = $2, finished_ms = $3, outcome = $4 WHERE id = $1";
@@ -96,6 +100,7 @@ fn operation(row: &Row) -> Result<StoredOperation> {
         started: row.time(5)?,
         finished: row.time_or_null(6)?,
         outcome: row.text_or_null(7)?,
+        token: row.text_or_null(8)?,
     })
 }
 
@@ -193,7 +198,9 @@ impl Tx {
             failure,
             step
         ];
-        match self.execute(CHANGE, args).await? {
+        // An expired one cannot be renewed while a newer one of the same role and account lives.
+        let changed = self.execute(CHANGE, args).await;
+        match changed.map_err(|error| error.or_already_exists("membership"))? {
             0 => Err(StoreError::VersionConflict { what: "membership" }),
             _ => Ok(()),
         }
@@ -214,6 +221,16 @@ impl Tx {
     /// Counts an attempt, before it is made.
     pub async fn count_attempt(&mut self, operation: &str) -> Result<()> {
         self.execute(COUNT_ATTEMPT, args![operation]).await.map(drop)
+    }
+
+    /// Writes down by which token the target knows an operation that it works on.
+    pub async fn set_operation_token(&mut self, operation: &str, token: &str) -> Result<()> {
+        self.execute(SET_TOKEN, args![operation, token]).await.map(drop)
+    }
+
+    /// The target said for certain that nothing was done: the next attempt is as the first.
+    pub async fn forget_attempts(&mut self, operation: &str) -> Result<()> {
+        self.execute(FORGET_ATTEMPTS, args![operation]).await.map(drop)
     }
 
     /// Writes down what is known of an operation that is not over.
@@ -245,10 +262,10 @@ impl Tx {
         if is_held {
             let row = AssignmentRow { entitlement, holder, details: None };
             self.upsert_assignments(&[row]).await?;
-            self.put_provisioned_page(integration, entitlement, holder).await?;
         } else {
             self.remove_assignment(entitlement, holder, now).await?;
         }
+        self.put_provisioned_page(integration, entitlement, holder).await?;
         self.distrust_pages(integration, Some(crate::Domain::Assignments)).await
     }
 }

@@ -114,16 +114,17 @@ pub const ISSUES_MAX: u64 = 1_000;
 statements! {
     INSERT = "INSERT INTO runs (id, integration_id, job_id, status, progress, started_ms, finished_ms, created_ms, added, changed, removed, live_before, error_code, error_detail) VALUES ($1, $2, $3, 'queued', NULL, NULL, NULL, $4, 0, 0, 0, 0, NULL, NULL)";
     GET = "SELECT id, integration_id, job_id, status, progress, started_ms, finished_ms, created_ms, added, changed, removed, live_before, error_code, error_detail FROM runs WHERE id = $1";
-    LIST = "SELECT id, integration_id, job_id, status, progress, started_ms, finished_ms, created_ms, added, changed, removed, live_before, error_code, error_detail FROM runs WHERE integration_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3";
+    LIST = "SELECT id, integration_id, job_id, status, progress, started_ms, finished_ms, created_ms, added, changed, removed, live_before, error_code, error_detail FROM runs WHERE integration_id = $1 AND ($2 = '' OR id < $2) ORDER BY id DESC LIMIT $3";
     START = "UPDATE runs SET status = 'running', progress = $2, started_ms = $3, live_before = $4 WHERE id = $1 AND status = 'queued'";
     CHECKPOINT = "UPDATE runs SET progress = $2 WHERE id = $1 AND status = 'running'";
     FINISH = "UPDATE runs SET status = $2, progress = $3, finished_ms = $4, added = $5, changed = $6, removed = $7, error_code = $8, error_detail = $9 WHERE id = $1 AND status IN ('queued', 'running')";
-    HOLD = "UPDATE jobs SET lease_until_ms = $3 WHERE id = $1 AND fence = $2 AND status = 'running'";
+    HOLD = "UPDATE jobs SET lease_until_ms = CASE WHEN lease_until_ms > $3 THEN lease_until_ms ELSE $3 END WHERE id = $1 AND fence = $2 AND status = 'running'";
     TRUSTED = "SELECT digest FROM pages WHERE integration_id = $1 AND domain = $2 AND is_trusted = 1";
     TOUCH_PAGE = "UPDATE pages SET run_id = $4 WHERE integration_id = $1 AND domain = $2 AND digest = $3";
     PUT_PAGE = "INSERT INTO pages (integration_id, domain, digest, run_id, is_trusted, row_count, row_keys, provisioned_ms) VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (integration_id, domain, digest) DO UPDATE SET run_id = excluded.run_id, is_trusted = excluded.is_trusted, row_count = excluded.row_count, row_keys = excluded.row_keys, provisioned_ms = excluded.provisioned_ms";
-    DISTRUST_ALL = "UPDATE pages SET is_trusted = 0 WHERE integration_id = $1";
-    DISTRUST_DOMAIN = "UPDATE pages SET is_trusted = 0 WHERE integration_id = $1 AND domain = $2";
+    DISTRUST_ALL = "UPDATE pages SET is_trusted = 0 WHERE integration_id = $1 AND is_trusted = 1";
+    DISTRUST_DOMAIN = "UPDATE pages SET is_trusted = 0 WHERE integration_id = $1 AND domain = $2 AND is_trusted = 1";
+    PROVISIONED_SINCE = "SELECT row_keys FROM pages WHERE integration_id = $1 AND provisioned_ms > 0 AND provisioned_ms >= $2";
     /// What was provisioned since the run began may not have been there when the run looked.
     STALE_KEYS = "SELECT row_keys FROM pages WHERE integration_id = $1 AND domain = $2 AND run_id <> $3 AND provisioned_ms < $4";
     CURRENT_DIGESTS = "SELECT digest FROM pages WHERE integration_id = $1 AND domain = $2 AND run_id = $3 ORDER BY digest";
@@ -220,7 +221,7 @@ impl Db {
         before: Option<&str>,
         limit: u32,
     ) -> Result<Vec<Run>> {
-        let args = args![integration.as_str(), before.unwrap_or("~"), limit];
+        let args = args![integration.as_str(), before.unwrap_or(""), limit];
         self.fetch(LIST, args).await?.iter().map(run).collect()
     }
 
@@ -275,6 +276,9 @@ impl Db {
                 vanished.insert(seen);
             })?;
         }
+        if !vanished.is_empty() {
+            self.keep_living(run, domain, &mut vanished).await?;
+        }
         if vanished.is_empty() {
             return Ok(vanished);
         }
@@ -291,6 +295,36 @@ impl Db {
             }
         }
         Ok(vanished)
+    }
+
+    /// What is removed already, by our own revocation for instance, cannot vanish.
+    async fn keep_living(
+        &self,
+        run: &Run,
+        domain: Domain,
+        vanished: &mut HashSet<Seen>,
+    ) -> Result<()> {
+        let id = &run.integration_id;
+        match domain {
+            Domain::Objects => {
+                let living: HashSet<Key> = self.object_keys(id).await?.into_iter().collect();
+                vanished.retain(|(key, _)| living.contains(key));
+            }
+            Domain::Entitlements => {
+                let living: HashSet<Key> = self.entitlement_keys(id).await?.into_iter().collect();
+                vanished.retain(|(key, _)| living.contains(key));
+            }
+            Domain::Assignments => {
+                let mut living = HashSet::new();
+                for (entitlement, holder) in vanished.iter() {
+                    if self.has_assignment_key(*entitlement, *holder).await? {
+                        living.insert((*entitlement, *holder));
+                    }
+                }
+                *vanished = living;
+            }
+        }
+        Ok(())
     }
 
     /// How many rows the pages of this run hold in a domain.
@@ -375,6 +409,19 @@ impl Tx {
             0_i64
         ];
         self.execute(PUT_PAGE, args).await.map(drop)
+    }
+
+    /// What our own provisioning granted or revoked since the run began: its word is newer than
+    /// what the run reads.
+    pub async fn provisioned_since(&mut self, run: &Run) -> Result<HashSet<Seen>> {
+        let args = args![run.integration_id.as_str(), run.began()];
+        let mut provisioned = HashSet::new();
+        for row in &self.fetch(PROVISIONED_SINCE, args).await? {
+            decode(&row.blob(0)?, |seen| {
+                provisioned.insert(seen);
+            })?;
+        }
+        Ok(provisioned)
     }
 
     /// Remembers a row that provisioning wrote, as a page that no run has seen: if the next complete

@@ -240,6 +240,7 @@ async fn access_that_somebody_gave_back_is_seen_by_the_next_run() {
         host.work().await;
         host.assert_equal_to_directory().await;
         host.directory.lock().unwrap().members.insert(("g00".into(), "u000".into()));
+        host.advance(1_000);
         host.aggregate().await;
         host.assert_equal_to_directory().await;
     }
@@ -263,6 +264,23 @@ async fn access_granted_while_a_run_reads_is_not_taken_for_vanished() {
         host.advance(80_000);
         host.work().await;
         host.directory.lock().unwrap().members = held;
+        host.assert_equal_to_directory().await;
+    }
+}
+
+#[tokio::test]
+async fn our_own_revocations_are_not_taken_for_a_loss() {
+    for host in hosts(10, 1).await {
+        host.aggregate().await;
+        for user in ["u000", "u003"] {
+            let id = host.grant("g00", user).await;
+            host.work().await;
+            host.delete(&id).await;
+            host.work().await;
+        }
+        host.advance(1_000);
+        let run = host.aggregate().await;
+        assert_eq!(run.status, grantry_model::aggregation::RunStatus::Succeeded, "{run:?}");
         host.assert_equal_to_directory().await;
     }
 }
