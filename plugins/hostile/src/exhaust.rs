@@ -6,7 +6,7 @@ use grantry_sdk::{log, run};
 
 const HOST_CALLS: u32 = 20_000;
 const LOG_BYTES: usize = 2 << 20;
-const RESULT_BYTES: usize = 64 << 20;
+const RESULT_BYTES: usize = 16 << 20;
 const CHUNK_BYTES: usize = 1 << 20;
 
 /// Never returns.

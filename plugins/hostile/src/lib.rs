@@ -18,6 +18,9 @@ use grantry_sdk::{Aggregate, Lifecycle, Result, WebhookLogic, run};
 use behaviour::behave;
 use connection::Connection;
 
+/// Rows of a page, whatever there is to tell.
+const ROWS_MIN: usize = 3;
+
 /// The plugin.
 #[derive(Debug)]
 pub struct Hostile;
@@ -35,18 +38,15 @@ impl Lifecycle for Hostile {
 }
 
 impl Aggregate for Hostile {
-    fn read_page(request: PageRequest) -> Result<Page> {
+    fn read_page(_: PageRequest) -> Result<Page> {
         let connection: Connection = run::connection()?;
         let findings = behave(&connection)?;
         let mut page = Page { is_complete: true, ..Page::empty() };
-        let rows = if connection.behaviour == "oversize_result" {
-            u64::from(request.max_items) * 10 + u64::from(request.max_bytes) / 64
-        } else {
-            3
-        };
+        let rows = findings.len().max(ROWS_MIN);
+        let mut findings = findings.into_iter();
         for number in 0..rows {
             let mut user = Object::new("User", format!("u{number}"));
-            user.description = findings.get(number as usize).cloned();
+            user.description = findings.next();
             page.objects.push(user);
         }
         Ok(page)
