@@ -2,5 +2,7 @@
 
 mod credentials;
 mod harness;
+mod hostile;
 mod kills;
+mod platform;
 mod scim;

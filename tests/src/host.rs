@@ -20,6 +20,8 @@ pub use integration::{Catalogue, Integration, Target};
 use crate::peers::{PostgresDatabase, PostgresServer, free_port};
 use crate::wait;
 
+/// More than any test sends: the limit has tests of its own.
+const REQUESTS_PER_SECOND: &str = "100000";
 const READY_LIMIT: Duration = Duration::from_secs(60);
 
 /// Which database the host keeps its data in.
@@ -106,6 +108,7 @@ impl Host {
             .arg("--data-dir")
             .arg(self.folder.path().join("data"))
             .args(["--listen", &self.address.to_string()])
+            .args(["--requests-per-second", REQUESTS_PER_SECOND])
             .arg("--admin-token-file")
             .arg(self.folder.path().join("admin-token"))
             .env_remove("RUST_LOG")
