@@ -24,10 +24,12 @@ pub struct App {
 #[into_params(parameter_in = Query)]
 pub struct AppQuery {
     /// Words to look for in names; `*` stands for any characters.
+    #[param(max_length = 2048)]
     pub search: Option<String>,
     /// At most this many items; 50 unless told.
     #[param(minimum = 1, maximum = 200)]
     pub limit: Option<u32>,
     /// `next` of the page before. It holds for one list with the same filters.
+    #[param(max_length = 2048)]
     pub cursor: Option<String>,
 }

@@ -44,6 +44,7 @@ pub struct AuditQuery {
     /// Only of this principal.
     pub principal_id: Option<String>,
     /// Only this event.
+    #[param(max_length = 2048)]
     pub event: Option<String>,
     /// Only about the thing with this id.
     pub entity_id: Option<String>,
@@ -51,5 +52,6 @@ pub struct AuditQuery {
     #[param(minimum = 1, maximum = 200)]
     pub limit: Option<u32>,
     /// `next` of the page before. It holds for one list with the same filters.
+    #[param(max_length = 2048)]
     pub cursor: Option<String>,
 }

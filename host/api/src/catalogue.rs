@@ -84,15 +84,19 @@ pub struct Assignment {
 #[into_params(parameter_in = Query)]
 pub struct ObjectQuery {
     /// Words to look for in names and ids; `*` stands for any characters.
+    #[param(max_length = 2048)]
     pub search: Option<String>,
     /// Only of this kind.
+    #[param(max_length = 2048)]
     pub kind: Option<String>,
     /// Only with this status. Removed ones are listed with `deleted` only.
+    #[param(max_length = 2048)]
     pub status: Option<String>,
     /// At most this many items; 50 unless told.
     #[param(minimum = 1, maximum = 200)]
     pub limit: Option<u32>,
     /// `next` of the page before. It holds for one list with the same filters.
+    #[param(max_length = 2048)]
     pub cursor: Option<String>,
 }
 
@@ -102,13 +106,16 @@ pub struct ObjectQuery {
 #[into_params(parameter_in = Query)]
 pub struct EntitlementQuery {
     /// Words to look for in names and ids; `*` stands for any characters.
+    #[param(max_length = 2048)]
     pub search: Option<String>,
     /// Only of this kind.
+    #[param(max_length = 2048)]
     pub kind: Option<String>,
     /// At most this many items; 50 unless told.
     #[param(minimum = 1, maximum = 200)]
     pub limit: Option<u32>,
     /// `next` of the page before. It holds for one list with the same filters.
+    #[param(max_length = 2048)]
     pub cursor: Option<String>,
 }
 
@@ -118,6 +125,7 @@ pub struct EntitlementQuery {
 #[into_params(parameter_in = Query)]
 pub struct AssignmentQuery {
     /// Words to look for in the names of both ends; `*` stands for any characters.
+    #[param(max_length = 2048)]
     pub search: Option<String>,
     /// Only of this entitlement.
     pub entitlement_id: Option<String>,
@@ -127,5 +135,6 @@ pub struct AssignmentQuery {
     #[param(minimum = 1, maximum = 200)]
     pub limit: Option<u32>,
     /// `next` of the page before. It holds for one list with the same filters.
+    #[param(max_length = 2048)]
     pub cursor: Option<String>,
 }

@@ -9,7 +9,7 @@ use utoipa::IntoParams;
 pub struct IdempotencyHeader {
     /// Any text of your own that is unique to this request. A repeated request with the same key
     /// and body is carried out once and gets the first answer again, for a day.
-    #[param(rename = "Idempotency-Key", min_length = 1, max_length = 255)]
+    #[param(rename = "Idempotency-Key", max_length = 255, pattern = "^[!-~]+$")]
     pub idempotency_key: String,
 }
 
@@ -19,7 +19,7 @@ pub struct IdempotencyHeader {
 pub struct OptionalIdempotencyHeader {
     /// Any text of your own that is unique to this request. A repeated request with the same key
     /// and body is carried out once and gets the first answer again, for a day.
-    #[param(rename = "Idempotency-Key", min_length = 1, max_length = 255)]
+    #[param(rename = "Idempotency-Key", max_length = 255, pattern = "^[!-~]+$")]
     pub idempotency_key: Option<String>,
 }
 

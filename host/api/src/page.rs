@@ -22,5 +22,6 @@ pub struct ListQuery {
     #[param(minimum = 1, maximum = 200)]
     pub limit: Option<u32>,
     /// `next` of the page before. It holds for one list with the same filters.
+    #[param(max_length = 2048)]
     pub cursor: Option<String>,
 }

@@ -11,6 +11,7 @@ mod options;
 mod output;
 mod plugin;
 mod serve;
+mod stop;
 mod wiring;
 mod worker;
 

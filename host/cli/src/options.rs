@@ -78,6 +78,10 @@ pub(crate) struct ServeOptions {
     #[arg(long, env = "GRANTRY_REQUESTS_PER_SECOND", default_value_t = 50, value_name = "N",
         value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub requests_per_second: u32,
+    /// Failed authentications per second that one address may cause; twenty times as many at once.
+    #[arg(long, env = "GRANTRY_FAILURES_PER_SECOND", default_value_t = 1, value_name = "N",
+        value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub failures_per_second: u32,
 }
 
 #[derive(Debug, Args)]

@@ -8,13 +8,13 @@ use grantry_server::{Limits, Rate, Server, serve};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use serde_json::json;
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::time::{Duration, interval};
 
 use crate::data::{DataFolder, write_private};
 use crate::options::ServeOptions;
 use crate::output::Output;
+use crate::stop::Stop;
 use crate::wiring;
 
 /// Upper bounds of latency histograms, in seconds.
@@ -23,6 +23,7 @@ const LATENCY_BUCKETS: [f64; 10] = [0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0
 const METRICS_UPKEEP: Duration = Duration::from_secs(10);
 
 pub(crate) async fn run(options: &ServeOptions, output: Output) -> anyhow::Result<ExitCode> {
+    let mut stop = Stop::listen()?;
     let data = DataFolder::of(&options.data);
     let listener = TcpListener::bind(options.listen).await;
     let listener = listener.with_context(|| format!("cannot listen on {}", options.listen))?;
@@ -30,21 +31,29 @@ pub(crate) async fn run(options: &ServeOptions, output: Output) -> anyhow::Resul
     let token = first_token(&engine, options).await?;
     announce(&listener, token.as_deref(), output)?;
 
-    let per_second = options.requests_per_second;
-    let requests = Rate { burst: per_second.saturating_mul(2), per_second };
-    let limits = Limits { requests, ..Limits::default() };
+    let limits = limits(options);
     let server = Server::new(engine.clone(), limits, metrics()?);
     let (stop_worker, stopped) = watch::channel(false);
     let working = tokio::spawn(worker::run(engine, stopped));
     let serving = tokio::spawn(serve(server.clone(), listener));
 
-    stop_asked().await?;
+    stop.asked().await;
     tracing::info!("stopping: open requests and running jobs come to an end first");
     server.stop();
     stop_worker.send_replace(true);
     serving.await?;
     working.await?;
     Ok(ExitCode::SUCCESS)
+}
+
+fn limits(options: &ServeOptions) -> Limits {
+    let rate =
+        |per_second: u32, factor| Rate { burst: per_second.saturating_mul(factor), per_second };
+    Limits {
+        requests: rate(options.requests_per_second, 2),
+        failures: rate(options.failures_per_second, 20),
+        ..Limits::default()
+    }
 }
 
 /// Makes the local admin at the first start. Its token is told here and kept nowhere.
@@ -82,15 +91,4 @@ fn metrics() -> anyhow::Result<PrometheusHandle> {
         }
     });
     Ok(handle)
-}
-
-/// Waits for SIGTERM or SIGINT.
-pub(crate) async fn stop_asked() -> anyhow::Result<()> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
-    Ok(())
 }

@@ -7,15 +7,16 @@ use tokio::sync::watch;
 
 use crate::data::DataFolder;
 use crate::options::DataOptions;
-use crate::serve::stop_asked;
+use crate::stop::Stop;
 use crate::wiring;
 
 pub(crate) async fn run(options: &DataOptions) -> anyhow::Result<ExitCode> {
+    let mut stop_signals = Stop::listen()?;
     let engine = wiring::engine(&DataFolder::of(options)).await?;
     let (stop, stopped) = watch::channel(false);
     let working = tokio::spawn(worker::run(engine, stopped));
     tracing::info!("the worker runs");
-    stop_asked().await?;
+    stop_signals.asked().await;
     stop.send_replace(true);
     working.await?;
     Ok(ExitCode::SUCCESS)

@@ -79,23 +79,23 @@ impl FromRequestParts<Server> for IfMatch {
 
     async fn from_request_parts(parts: &mut Parts, _: &Server) -> Result<Self, Problem> {
         let mut tags = parts.headers.get_all(header::IF_MATCH).iter();
-        let Some(tag) = tags.next() else {
+        let tag = tags.next().and_then(|tag| tag.to_str().ok()).map(str::trim);
+        let Some(tag) = tag.filter(|tag| tag.ends_with('"')) else {
             let detail = "send an `If-Match` header with the `ETag` of what you read, so that \
                           nobody else's change is lost";
             return Err(Problem::new("precondition_required", detail));
         };
-        let version = tag.to_str().ok().and_then(version);
         let unmatched = || {
             let detail = "the `If-Match` header names no version of this: read it again and \
                           repeat the change";
             Problem::new("version_conflict", detail)
         };
-        version.filter(|_| tags.next().is_none()).map(Self).ok_or_else(unmatched)
+        version(tag).filter(|_| tags.next().is_none()).map(Self).ok_or_else(unmatched)
     }
 }
 
 fn version(tag: &str) -> Option<i64> {
-    tag.trim().strip_prefix('"')?.strip_suffix('"')?.parse().ok()
+    tag.strip_prefix('"')?.strip_suffix('"')?.parse().ok()
 }
 
 /// The ETag of a version.

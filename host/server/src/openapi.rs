@@ -6,11 +6,14 @@
 use axum::Router;
 use axum::middleware::map_response;
 use axum::response::Response;
+use grantry_model::ids::ID_LENGTH_MAX;
 use http::{HeaderValue, header};
 use utoipa::OpenApi;
-use utoipa::openapi::path::Operation;
+use utoipa::openapi::path::{Operation, Parameter, ParameterIn};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
-use utoipa::openapi::{Content, PathItem, Ref, RefOr, Response as Described, ResponseBuilder};
+use utoipa::openapi::{
+    Content, PathItem, Ref, RefOr, Response as Described, ResponseBuilder, Schema,
+};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
@@ -79,6 +82,7 @@ fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
 }
 
 fn complete(operation: &mut Operation) {
+    operation.parameters.iter_mut().flatten().for_each(constrain_id);
     let action = operation.extensions.as_ref().and_then(|extensions| extensions.get(ACTION));
     let is_public = action.is_some_and(|action| action == "public");
     let described: &[(&str, &str)] = if is_public {
@@ -97,6 +101,16 @@ fn complete(operation: &mut Operation) {
     for (status, words) in described {
         let responses = &mut operation.responses.responses;
         responses.entry((*status).to_owned()).or_insert_with(|| problem(words));
+    }
+}
+
+/// Ids in paths look alike: see `grantry_model::ids`.
+fn constrain_id(parameter: &mut RefOr<Parameter>) {
+    let RefOr::T(parameter) = parameter else { return };
+    let is_id = parameter.parameter_in == ParameterIn::Path && parameter.name.ends_with("_id");
+    if let (true, Some(RefOr::T(Schema::Object(schema)))) = (is_id, &mut parameter.schema) {
+        schema.pattern = Some("^[A-Za-z0-9_-]+$".to_owned());
+        schema.max_length = Some(ID_LENGTH_MAX);
     }
 }
 

@@ -104,9 +104,11 @@ async fn a_change_names_the_version_that_it_is_about() {
     let host = Host::start().await;
     let integration = host.connect("Directory").await;
     let path = format!("/integrations/{}", text(&integration, "id"));
-    let missing = rename(&host, &path, None).await;
-    assert_eq!(missing.problem(), (428, "precondition_required".to_owned()));
-    for tag in ["\"7\"", "1", "W/\"1\"", "*"] {
+    for missing in [None, Some("1"), Some("*")] {
+        let missing = rename(&host, &path, missing).await;
+        assert_eq!(missing.problem(), (428, "precondition_required".to_owned()));
+    }
+    for tag in ["\"7\"", "W/\"1\"", "\"1\", \"2\"", "\"x\""] {
         let stale = rename(&host, &path, Some(tag)).await;
         assert_eq!(stale.problem(), (412, "version_conflict".to_owned()), "{tag}");
     }
