@@ -12,7 +12,7 @@ use crate::bindings::grantry::plugin::types;
 use crate::call::CallState;
 use crate::convert::{self, all, faults};
 use crate::driver::{CallError, GuestCall};
-use crate::plugins::Plugin;
+use crate::plugin::Plugin;
 
 type GuestStore = Store<CallState>;
 

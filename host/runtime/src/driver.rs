@@ -14,7 +14,7 @@ use wasmtime::{Store, UpdateDeadline};
 
 use crate::call::CallState;
 use crate::meter::{CpuMeter, Metered};
-use crate::plugins::Plugin;
+use crate::plugin::Plugin;
 use crate::verdict::{self, Phase};
 
 /// Ticks after which a running guest is interrupted for a moment and its time is counted.

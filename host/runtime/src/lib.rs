@@ -23,6 +23,7 @@ mod limits;
 mod link;
 mod meter;
 mod package;
+mod plugin;
 mod plugins;
 mod runner;
 mod runtime;

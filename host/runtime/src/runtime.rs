@@ -17,7 +17,8 @@ use crate::call::{CallState, Capabilities, Services};
 use crate::driver::{self, GuestCall};
 use crate::engine;
 use crate::http::{Access, HttpAccess, HttpSetupError};
-use crate::plugins::{Plugin, Plugins};
+use crate::plugin::Plugin;
+use crate::plugins::Plugins;
 use crate::settings::Settings;
 use crate::threads::GuestThreads;
 
