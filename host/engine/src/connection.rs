@@ -43,17 +43,25 @@ pub(crate) fn validate(schema: &str, connection: &Value) -> Result<()> {
 
 /// Takes the secret fields out of a valid connection.
 pub(crate) fn split(schema: &str, connection: &Value) -> Result<Split> {
-    validate(schema, connection)?;
-    let schema: Value = serde_json::from_str(schema).unwrap_or(Value::Null);
-    let mut pointers = Vec::new();
-    secret_pointers(&schema, &schema, connection, "", 0, &mut pointers);
+    let text = schema;
+    let schema: Value = serde_json::from_str(text).unwrap_or(Value::Null);
+    let mut walk = Walk { root: &schema, steps: 0, found: Vec::new() };
+    walk.look(&schema, connection, "", 0)?;
+    let pointers = walk.found;
+    // Only now: a schema that refers to itself many times keeps a validator busy for long.
+    validate(text, connection)?;
     let mut public = connection.clone();
     let mut secrets = Vec::new();
     for pointer in pointers {
         let Some((parent, field)) = pointer.rsplit_once('/') else { continue };
         let Some(Value::Object(map)) = public.pointer_mut(parent) else { continue };
-        if let Some(Value::String(text)) = map.remove(&unescape(field)) {
-            secrets.push((pointer, Secret::new(text)));
+        match map.remove(&unescape(field)) {
+            Some(Value::String(text)) => secrets.push((pointer, Secret::new(text))),
+            Some(_) => {
+                let path = format!("/connection{pointer}");
+                return Err(EngineError::field(&path, "not_text", "a secret must be a text"));
+            }
+            None => {}
         }
     }
     Ok(Split { public, secrets })
@@ -61,44 +69,81 @@ pub(crate) fn split(schema: &str, connection: &Value) -> Result<Split> {
 
 /// How deep a schema is followed.
 const DEPTH_MAX: usize = 16;
+/// How many places of a schema are looked at: a hostile one refers to itself many times.
+const STEPS_MAX: u32 = 10_000;
+/// Keywords below which a secret would not be found: marking one there is refused, not overlooked.
+const UNSUPPORTED: [&str; 7] = [
+    "items",
+    "prefixItems",
+    "contains",
+    "patternProperties",
+    "additionalProperties",
+    "dependentSchemas",
+    "not",
+];
 
 /// Collects the places of the connection that some branch of the schema marks `writeOnly`.
-fn secret_pointers(
-    root: &Value,
-    schema: &Value,
-    value: &Value,
-    at: &str,
-    depth: usize,
-    found: &mut Vec<String>,
-) {
-    if depth > DEPTH_MAX {
-        return;
-    }
-    if schema.get("writeOnly") == Some(&Value::Bool(true)) && !found.iter().any(|f| f == at) {
-        found.push(at.to_owned());
-    }
-    if let Some(reference) = schema.get("$ref").and_then(Value::as_str)
-        && let Some(target) = reference.strip_prefix('#').and_then(|p| root.pointer(p))
-    {
-        secret_pointers(root, target, value, at, depth + 1, found);
-    }
-    for keyword in ["allOf", "anyOf", "oneOf"] {
-        let branches = schema.get(keyword).and_then(Value::as_array);
-        for branch in branches.into_iter().flatten() {
-            secret_pointers(root, branch, value, at, depth + 1, found);
+struct Walk<'a> {
+    root: &'a Value,
+    steps: u32,
+    found: Vec<String>,
+}
+
+impl Walk<'_> {
+    fn look(&mut self, schema: &Value, value: &Value, at: &str, depth: usize) -> Result<()> {
+        self.steps += 1;
+        if depth > DEPTH_MAX || self.steps > STEPS_MAX {
+            return Err(bad_schema("the plugin's schema is nested too deeply to look for secrets"));
         }
-    }
-    for keyword in ["then", "else", "if"] {
-        if let Some(branch) = schema.get(keyword) {
-            secret_pointers(root, branch, value, at, depth + 1, found);
+        if schema.get("writeOnly") == Some(&Value::Bool(true))
+            && !self.found.iter().any(|f| f == at)
+        {
+            self.found.push(at.to_owned());
         }
-    }
-    let properties = schema.get("properties").and_then(Value::as_object);
-    for (name, property) in properties.into_iter().flatten() {
-        if let Some(value) = value.get(name) {
-            let at = format!("{at}/{}", escape(name));
-            secret_pointers(root, property, value, &at, depth + 1, found);
+        let hidden = |keyword: &&str| schema.get(keyword).is_some_and(marks_secret);
+        if let Some(keyword) = UNSUPPORTED.iter().find(|keyword| hidden(keyword)) {
+            let message = format!("the plugin's schema marks a secret below `{keyword}`");
+            return Err(bad_schema(message));
         }
+        if let Some(reference) = schema.get("$ref").and_then(Value::as_str) {
+            let target = reference.strip_prefix('#').and_then(|pointer| self.root.pointer(pointer));
+            let target =
+                target.ok_or_else(|| bad_schema("the plugin's schema refers elsewhere"))?;
+            self.look(target, value, at, depth + 1)?;
+        }
+        for keyword in ["allOf", "anyOf", "oneOf"] {
+            let branches = schema.get(keyword).and_then(Value::as_array);
+            for branch in branches.into_iter().flatten() {
+                self.look(branch, value, at, depth + 1)?;
+            }
+        }
+        for keyword in ["then", "else", "if"] {
+            if let Some(branch) = schema.get(keyword) {
+                self.look(branch, value, at, depth + 1)?;
+            }
+        }
+        let properties = schema.get("properties").and_then(Value::as_object);
+        for (name, property) in properties.into_iter().flatten() {
+            if let Some(value) = value.get(name) {
+                let at = format!("{at}/{}", escape(name));
+                self.look(property, value, &at, depth + 1)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn bad_schema(message: impl Into<String>) -> EngineError {
+    EngineError::field("/connection", "bad_schema", message)
+}
+
+fn marks_secret(schema: &Value) -> bool {
+    match schema {
+        Value::Object(map) => {
+            map.get("writeOnly") == Some(&Value::Bool(true)) || map.values().any(marks_secret)
+        }
+        Value::Array(all) => all.iter().any(marks_secret),
+        _ => false,
     }
 }
 
@@ -158,6 +203,24 @@ mod tests {
         assert_eq!(secrets, [("/auth/password", "p")]);
         let back = [("/auth/password".to_owned(), "p".to_owned())];
         assert_eq!(join(&split.public, &back), whole);
+    }
+
+    #[test]
+    fn a_schema_that_hides_or_multiplies_its_secrets_is_refused() {
+        let many = vec![r##"{"$ref": "#"}"##; 200].join(",");
+        for schema in [
+            format!(r#"{{"type": "object", "allOf": [{many}]}}"#),
+            r#"{"properties": {"tokens": {"items": {"writeOnly": true}}}}"#.to_owned(),
+            r#"{"additionalProperties": {"writeOnly": true}}"#.to_owned(),
+        ] {
+            let Err(EngineError::Invalid(issues)) = split(&schema, &json!({"tokens": ["a"]}))
+            else {
+                panic!("must be refused: {schema}")
+            };
+            assert_eq!(issues[0].code, "bad_schema");
+        }
+        let number = split(r#"{"properties": {"pin": {"writeOnly": true}}}"#, &json!({"pin": 1}));
+        assert!(number.is_err());
     }
 
     #[test]

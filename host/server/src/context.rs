@@ -29,7 +29,10 @@ impl FromRequestParts<Server> for Ctx {
     async fn from_request_parts(parts: &mut Parts, server: &Server) -> Result<Self, Problem> {
         let trace = Trace::of(&parts.extensions);
         let caller = match bearer(&parts.headers) {
-            Some(token) => authenticate(server, token, &trace.request_id).await?,
+            Some(token) => {
+                let engine = &server.0.engine;
+                server.0.authenticator.authenticate(engine, token, &trace.request_id).await?
+            }
             None => Err(AuthenticationError::InvalidToken),
         };
         match caller {
@@ -40,7 +43,9 @@ impl FromRequestParts<Server> for Ctx {
                 allowed.map_err(too_many).map(|()| Self(ctx))
             }
             Err(error) => {
+                // The limit comes first: nobody fills the audit log from outside.
                 server.0.peers.take(peer(parts), Instant::now()).map_err(too_many)?;
+                record_failure(server, error, &trace.request_id).await?;
                 Err(error.into())
             }
         }
@@ -56,9 +61,17 @@ pub(crate) async fn authenticate(
     let engine = &server.0.engine;
     let caller = server.0.authenticator.authenticate(engine, token, request_id).await?;
     if let Err(error) = &caller {
-        engine.record_failed_authentication(*error, request_id).await?;
+        record_failure(server, *error, request_id).await?;
     }
     Ok(caller)
+}
+
+async fn record_failure(
+    server: &Server,
+    error: AuthenticationError,
+    request_id: &str,
+) -> Result<(), Problem> {
+    Ok(server.0.engine.record_failed_authentication(error, request_id).await?)
 }
 
 /// The one bearer token of a request: none, garbage or several headers are no token.
