@@ -104,15 +104,16 @@ pub fn ensure_toolchain() -> Result<()> {
     if !can_install {
         return Err(ToolchainMissing.into());
     }
-    let words = install_words();
-    println!("{}", words.join(" "));
-    let [program, arguments @ ..] = words.as_slice() else { return Err(ToolchainMissing.into()) };
-    let status = Command::new(program)
-        .args(arguments)
-        .env("DEBIAN_FRONTEND", "noninteractive")
-        .status()
-        .context("could not start apt-get")?;
-    ensure!(status.success(), "apt-get: {status}; try `apt-get update` first");
+    // A fresh machine has no lists of packages.
+    for words in [vec!["apt-get", "update", "-q"], install_words()] {
+        println!("{}", words.join(" "));
+        let status = Command::new(words[0])
+            .args(&words[1..])
+            .env("DEBIAN_FRONTEND", "noninteractive")
+            .status()
+            .context("could not start apt-get")?;
+        ensure!(status.success(), "`{}`: {status}", words.join(" "));
+    }
     find().map(|toolchain| println!("guest toolchain: {toolchain}"))
 }
 
