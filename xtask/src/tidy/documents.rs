@@ -8,6 +8,9 @@ use super::{File, Report};
 const LINES_MAX: [(&str, usize); 2] = [("README.md", 120), ("ARCHITECTURE.md", 250)];
 const DECISIONS: &str = "docs/adr/";
 const PROBLEMS: &str = "docs/problems.md";
+const OPERATING: &str = "docs/operating.md";
+/// Where the program's settings are declared.
+const OPTIONS: &str = "host/cli/src/options.rs";
 
 pub(super) fn check(files: &[File], report: &mut Report) {
     for (path, lines_max) in LINES_MAX {
@@ -21,6 +24,7 @@ pub(super) fn check(files: &[File], report: &mut Report) {
     }
     check_decisions(files, report);
     check_problems(files, report);
+    check_settings(files, report);
     check_links(files, report);
 }
 
@@ -68,6 +72,21 @@ fn check_problems(files: &[File], report: &mut Report) {
 /// The slug of a row such as ``| `not_found` | 404 | … |``.
 fn slug(line: &str) -> Option<&str> {
     line.strip_prefix("| `")?.split_once("` |").map(|(slug, _)| slug)
+}
+
+/// Every environment variable of the program is described.
+fn check_settings(files: &[File], report: &mut Report) {
+    let described = text_of(files, OPERATING).unwrap_or_default();
+    let options = text_of(files, OPTIONS).unwrap_or_default();
+    let mut variables: Vec<&str> =
+        options.split("env = \"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+    variables.sort_unstable();
+    variables.dedup();
+    for variable in variables {
+        if !described.contains(&format!("`{variable}`")) {
+            report.problem(OPERATING, format!("does not describe `{variable}`"));
+        }
+    }
 }
 
 /// Relative links of Markdown files lead somewhere.
@@ -144,6 +163,15 @@ mod tests {
         let code = ("host/server/src/problem.rs", "\"not_found\"");
         let expected = "docs/problems.md: describes `gone`, which the server does not know";
         assert_eq!(problems(&[decision, page, code]), [expected]);
+    }
+
+    #[test]
+    fn every_setting_is_described() {
+        let decision = ("docs/adr/0001-a.md", "");
+        let code = (OPTIONS, "#[arg(long, env = \"GRANTRY_A\")]\n#[arg(env = \"GRANTRY_B\")]");
+        let page = (OPERATING, "| `GRANTRY_A` |");
+        let expected = "docs/operating.md: does not describe `GRANTRY_B`";
+        assert_eq!(problems(&[decision, code, page]), [expected]);
     }
 
     #[test]
