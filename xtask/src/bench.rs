@@ -7,12 +7,12 @@ use std::process::Command;
 
 use anyhow::Result;
 
-use crate::{command, plugins};
+use crate::command;
 
 /// Runs `cargo xtask bench …`.
 pub fn run(arguments: &[&str]) -> Result<()> {
-    plugins::ensure_toolchain()?;
-    plugins::build()?;
+    plugins(&["--ensure-toolchain"])?;
+    plugins(&[])?;
     command::run(command::cargo().args(["build", "--release", "--locked", "-p", "grantry-bench"]))?;
     let program = command::target_folder().join("release/grantry-bench");
     command::run(
@@ -21,4 +21,10 @@ pub fn run(arguments: &[&str]) -> Result<()> {
             .env("GRANTRY_GUESTS", command::guests_folder())
             .current_dir(command::root()),
     )
+}
+
+/// `cargo xtask plugins …`, which tells what it does on stdout; here that is for figures alone.
+fn plugins(arguments: &[&str]) -> Result<()> {
+    let program = std::env::current_exe()?;
+    command::run(Command::new(program).arg("plugins").args(arguments).stdout(std::io::stderr()))
 }
