@@ -10,9 +10,10 @@ use crate::{demo, test, tidy};
 /// A step's name and what it does.
 type Step = (&'static str, fn() -> Result<()>);
 
-const STEPS: [Step; 5] = [
+const STEPS: [Step; 6] = [
     ("fmt", check_format),
     ("tidy", tidy::run),
+    ("bindings", check_bindings),
     ("clippy", check_lints),
     ("test", run_tests),
     ("demo", run_demo),
@@ -34,6 +35,12 @@ pub fn run() -> Result<()> {
 fn check_format() -> Result<()> {
     command::run(cargo().args(["fmt", "--all", "--check"]))?;
     command::run(native_guest_cargo().args(["fmt", "--all", "--check"]))
+}
+
+/// The generator is a feature of this program, so another build of it looks.
+fn check_bindings() -> Result<()> {
+    let xtask = ["run", "--quiet", "--locked", "--package", "xtask", "--features", "bindings"];
+    command::run(cargo().args(xtask).args(["--", "plugins", "--check-bindings"]))
 }
 
 fn check_lints() -> Result<()> {

@@ -19,7 +19,7 @@ usage: cargo xtask <command>
   demo [--exit] [--port N]    Grantry with a directory to try it on; --exit ends after the story
   test [--long] [-- FILTER]   build plugins and host, start the peers, run all tests
   tidy                        check what no compiler checks: crate edges, headers, documents
-  ci                          fmt, tidy, clippy, test, demo: what every change has to pass
+  ci                          fmt, tidy, bindings, clippy, test, demo: what every change passes
   bench [NAME …] [--json]     figures of a release build beside their baselines
   plugins                     build every plugin into target/guests/out
   plugins --bindings          write sdk/rust/src/bindings.rs from wit/   (needs --features bindings)
