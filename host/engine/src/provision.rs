@@ -196,16 +196,9 @@ fn operation(
 impl Provisioning<'_> {
     async fn step(&self, verb: &'static str) -> Result<Verdict> {
         let (attempts, token) = self.intend(verb).await?;
-        // An effect before this one may have ended in doubt.
-        let is_doubtful = attempts > 0 || (self.effect > 1 && self.plugin.manifest.can_read_back);
         let known = match token {
             Some(token) => self.pending(&token, attempts).await?,
-            None if is_doubtful => self.read_back(attempts).await?,
-            None => Known::NotThere,
-        };
-        let known = match known {
-            Known::NotThere => self.attempt(attempts + 1).await?,
-            settled => settled,
+            None => self.order(attempts).await?,
         };
         match known {
             Known::Confirmed(outcome) => self.confirmed(verb, &outcome).await,
@@ -239,6 +232,17 @@ impl Provisioning<'_> {
         tx.intend(&self.operation_id, membership, job, verb).await?;
         tx.commit(self.audit("operation.intended", json!({ "verb": verb }))).await?;
         Ok((0, None))
+    }
+
+    /// Orders the operation, unless the target shows that an earlier attempt took effect.
+    async fn order(&self, attempts: u32) -> Result<Known> {
+        // An effect before this one may have ended in doubt.
+        let is_doubtful = attempts > 0 || (self.effect > 1 && self.plugin.manifest.can_read_back);
+        let known = if is_doubtful { self.read_back(attempts).await? } else { Known::NotThere };
+        match known {
+            Known::NotThere => self.attempt(attempts + 1).await,
+            settled => Ok(settled),
+        }
     }
 
     /// Asks how an operation stands that the target is working on; it is not ordered again.
@@ -346,8 +350,9 @@ impl Provisioning<'_> {
         );
         let (code, detail) = (fault.code().to_owned(), fault.to_string());
         let asked_ms = asked_pause_ms(&fault);
-        if is_untouched(&fault) {
-            // The connector knows that nothing was done, so the next attempt is as safe as the first.
+        if !self.plugin.manifest.can_read_back && is_untouched(&fault) {
+            // The connector's word is all there is. Where the target can be read back, it is: a
+            // refusal may have come after a first request that took effect.
             let mut tx = self.begin().await?;
             tx.forget_attempts(&self.operation_id).await?;
             tx.commit(self.audit("operation.untouched", json!({ "code": code }))).await?;

@@ -1,7 +1,7 @@
 //! Provisioning: no effect lost, none doubled, none claimed that the target does not confirm.
 
 use grantry_engine::{Answer, EngineError, Idempotent};
-use grantry_model::fault::{Fault, PluginError};
+use grantry_model::fault::{Backoff, Fault, PluginError};
 use grantry_model::membership::{Membership, Status};
 
 use crate::host::hosts;
@@ -84,6 +84,49 @@ async fn a_write_that_never_arrived_is_repeated_with_the_same_key() {
         let directory = host.directory.lock().unwrap();
         let keys: Vec<_> = directory.writes.iter().map(|write| &write.3).collect();
         assert!(keys.len() == 2 && keys[0] == keys[1], "{keys:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_operation_in_progress_is_asked_about_and_never_ordered_again() {
+    for host in hosts(10, 2).await {
+        host.aggregate().await;
+        host.directory.lock().unwrap().write_faults.push_back(WriteFault::Pending(3));
+        let id = host.grant("g00", "u001").await;
+        host.work_for(2).await;
+        assert_eq!(host.membership(&id).await.status, Status::Provisioning);
+        host.work_for(4).await;
+        assert_eq!(host.membership(&id).await.status, Status::Active);
+        assert_eq!(host.directory.lock().unwrap().writes.len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn what_the_target_calls_done_but_does_not_show_is_not_ordered_again() {
+    for host in hosts(10, 2).await {
+        host.aggregate().await;
+        host.directory.lock().unwrap().write_faults.push_back(WriteFault::Pending(0));
+        let id = host.grant("g00", "u001").await;
+        host.work().await;
+        // The target forgets the order, and says that it is done.
+        host.directory.lock().unwrap().pending.clear();
+        host.work_for(4).await;
+        assert_eq!(host.membership(&id).await.status, Status::Provisioning);
+        assert_eq!(host.directory.lock().unwrap().writes.len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_rate_limit_after_the_effect_leads_to_a_read_back() {
+    for host in hosts(10, 2).await {
+        host.aggregate().await;
+        let backoff = Backoff { after_ms: Some(1_000), bucket: None, remaining: None };
+        let limited = Fault::Plugin(PluginError::RateLimited(backoff));
+        host.directory.lock().unwrap().write_faults.push_back(WriteFault::AnswerLost(limited));
+        let id = host.grant("g00", "u001").await;
+        host.work_for(3).await;
+        assert_eq!(host.membership(&id).await.status, Status::Active);
+        assert_eq!(host.directory.lock().unwrap().writes.len(), 1);
     }
 }
 

@@ -38,6 +38,8 @@ pub struct Directory {
     pub blind: u32,
     /// Every write that reached the directory: verb, group, user, idempotency key.
     pub writes: Vec<(String, String, String, String)>,
+    /// Writes that were taken in: what they do, and how often their state has to be asked for.
+    pub pending: Vec<(Operation, u32)>,
     /// How often a page was read.
     pub pages_read: u64,
 }
@@ -50,6 +52,8 @@ pub enum WriteFault {
     AnswerLost(Fault),
     /// It is not done, although the answer says so.
     Pretended,
+    /// It is taken in, and done when its state was asked for so often.
+    Pending(u32),
 }
 
 impl Directory {
@@ -242,6 +246,10 @@ impl Directory {
         }
         let verb = if is_grant { "grant" } else { "revoke" };
         self.writes.push((verb.into(), pair.0.clone(), pair.1.clone(), key.into()));
+        if let Some(WriteFault::Pending(asks)) = fault {
+            self.pending.push((operation.clone(), asks));
+            return Ok(Outcome::InProgress { token: "ticket-1".into(), poll_after_ms: 1_000 });
+        }
         if !matches!(fault, Some(WriteFault::Pretended)) {
             if is_grant {
                 self.members.insert(pair);
@@ -253,6 +261,24 @@ impl Directory {
             Some(WriteFault::AnswerLost(fault)) => Err(fault),
             _ => Ok(Outcome::Done(Effects::default())),
         }
+    }
+
+    fn status(&mut self) -> Outcome {
+        if let Some((_, asks)) = self.pending.last_mut()
+            && *asks > 0
+        {
+            *asks -= 1;
+            return Outcome::InProgress { token: "ticket-1".into(), poll_after_ms: 1_000 };
+        }
+        if let Some((operation, _)) = self.pending.pop() {
+            let (is_grant, pair) = Self::pair(&operation);
+            if is_grant {
+                self.members.insert(pair);
+            } else {
+                self.members.remove(&pair);
+            }
+        }
+        Outcome::Done(Effects::default())
     }
 
     fn verify(&mut self, operation: &Operation) -> Verification {
@@ -308,8 +334,9 @@ impl TaskRunner for Scripted {
         }
     }
 
-    async fn status(&self, _: &CallScope, _: &str) -> CallResult<Outcome> {
-        failed(Fault::NotOffered("status".into()))
+    async fn status(&self, _: &CallScope, token: &str) -> CallResult<Outcome> {
+        assert_eq!(token, "ticket-1");
+        called(self.0.lock().unwrap().status())
     }
 
     async fn verify(
