@@ -7,12 +7,14 @@ mod bindings;
 mod toolchain;
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context, Result, bail, ensure};
 use serde::Deserialize;
 use wit_component::ComponentEncoder;
+
+use crate::command::root;
 
 pub use toolchain::{ToolchainMissing, ensure_toolchain};
 
@@ -56,14 +58,6 @@ pub fn build() -> Result<()> {
         println!("{name:24} {:5} KiB", bytes.len().div_ceil(1024));
     }
     Ok(())
-}
-
-/// The repository's root. Cargo's word at run time comes first: worktrees that share a target folder
-/// also share the binary, which one of them compiled.
-fn root() -> PathBuf {
-    let here = std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
-    let here = here.unwrap_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")));
-    here.parent().unwrap_or(&here).to_path_buf()
 }
 
 #[derive(Deserialize)]

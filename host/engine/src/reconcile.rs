@@ -72,11 +72,10 @@ pub(crate) fn check(target: &Target, page: &Page) -> Result<(), PageFault> {
 /// The digest of a page's content: equal digests mean equal rows of the same listing.
 pub(crate) fn digest(target: &Target, page: &Page, buffer: &mut Vec<u8>) -> String {
     buffer.clear();
-    let mut json = |value: &dyn erased::Json| value.write(buffer);
-    json(target);
+    write_json(target, buffer);
     if page.assignments.is_empty() {
-        json(&page.objects);
-        json(&page.entitlements);
+        write_json(&page.objects, buffer);
+        write_json(&page.entitlements, buffer);
     }
     for assignment in &page.assignments {
         write_assignment(assignment, buffer);
@@ -87,15 +86,8 @@ pub(crate) fn digest(target: &Target, page: &Page, buffer: &mut Vec<u8>) -> Stri
 
 /// JSON into a buffer: writing to memory does not fail, and these types have no map with other keys
 /// than texts.
-mod erased {
-    pub(super) trait Json {
-        fn write(&self, buffer: &mut Vec<u8>);
-    }
-    impl<T: serde::Serialize> Json for T {
-        fn write(&self, buffer: &mut Vec<u8>) {
-            serde_json::to_writer(&mut *buffer, self).expect("plain data becomes JSON");
-        }
-    }
+fn write_json(value: &impl serde::Serialize, buffer: &mut Vec<u8>) {
+    serde_json::to_writer(buffer, value).expect("plain data becomes JSON");
 }
 
 /// The hot path of a large run: lengths and bytes, JSON only for what is rarely there.

@@ -136,9 +136,6 @@ pub struct RowQuery {
     pub limit: u32,
 }
 
-/// A list's rows with the position of the last one.
-pub type Listed<T> = Vec<T>;
-
 const OBJECT_INSERT: &str = "INSERT INTO objects (id, integration_id, class, kind, native_id, name, display, search, status, details, row_hash, first_seen_ms, removed_ms) VALUES ";
 const OBJECT_UPSERT: &str = " ON CONFLICT (id) DO UPDATE SET name = excluded.name, display = excluded.display, search = excluded.search, status = excluded.status, details = excluded.details, row_hash = excluded.row_hash, removed_ms = NULL \
     WHERE objects.row_hash <> excluded.row_hash OR objects.removed_ms IS NOT NULL";
@@ -234,7 +231,7 @@ impl Db {
         integration: &IntegrationId,
         class: Class,
         query: &RowQuery,
-    ) -> Result<Listed<StoredObject>> {
+    ) -> Result<Vec<StoredObject>> {
         let pattern = search_pattern(&query.search);
         let args = args![
             integration.as_str(),
@@ -273,7 +270,7 @@ impl Db {
         &self,
         integration: &IntegrationId,
         query: &RowQuery,
-    ) -> Result<Listed<StoredEntitlement>> {
+    ) -> Result<Vec<StoredEntitlement>> {
         let pattern = search_pattern(&query.search);
         let args = args![integration.as_str(), &query.after, &pattern, &query.kind, query.limit];
         self.fetch(LIST_ENTITLEMENTS, args).await?.iter().map(entitlement).collect()
@@ -284,7 +281,7 @@ impl Db {
         &self,
         app: &AppId,
         query: &RowQuery,
-    ) -> Result<Listed<StoredEntitlement>> {
+    ) -> Result<Vec<StoredEntitlement>> {
         let pattern = search_pattern(&query.search);
         let args = args![app.as_str(), &query.after, &pattern, &query.kind, query.limit];
         self.fetch(LIST_ROLES, args).await?.iter().map(entitlement).collect()
@@ -305,7 +302,7 @@ impl Db {
         holder: &str,
         search: &str,
         limit: u32,
-    ) -> Result<Listed<StoredAssignment>> {
+    ) -> Result<Vec<StoredAssignment>> {
         let (pattern, id) = (search_pattern(search), integration.as_str());
         let rows = if holder.is_empty() {
             let args = args![id, after.0, after.1, entitlement, &pattern, limit];

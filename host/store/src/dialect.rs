@@ -33,6 +33,11 @@ pub(crate) fn adapt_schema(sql: &str, is_postgres: bool) -> String {
     }
 }
 
+/// Serialises migrations of several processes; SQLite's write lock does it by itself.
+pub(crate) fn migration_lock(is_postgres: bool) -> Option<&'static str> {
+    is_postgres.then_some("SELECT pg_advisory_xact_lock(7465298374)")
+}
+
 /// Opens `sqlite://PATH` or `postgres://…`.
 pub(crate) async fn connect(url: &str) -> Result<Pools, StoreError> {
     if url.starts_with("postgres://") || url.starts_with("postgresql://") {

@@ -22,8 +22,8 @@ pub mod seal;
 
 pub use audit::{AuditEntry, AuditFilter, AuditRow, Denied};
 pub use catalogue::{
-    AssignmentRow, Class, EntitlementRow, Listed, ObjectRow, RowQuery, StoredAssignment,
-    StoredEntitlement, StoredObject, search_pattern,
+    AssignmentRow, Class, EntitlementRow, ObjectRow, RowQuery, StoredAssignment, StoredEntitlement,
+    StoredObject, search_pattern,
 };
 pub use db::{Arg, Db, HousekeepingTx, Row, Tx};
 pub use error::StoreError;

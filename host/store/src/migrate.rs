@@ -14,9 +14,6 @@ statements! {
     RECORD = "INSERT INTO schema_migrations (version, applied_ms) VALUES ($1, $2)";
 }
 
-/// Serialises migrations of several processes on PostgreSQL; SQLite's write lock does it there.
-const LOCK: &str = "SELECT pg_advisory_xact_lock(7465298374)";
-
 impl Db {
     /// The schema that the database has; an error where it has none.
     pub async fn schema_version(&self) -> Result<i64> {
@@ -27,8 +24,8 @@ impl Db {
     /// Applies what is missing; returns the versions that were applied.
     pub async fn migrate(&self) -> Result<Vec<i64>> {
         let mut tx = self.begin_housekeeping().await?;
-        if self.is_postgres() {
-            tx.fetch(LOCK, &[]).await?;
+        if let Some(lock) = dialect::migration_lock(self.is_postgres()) {
+            tx.fetch(lock, &[]).await?;
         }
         tx.execute(CREATE_TABLE, &[]).await?;
         let row = tx.fetch_one(CURRENT, &[]).await?;
