@@ -103,4 +103,12 @@ ids! {
     PluginId,
     /// A bearer token (its public half).
     TokenId,
+    /// Something that people are to be told of.
+    NoticeId,
+    /// A way to tell people: a mail server, a chat room, a webhook.
+    ChannelId,
+    /// One message to one receiver.
+    DeliveryId,
+    /// A receiver of the audit log.
+    SinkId,
 }

@@ -13,6 +13,7 @@ pub mod fingerprint;
 pub mod ids;
 pub mod job;
 pub mod membership;
+pub mod notification;
 pub mod package;
 pub mod permission;
 pub mod platform;

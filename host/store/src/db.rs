@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use grantry_authz::Provenance;
 use grantry_model::clock::{Clock, Random, UnixMs};
+use grantry_model::ids::NoticeId;
 use sqlx::{AssertSqlSafe, Row as _, SqlSafeStr, SqlStr};
 
 use crate::Result;
@@ -283,7 +284,7 @@ impl Db {
     /// or not at all; dropping it rolls back.
     pub async fn begin(&self, provenance: &Provenance) -> Result<Tx> {
         let inner = HousekeepingTx { transaction: self.transaction().await? };
-        Ok(Tx { inner, provenance: provenance.clone(), now: self.now() })
+        Ok(Tx { inner, provenance: provenance.clone(), now: self.now(), db: self.clone() })
     }
 
     /// Begins a change of the machinery that needs no audit entry: leases, migrations, idempotency
@@ -335,6 +336,7 @@ pub struct Tx {
     inner: HousekeepingTx,
     provenance: Provenance,
     now: UnixMs,
+    db: Db,
 }
 
 impl std::ops::Deref for Tx {
@@ -354,6 +356,11 @@ impl Tx {
     /// When the change began.
     pub fn now(&self) -> UnixMs {
         self.now
+    }
+
+    /// An id for a notice that begins in this change.
+    pub(crate) fn fresh_notice_id(&self) -> NoticeId {
+        NoticeId::fresh(self.db.clock(), self.db.random())
     }
 
     /// Writes the audit entry and commits, both or neither.

@@ -4,13 +4,22 @@ use crate::db::{Db, args};
 use crate::{Result, StoreError, dialect, statements};
 
 /// The schema that this program works with.
-pub const SCHEMA_VERSION: i64 = 1;
+pub const SCHEMA_VERSION: i64 = newest(MIGRATIONS);
 
-const MIGRATIONS: &[(i64, &str)] = &[(1, include_str!("../migrations/0001_foundation.sql"))];
+/// Sorted by version. What a database has not recorded is applied, also below its newest version.
+const MIGRATIONS: &[(i64, &str)] = &[
+    (1, include_str!("../migrations/0001_foundation.sql")),
+    (4, include_str!("../migrations/0004_audit_streams.sql")),
+];
+
+const fn newest(migrations: &[(i64, &str)]) -> i64 {
+    migrations[migrations.len() - 1].0
+}
 
 statements! {
     CREATE_TABLE = "CREATE TABLE IF NOT EXISTS schema_migrations (version BIGINT PRIMARY KEY, applied_ms BIGINT NOT NULL)";
     CURRENT = "SELECT COALESCE(MAX(version), 0) FROM schema_migrations";
+    APPLIED = "SELECT version FROM schema_migrations";
     RECORD = "INSERT INTO schema_migrations (version, applied_ms) VALUES ($1, $2)";
 }
 
@@ -35,7 +44,9 @@ impl Db {
             return Err(StoreError::Corrupt { what: "schema", reason });
         }
         let mut applied = Vec::new();
-        for (version, sql) in MIGRATIONS.iter().filter(|(version, _)| *version > current) {
+        let recorded = tx.fetch(APPLIED, &[]).await?;
+        let recorded = recorded.iter().map(|row| row.int(0)).collect::<Result<Vec<_>>>()?;
+        for (version, sql) in MIGRATIONS.iter().filter(|(version, _)| !recorded.contains(version)) {
             let sql = dialect::adapt_schema(sql, self.is_postgres());
             for statement in split(&sql) {
                 tx.execute_built(&statement, &[]).await?;

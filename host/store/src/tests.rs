@@ -69,7 +69,7 @@ async fn open(url: &str, folder: Option<tempfile::TempDir>) -> TestDb {
     let seed = u64::from(std::process::id());
     let random = Arc::new(TestRandom(AtomicU64::new(seed)));
     let db = Db::connect(url, clock.clone(), random).await.unwrap();
-    assert_eq!(db.migrate().await.unwrap(), vec![1]);
+    assert_eq!(db.migrate().await.unwrap().last(), Some(&SCHEMA_VERSION));
     assert_eq!(db.migrate().await.unwrap(), Vec::<i64>::new());
     TestDb { db, clock, _folder: folder }
 }
@@ -98,6 +98,7 @@ async fn every_statement_prepares_on_both_databases() {
         kv::STATEMENTS,
         memberships::STATEMENTS,
         migrate::STATEMENTS,
+        notices::STATEMENTS,
         plugins::STATEMENTS,
         principals::STATEMENTS,
         runs::STATEMENTS,
@@ -210,6 +211,38 @@ async fn a_change_without_commit_leaves_neither_row_nor_audit_entry() {
         assert_eq!(db.list_jobs(None, None, 10).await.unwrap(), vec![]);
         assert_eq!(db.count_audit().await.unwrap(), 0);
     }
+}
+
+#[tokio::test]
+async fn a_notice_is_told_with_its_event_or_not_at_all() {
+    use grantry_model::notification::{Notice, NoticeKind};
+    for TestDb { db, .. } in databases().await {
+        let notice = Notice::new(NoticeKind::ExternalChange, None).with("account", "ada");
+        let permit = admin().permit_admin::<actions::AggregationRun>().unwrap();
+        let mut tx = db.begin(permit.provenance()).await.unwrap();
+        tx.queue_notice(&notice).await.unwrap();
+        drop(tx);
+        assert_eq!(db.waiting_notices(10).await.unwrap(), vec![]);
+        let mut tx = db.begin(permit.provenance()).await.unwrap();
+        let id = tx.queue_notice(&notice).await.unwrap();
+        tx.commit(AuditEntry { event: "x", entity: None, detail: serde_json::json!({}) })
+            .await
+            .unwrap();
+        let waiting = db.waiting_notices(10).await.unwrap();
+        assert_eq!((waiting.len(), &waiting[0].id, &waiting[0].notice), (1, &id, &notice));
+    }
+}
+
+#[tokio::test]
+async fn a_migration_below_the_newest_one_is_applied_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("sqlite://{}", folder.path().join("test.db").display());
+    let test = open(&url, Some(folder)).await;
+    let mut tx = test.db.begin_housekeeping().await.unwrap();
+    tx.execute("DELETE FROM schema_migrations WHERE version = 1", &[]).await.unwrap();
+    tx.commit().await.unwrap();
+    // Its tables are there, so that it fails at the first one; that it was begun is the point.
+    assert!(test.db.migrate().await.is_err());
 }
 
 #[tokio::test]
