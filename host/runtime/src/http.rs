@@ -1,39 +1,35 @@
 //! Outgoing requests: the only HTTP client that a plugin can reach, with all its rules.
 //!
 //! [`HttpAccess`] lives as long as the host; a [`HttpSession`] is one call's use of it. The way of a
-//! request, in order: [`target`] (parse once), [`policy`] (approved?), [`headers`], [`rate`],
-//! [`resolve`] and [`address`] (every dial), [`credentials`] (last step before the socket),
+//! request, in order: [`grantry_egress::Target`] (parse once), [`policy`] (approved?), [`headers`],
+//! [`rate`], [`grantry_egress::Dialer`] (every dial), [`credentials`] (last step before the socket),
 //! [`exchange`], [`body`], [`scrub`]. HTTP/1.1 only: one parser, one request per connection at a time.
 
-mod address;
 mod body;
 mod credentials;
-mod dial;
 mod exchange;
 mod headers;
 mod oauth;
 mod policy;
 mod pool;
 mod rate;
-mod resolve;
 mod scrub;
 mod session;
 mod settings;
-mod target;
 mod tenant;
 
 use std::sync::Arc;
 
+use grantry_egress::{Dialer, EgressError};
 use grantry_model::runner::CallScope;
 use tokio::time::Instant;
 
+pub use grantry_egress::{Resolver, SetupError as HttpSetupError, SystemResolver};
 pub(crate) use headers::is_own as is_own_header;
-pub use resolve::{Resolver, SystemResolver};
 pub use scrub::Scrubber;
 pub use session::HttpSession;
 pub use settings::HttpSettings;
 
-use dial::Dialer;
 use rate::Rates;
 use tenant::Tenants;
 
@@ -45,21 +41,10 @@ pub struct HttpAccess {
     tenants: Tenants,
 }
 
-/// The settings cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum HttpSetupError {
-    /// A certificate in `extra_roots_pem` cannot be read.
-    #[error("an extra root certificate cannot be read: {0}")]
-    Roots(String),
-    /// The TLS library refuses its own defaults.
-    #[error("TLS cannot be set up: {0}")]
-    Tls(#[from] tokio_rustls::rustls::Error),
-}
-
 impl HttpAccess {
     /// A client with these settings.
     pub fn new(settings: HttpSettings) -> Result<Self, HttpSetupError> {
-        let dialer = Dialer::new(&settings)?;
+        let dialer = Dialer::new(&settings.dialling())?;
         let rates = Rates::new(settings.requests_per_second, settings.requests_burst);
         Ok(Self { settings, dialer, rates, tenants: Tenants::default() })
     }
@@ -130,6 +115,15 @@ pub enum Refusal {
     },
     /// The call sent too much.
     QuotaExceeded(String),
+}
+
+impl From<EgressError> for Refusal {
+    fn from(error: EgressError) -> Self {
+        match error {
+            EgressError::Denied { code, detail } => Self::Denied { code, detail },
+            EgressError::Connect(why) => Self::Connect(why),
+        }
+    }
 }
 
 impl Refusal {

@@ -2,6 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use grantry_egress::Target;
 use grantry_model::plugin::{AuthKind, AuthScheme};
 use grantry_model::runner::CallScope;
 use grantry_model::secret::Secret;
@@ -10,7 +11,6 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use zeroize::Zeroizing;
 
 use super::Refusal;
-use super::target::Target;
 
 /// The scheme of that name in the manifest.
 pub(crate) fn scheme<'a>(

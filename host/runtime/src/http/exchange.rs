@@ -2,14 +2,13 @@
 //! arrived: only what was certainly not sent is sent again.
 
 use bytes::Bytes;
+use grantry_egress::{Connection, Dialer, Target};
 use grantry_model::approval::AddressException;
 use http::header::{CONNECTION, HOST};
 use http::{HeaderMap, HeaderValue, Method};
 use http_body_util::Full;
 
-use super::dial::{Connection, Dialer};
 use super::pool::Pool;
-use super::target::Target;
 use super::{Refusal, body};
 
 /// A request as it goes to the wire.
@@ -59,7 +58,7 @@ pub(crate) async fn exchange(
         }
     }
     let dial = line.dialer.dial(outgoing.target, line.exceptions);
-    let connection = dial.await.map_err(Failed::For)?;
+    let connection = dial.await.map_err(|error| Failed::For(error.into()))?;
     on(line, outgoing.target, connection, request, received).await.map_err(|sent| match sent {
         Sent::Nothing(_) => Failed::For(Refusal::Connect("the connection broke off".to_owned())),
         Sent::Perhaps(refusal) => Failed::For(refusal),

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use grantry_egress::Target;
 use grantry_model::plugin::{AuthKind, AuthScheme};
 use grantry_model::runner::CallScope;
 use http::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE};
@@ -14,7 +15,6 @@ use url::form_urlencoded;
 use zeroize::Zeroizing;
 
 use super::exchange::{Answer, Failed, Line, Outgoing, exchange};
-use super::target::Target;
 use super::tenant::Tenant;
 use super::{Access, Refusal, credentials, policy};
 

@@ -1,10 +1,10 @@
 //! Whether a request may go where it wants to: the approved origins, methods and paths.
 //!
-//! Pure. Addresses are judged later, when the name is resolved ([`super::address`]).
+//! Pure. Addresses are judged later, when the name is resolved (`grantry_egress`).
 
+use grantry_egress::Target;
 use grantry_model::approval::{AllowedHost, AllowedOrigin, Granted};
 
-use super::target::Target;
 use super::{Access, Refusal};
 
 /// The contract's methods.

@@ -4,10 +4,8 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use grantry_egress::{Connection, Target};
 use tokio::time::Instant;
-
-use super::dial::Connection;
-use super::target::Target;
 
 const IDLE_MAX: Duration = Duration::from_secs(30);
 const IDLE_PER_ORIGIN_MAX: usize = 4;

@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
+use grantry_egress::Target;
 use grantry_model::plugin::{AuthKind, AuthScheme};
 use grantry_model::runner::CallScope;
 use http::header::{
@@ -15,7 +16,6 @@ use tokio::time::{Instant, sleep, timeout_at};
 use zeroize::Zeroizing;
 
 use super::exchange::{Answer, Failed, Line, Outgoing, exchange};
-use super::target::Target;
 use super::tenant::Tenant;
 use super::{
     Access, HttpAccess, Refusal, Request, Response, Scrubber, credentials, headers, oauth, policy,

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::resolve::{Resolver, SystemResolver};
+use grantry_egress::{DialSettings, Resolver, SystemResolver};
 
 /// Limits and trust of outgoing requests.
 #[derive(Clone)]
@@ -28,6 +28,16 @@ pub struct HttpSettings {
     pub user_agent: String,
     /// Looks names up.
     pub resolver: Arc<dyn Resolver>,
+}
+
+impl HttpSettings {
+    pub(crate) fn dialling(&self) -> DialSettings {
+        DialSettings {
+            extra_roots_pem: self.extra_roots_pem.clone(),
+            connect_timeout_ms: self.connect_timeout_ms,
+            resolver: self.resolver.clone(),
+        }
+    }
 }
 
 impl Default for HttpSettings {

@@ -1,4 +1,4 @@
-//! Which addresses the host dials for a plugin: public ones, and the exceptions of the approval.
+//! Which addresses the host dials: public ones, and the exceptions that an admin made.
 //!
 //! Every address of a name is judged, and the address that is dialled is one that was judged. The
 //! ranges are those of the IANA special-purpose registries (RFC 6890) that are not global, and

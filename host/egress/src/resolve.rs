@@ -5,8 +5,8 @@ use std::net::{IpAddr, SocketAddr};
 use async_trait::async_trait;
 use grantry_model::approval::AddressException;
 
-use super::target::Target;
-use super::{Refusal, address};
+use crate::target::Target;
+use crate::{EgressError, address};
 
 /// Most addresses of a name that are looked at.
 const ADDRESSES_MAX: usize = 32;
@@ -37,32 +37,35 @@ impl Resolver for SystemResolver {
 
 /// The addresses to dial, each one judged. One bad address spoils the name: a target does not mix
 /// public and private addresses, an attack does.
-pub(crate) async fn checked_addresses(
+///
+/// # Errors
+/// When the name has no address, or an address that may not be dialled.
+pub async fn checked_addresses(
     resolver: &dyn Resolver,
     target: &Target,
     exceptions: &[AddressException],
-) -> Result<Vec<SocketAddr>, Refusal> {
+) -> Result<Vec<SocketAddr>, EgressError> {
     let ips = match target.literal {
         Some(ip) => vec![ip],
         None => resolver
             .resolve(&target.host)
             .await
-            .map_err(|_| Refusal::Connect(format!("`{}` cannot be resolved", target.host)))?,
+            .map_err(|_| EgressError::Connect(format!("`{}` cannot be resolved", target.host)))?,
     };
     let addresses: Vec<SocketAddr> =
         ips.into_iter().take(ADDRESSES_MAX).map(|ip| SocketAddr::new(ip, target.port)).collect();
     if addresses.is_empty() {
-        return Err(Refusal::Connect(format!("`{}` has no address", target.host)));
+        return Err(EgressError::Connect(format!("`{}` has no address", target.host)));
     }
     let is_allowed = |address: &SocketAddr| match target.is_plain {
-        // Plain http is for excepted addresses only.
+        // Without TLS only excepted addresses are reached.
         true => address::is_excepted(*address, exceptions),
         false => address::is_allowed(*address, exceptions),
     };
     match addresses.iter().find(|address| !is_allowed(address)) {
         Some(bad) => {
             let detail = format!("`{}` at address {bad}", target.host);
-            Err(Refusal::denied("address_not_allowed", detail))
+            Err(EgressError::denied("address_not_allowed", detail))
         }
         None => Ok(addresses),
     }

@@ -1,0 +1,198 @@
+//! Opens connections: resolves once, judges every address, dials a judged one, checks the
+//! certificate against the name. Reads no proxy setting.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use grantry_model::approval::AddressException;
+use http_body_util::Full;
+use hyper::client::conn::http1::{self, SendRequest};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::rustls::pki_types::pem::PemObject;
+use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
+use tokio_rustls::rustls::{ClientConfig, RootCertStore, crypto};
+
+use crate::EgressError;
+use crate::resolve::{Resolver, checked_addresses};
+use crate::stream::NetworkStream;
+use crate::target::Target;
+
+/// Most bytes of a response's head.
+const HEAD_BYTES_MAX: usize = 64 * 1024;
+/// Most headers of a response.
+const HEADERS_MAX: usize = 128;
+
+/// A connection on which nothing is under way.
+pub type Connection = SendRequest<Full<Bytes>>;
+
+/// What an operator can set about connections.
+#[derive(Clone)]
+pub struct DialSettings {
+    /// Certificates (PEM) that are trusted beside the public ones, such as a company's own root.
+    pub extra_roots_pem: Vec<String>,
+    /// Time for a connection with TLS, in milliseconds.
+    pub connect_timeout_ms: u64,
+    /// Looks names up.
+    pub resolver: Arc<dyn Resolver>,
+}
+
+/// The settings cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum SetupError {
+    /// A certificate in `extra_roots_pem` cannot be read.
+    #[error("an extra root certificate cannot be read: {0}")]
+    Roots(String),
+    /// The TLS library refuses its own defaults.
+    #[error("TLS cannot be set up: {0}")]
+    Tls(#[from] tokio_rustls::rustls::Error),
+}
+
+/// Opens connections.
+pub struct Dialer {
+    resolver: Arc<dyn Resolver>,
+    tls: TlsConnector,
+    timeout: Duration,
+}
+
+impl Dialer {
+    /// A dialler with these settings.
+    ///
+    /// # Errors
+    /// When a root certificate cannot be read.
+    pub fn new(settings: &DialSettings) -> Result<Self, SetupError> {
+        let mut roots = RootCertStore::from_iter(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+        let unreadable = |error: &dyn std::fmt::Display| SetupError::Roots(error.to_string());
+        for pem in &settings.extra_roots_pem {
+            if !pem.contains("-----BEGIN CERTIFICATE-----") {
+                return Err(SetupError::Roots("it holds no certificate".to_owned()));
+            }
+            for certificate in CertificateDer::pem_slice_iter(pem.as_bytes()) {
+                let certificate = certificate.map_err(|error| unreadable(&error))?;
+                roots.add(certificate).map_err(|error| unreadable(&error))?;
+            }
+        }
+        let provider = Arc::new(crypto::aws_lc_rs::default_provider());
+        let config = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()?
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        Ok(Self {
+            resolver: settings.resolver.clone(),
+            tls: TlsConnector::from(Arc::new(config)),
+            timeout: Duration::from_millis(settings.connect_timeout_ms),
+        })
+    }
+
+    /// Asks only whether the target may be dialled now.
+    ///
+    /// # Errors
+    /// When a name does not resolve, or an address of it may not be dialled.
+    pub async fn check(
+        &self,
+        target: &Target,
+        exceptions: &[AddressException],
+    ) -> Result<Vec<SocketAddr>, EgressError> {
+        let checked = checked_addresses(self.resolver.as_ref(), target, exceptions);
+        tokio::time::timeout(self.timeout, checked).await.map_err(|_| timed_out(target))?
+    }
+
+    /// A new connection to the target, ready for HTTP/1.1.
+    ///
+    /// # Errors
+    /// When the target may not be dialled or does not answer; nothing was sent.
+    pub async fn dial(
+        &self,
+        target: &Target,
+        exceptions: &[AddressException],
+    ) -> Result<Connection, EgressError> {
+        let dial =
+            async { speak_http(self.open(target, exceptions, !target.is_plain).await?).await };
+        tokio::time::timeout(self.timeout, dial).await.map_err(|_| timed_out(target))?
+    }
+
+    /// A new connection to the target, for other protocols than HTTP.
+    ///
+    /// # Errors
+    /// As [`Dialer::dial`].
+    pub async fn connect(
+        &self,
+        target: &Target,
+        exceptions: &[AddressException],
+    ) -> Result<NetworkStream, EgressError> {
+        let open = self.open(target, exceptions, !target.is_plain);
+        tokio::time::timeout(self.timeout, open).await.map_err(|_| timed_out(target))?
+    }
+
+    /// A connection without TLS to a target that must be upgraded to TLS before anything is told
+    /// (STARTTLS). The caller sees to that.
+    ///
+    /// # Errors
+    /// As [`Dialer::dial`].
+    pub async fn connect_for_upgrade(
+        &self,
+        target: &Target,
+        exceptions: &[AddressException],
+    ) -> Result<NetworkStream, EgressError> {
+        let open = self.open(target, exceptions, false);
+        tokio::time::timeout(self.timeout, open).await.map_err(|_| timed_out(target))?
+    }
+
+    async fn open(
+        &self,
+        target: &Target,
+        exceptions: &[AddressException],
+        with_tls: bool,
+    ) -> Result<NetworkStream, EgressError> {
+        let addresses = checked_addresses(self.resolver.as_ref(), target, exceptions).await?;
+        let stream = connect(&addresses).await.map_err(|error| {
+            EgressError::Connect(format!("`{}` cannot be reached: {}", target.host, error.kind()))
+        })?;
+        // Without it small requests wait for acknowledgements.
+        let _ = stream.set_nodelay(true);
+        if !with_tls {
+            return Ok(NetworkStream::Plain(stream));
+        }
+        let name = match target.literal {
+            Some(ip) => ServerName::from(ip),
+            None => ServerName::try_from(target.host.clone()).map_err(|_| {
+                EgressError::Connect("the host's name is not valid for TLS".to_owned())
+            })?,
+        };
+        let stream = self.tls.connect(name, stream).await.map_err(|error| {
+            EgressError::Connect(format!("TLS with `{}` failed: {error}", target.host))
+        })?;
+        Ok(NetworkStream::Tls(Box::new(stream)))
+    }
+}
+
+fn timed_out(target: &Target) -> EgressError {
+    EgressError::Connect(format!("`{}` did not answer in time", target.host))
+}
+
+/// The first address that accepts.
+async fn connect(addresses: &[SocketAddr]) -> std::io::Result<TcpStream> {
+    let mut last = std::io::Error::from(std::io::ErrorKind::AddrNotAvailable);
+    for address in addresses {
+        match TcpStream::connect(address).await {
+            Ok(stream) => return Ok(stream),
+            Err(error) => last = error,
+        }
+    }
+    Err(last)
+}
+
+async fn speak_http(stream: NetworkStream) -> Result<Connection, EgressError> {
+    let handshake = http1::Builder::new()
+        .max_buf_size(HEAD_BYTES_MAX)
+        .max_headers(HEADERS_MAX)
+        .handshake(TokioIo::new(stream));
+    let (sender, connection) =
+        handshake.await.map_err(|_| EgressError::Connect("the connection broke off".to_owned()))?;
+    // Ends when the sender is dropped or the peer closes; its error is seen by the sender too.
+    tokio::spawn(connection);
+    Ok(sender)
+}
