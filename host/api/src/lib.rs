@@ -11,6 +11,7 @@ pub mod catalogue;
 #[cfg(feature = "client")]
 pub mod client;
 pub mod clients;
+pub mod data_sources;
 pub mod headers;
 pub mod integrations;
 pub mod jobs;

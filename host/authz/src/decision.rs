@@ -49,6 +49,14 @@ pub fn decide(permissions: &Permissions, action: Action, entity: &Entity) -> Dec
     Decision::Hidden
 }
 
+/// May a principal with these permissions read the entity's own facts, as whoever holds any of the
+/// four actions on a data source may (PRM-4)?
+pub fn decide_any(permissions: &Permissions, entity: &Entity) -> Decision {
+    let decided = Action::ALL.map(|action| decide(permissions, action, entity));
+    let allowed = decided.into_iter().find(|decision| matches!(decision, Decision::Allowed(_)));
+    allowed.unwrap_or(Decision::Hidden)
+}
+
 /// May a principal with these permissions take the admin action?
 pub fn decide_admin(permissions: &Permissions, action: AdminAction) -> Option<Reason> {
     permissions.role.filter(|role| role.allows_admin(action)).map(Reason::Role)

@@ -8,6 +8,6 @@ mod decision;
 mod permissions;
 mod permit;
 
-pub use decision::{Decision, Reason, decide, decide_admin};
+pub use decision::{Decision, Reason, decide, decide_admin, decide_any};
 pub use permissions::{Permissions, Role, Visible};
 pub use permit::{Actor, Door, Permit, Provenance, Refusal, actions};

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use grantry_model::ids::AppId;
+use grantry_model::ids::{AppId, DataSourceId};
 use grantry_model::permission::{Action, AdminAction, Entity};
 use serde::{Deserialize, Serialize};
 
@@ -47,7 +47,9 @@ impl Role {
                 AdminAction::PluginInstall
                 | AdminAction::IntegrationWrite
                 | AdminAction::AggregationRun
-                | AdminAction::ClientWrite,
+                | AdminAction::ClientWrite
+                | AdminAction::AppWrite
+                | AdminAction::DataSourceWrite,
             ) => false,
         }
     }
@@ -73,13 +75,13 @@ pub struct Permissions {
     pub entities: HashSet<Entity>,
 }
 
-/// Which apps a list may show.
+/// Which apps, or data sources, a list may show.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Visible {
+pub enum Visible<Id = AppId> {
     /// All of them.
     All,
     /// These.
-    Only(Vec<AppId>),
+    Only(Vec<Id>),
 }
 
 impl Permissions {
@@ -97,5 +99,21 @@ impl Permissions {
         let mut apps: Vec<_> = self.entities.iter().filter_map(app).collect();
         apps.sort();
         Visible::Only(apps)
+    }
+
+    /// The data sources on which the principal holds any action (PRM-4).
+    pub fn visible_data_sources(&self) -> Visible<DataSourceId> {
+        let by_role =
+            |role: Role| Action::ALL.into_iter().any(|action: Action| role.allows(action));
+        if !self.global.is_empty() || self.role.is_some_and(by_role) {
+            return Visible::All;
+        }
+        let source = |entity: &Entity| match entity {
+            Entity::DataSource(source) => Some(source.clone()),
+            Entity::App(_) => None,
+        };
+        let mut sources: Vec<_> = self.entities.iter().filter_map(source).collect();
+        sources.sort();
+        Visible::Only(sources)
     }
 }

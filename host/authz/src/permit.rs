@@ -2,12 +2,13 @@
 
 use std::marker::PhantomData;
 
-use grantry_model::ids::{AppId, JobId, PrincipalId};
+use grantry_model::ids::{AppId, DataSourceId, JobId, PrincipalId};
 use grantry_model::permission::{Action, AdminAction, Entity, Principal, PrincipalKind};
 use serde::{Deserialize, Serialize};
 
-use crate::decision::{Decision, Reason, decide, decide_admin};
+use crate::decision::{Decision, Reason, decide, decide_admin, decide_any};
 use crate::permissions::Permissions;
+use actions::NamedAction as _;
 
 /// Through which door an action came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -144,6 +145,13 @@ pub mod actions {
         )+};
     }
 
+    /// Permits reading a data source: held with any of the four actions on it.
+    #[derive(Debug, Clone, Copy)]
+    pub struct DataSourceRead;
+    impl NamedAction for DataSourceRead {
+        const NAME: &'static str = "data_source_read";
+    }
+
     entity_actions! {
         AppAndRoleRead = "app_and_role_read",
         CsvAppUserUpload = "csv_app_user_upload",
@@ -160,6 +168,8 @@ pub mod actions {
         ClientWrite = "client.write",
         AuditRead = "audit.read",
         JobRead = "job.read",
+        AppWrite = "app.write",
+        DataSourceWrite = "data_source.write",
     }
 }
 
@@ -178,6 +188,20 @@ impl Actor {
             Decision::Allowed(reason) => Ok(self.grant(A::ACTION.name(), reason, Some(entity))),
             Decision::Missing => Err(Refusal::ActionNotGranted { action: A::ACTION, entity }),
             Decision::Hidden => Err(Refusal::Hidden),
+        }
+    }
+
+    /// Decides about reading a data source: any of the four actions on it suffices (PRM-4).
+    pub fn permit_data_source_read(
+        &self,
+        source: &DataSourceId,
+    ) -> Result<Permit<actions::DataSourceRead>, Refusal> {
+        let entity = Entity::DataSource(source.clone());
+        match decide_any(&self.permissions, &entity) {
+            Decision::Allowed(reason) => {
+                Ok(self.grant(actions::DataSourceRead::NAME, reason, Some(entity)))
+            }
+            Decision::Missing | Decision::Hidden => Err(Refusal::Hidden),
         }
     }
 
@@ -230,6 +254,14 @@ impl<A> Permit<A> {
         match &self.provenance.entity {
             Some(Entity::App(app)) => Some(app),
             Some(Entity::DataSource(_)) | None => None,
+        }
+    }
+
+    /// The data source that the permit is for, if it is for one.
+    pub fn data_source(&self) -> Option<&DataSourceId> {
+        match &self.provenance.entity {
+            Some(Entity::DataSource(source)) => Some(source),
+            Some(Entity::App(_)) | None => None,
         }
     }
 }

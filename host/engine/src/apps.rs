@@ -11,7 +11,7 @@ use crate::{Ctx, EngineError, Page, PageQuery, Result};
 const NO_APP: EngineError = EngineError::NotFound { what: "app" };
 
 impl PageQuery {
-    fn rows(&self, after: String) -> RowQuery {
+    pub(crate) fn rows(&self, after: String) -> RowQuery {
         RowQuery {
             search: self.search.clone(),
             kind: self.kind.clone(),

@@ -202,14 +202,22 @@ impl Ctx {
         Ok((version + 1, after))
     }
 
-    /// Data sources come with a later version, so an id of one cannot be checked yet.
+    /// What does not exist is not given: a wrong id would only look like a right.
     async fn check_entities(&self, entities: &std::collections::HashSet<Entity>) -> Result<()> {
         for entity in entities {
-            if let Entity::App(app) = entity
-                && self.db().app(app).await?.is_none()
-            {
-                let message = format!("there is no app `{app}`");
-                return Err(EngineError::field("/entities", "unknown_app", message));
+            let (is_there, code, message) = match entity {
+                Entity::App(app) => {
+                    let is_there = self.db().app(app).await?.is_some();
+                    (is_there, "unknown_app", format!("there is no app `{app}`"))
+                }
+                Entity::DataSource(source) => {
+                    let is_there = self.db().data_source(source).await?.is_some();
+                    let message = format!("there is no data source `{source}`");
+                    (is_there, "unknown_data_source", message)
+                }
+            };
+            if !is_there {
+                return Err(EngineError::field("/entities", code, message));
             }
         }
         Ok(())

@@ -11,6 +11,7 @@ mod authentication;
 mod clients;
 mod connection;
 mod cursor;
+mod data_sources;
 mod error;
 mod idempotency;
 mod integrations;
@@ -36,6 +37,7 @@ use grantry_store::seal::KeyRing;
 pub use authentication::{AuthenticationError, FirstAdmin, token_text};
 pub use clients::{Effective, NewClient, NewToken};
 pub use cursor::{Page, PageQuery};
+pub use data_sources::{DataSourceChange, DataSourceInput};
 pub use error::EngineError;
 pub use idempotency::{Answer, Idempotent};
 pub use integrations::{IntegrationChange, IntegrationInput, IntegrationView, TestReport};
@@ -45,8 +47,9 @@ pub use runs::RunView;
 
 // What use cases return as it is stored, for those who show it.
 pub use grantry_store::{
-    App, AuditFilter, AuditRow, Class, Integration, Job, PrincipalRecord, RunIssue, StoreError,
-    StoredAssignment, StoredEntitlement, StoredObject, StoredOperation, TokenRecord,
+    App, AuditFilter, AuditRow, Class, DataSource, Integration, Job, PrincipalRecord, RunIssue,
+    StoreError, StoredAssignment, StoredEntitlement, StoredIdentity, StoredObject, StoredOperation,
+    TokenRecord,
 };
 
 /// A result of the engine.
@@ -113,7 +116,7 @@ impl Ctx {
         self.audit_refusal(decided, A::ACTION.name(), None).await
     }
 
-    async fn audit_refusal<A>(
+    pub(crate) async fn audit_refusal<A>(
         &self,
         decided: std::result::Result<Permit<A>, Refusal>,
         action: &'static str,

@@ -85,6 +85,8 @@ ids! {
     AppId,
     /// Where identities come from.
     DataSourceId,
+    /// A person in a data source.
+    IdentityId,
     /// An account, in Grantry's catalogue.
     AccountId,
     /// A resource, in Grantry's catalogue.

@@ -10,6 +10,7 @@ pub mod catalogue;
 pub mod clock;
 pub mod fault;
 pub mod fingerprint;
+pub mod identity;
 pub mod ids;
 pub mod job;
 pub mod membership;

@@ -67,11 +67,15 @@ pub enum AdminAction {
     AuditRead,
     /// See background jobs.
     JobRead,
+    /// Create, rename and delete apps that no integration feeds.
+    AppWrite,
+    /// Create, rename and delete data sources.
+    DataSourceWrite,
 }
 
 impl AdminAction {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::PluginRead,
         Self::PluginInstall,
         Self::IntegrationRead,
@@ -81,6 +85,8 @@ impl AdminAction {
         Self::ClientWrite,
         Self::AuditRead,
         Self::JobRead,
+        Self::AppWrite,
+        Self::DataSourceWrite,
     ];
 
     /// The action's name in the audit log.
@@ -95,6 +101,8 @@ impl AdminAction {
             Self::ClientWrite => "client.write",
             Self::AuditRead => "audit.read",
             Self::JobRead => "job.read",
+            Self::AppWrite => "app.write",
+            Self::DataSourceWrite => "data_source.write",
         }
     }
 }

@@ -46,6 +46,7 @@ const BEARER: &str = "bearer";
         (name = "catalogue", description = "What aggregations found."),
         (name = "apps", description = "What people get access to."),
         (name = "memberships", description = "Managed access with a start and an end."),
+        (name = "data sources", description = "Where identities come from."),
         (name = "clients", description = "External systems that call this API."),
         (name = "permissions", description = "What principals hold."),
         (name = "jobs", description = "Background work."),

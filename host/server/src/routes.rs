@@ -5,6 +5,7 @@ mod apps;
 mod audit;
 mod catalogue;
 mod clients;
+mod data_sources;
 mod health;
 mod integrations;
 mod jobs;
@@ -25,6 +26,7 @@ pub(crate) fn all() -> OpenApiRouter<Server> {
         .merge(aggregations::routes())
         .merge(apps::routes())
         .merge(memberships::routes())
+        .merge(data_sources::routes())
         .merge(jobs::routes())
         .merge(clients::routes())
         .merge(permissions::routes())

@@ -5,6 +5,7 @@ pub(crate) mod apps;
 pub(crate) mod audit;
 pub(crate) mod catalogue;
 pub(crate) mod clients;
+pub(crate) mod data_sources;
 pub(crate) mod integrations;
 pub(crate) mod jobs;
 pub(crate) mod memberships;

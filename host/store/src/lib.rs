@@ -6,10 +6,12 @@
 
 mod audit;
 mod catalogue;
+mod data_sources;
 mod db;
 mod dialect;
 mod error;
 mod idempotency;
+mod identities;
 mod integrations;
 mod jobs;
 mod kv;
@@ -26,9 +28,11 @@ pub use catalogue::{
     AssignmentRow, Class, EntitlementRow, ObjectRow, RowQuery, StoredAssignment, StoredEntitlement,
     StoredObject, search_pattern,
 };
+pub use data_sources::{DataSource, NewDataSource};
 pub use db::{Arg, Db, HousekeepingTx, Row, Tx};
 pub use error::StoreError;
 pub use idempotency::Claim;
+pub use identities::StoredIdentity;
 pub use integrations::{App, Integration, NewIntegration};
 pub use jobs::{Job, NewJob};
 pub use kv::IntegrationKv;

@@ -92,7 +92,9 @@ async fn every_statement_prepares_on_both_databases() {
     let lists = [
         audit::STATEMENTS,
         catalogue::STATEMENTS,
+        data_sources::STATEMENTS,
         idempotency::STATEMENTS,
+        identities::STATEMENTS,
         integrations::STATEMENTS,
         jobs::STATEMENTS,
         kv::STATEMENTS,

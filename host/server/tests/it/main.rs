@@ -5,6 +5,7 @@
 mod authentication;
 mod bodies;
 mod connections;
+mod data_sources;
 mod events;
 mod fake;
 mod host;

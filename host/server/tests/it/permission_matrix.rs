@@ -1,4 +1,4 @@
-//! Every operation × every kind of caller × own, other and missing app, against an oracle.
+//! Every operation × every kind of caller × own, other and missing entity, against an oracle.
 //!
 //! The oracle says PRM-1 to PRM-4 again in other words and shares no code with `authz`. [`ROWS`] names
 //! the action of each operation by hand: a route without a row fails, and so does a row without one.
@@ -49,6 +49,12 @@ const ROWS: &[(&str, &str)] = &[
     ("list_operations", "app_and_role_read"),
     ("extend_membership", "app_membership_write"),
     ("renew_membership", "app_membership_write"),
+    ("create_data_source", "data_source.write"),
+    ("list_data_sources", "data_source_read"),
+    ("get_data_source", "data_source_read"),
+    ("update_data_source", "data_source.write"),
+    ("delete_data_source", "data_source.write"),
+    ("list_identities", "data_source_read"),
     ("list_jobs", "job.read"),
     ("get_job", "job.read"),
     ("cancel_job", "aggregation.run"),
@@ -77,7 +83,10 @@ enum Caller {
     Global(&'static str),
     OwnApp,
     OtherApp,
-    DataSource,
+    OwnSource,
+    OtherSource,
+    /// The own app and the own data source.
+    Both,
     Auditor,
     Admin,
 }
@@ -89,8 +98,15 @@ const ACTIONS: [&str; 4] = [
     "app_membership_write",
 ];
 
+/// What kind of entity an operation is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum App {
+enum Kind {
+    App,
+    Source,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Which {
     Own,
     Other,
     Missing,
@@ -104,40 +120,48 @@ enum Class {
     Allowed,
 }
 
-/// What must come of it. `app` is `None` for operations that are not about one app.
-fn oracle(action: &str, caller: Caller, app: Option<App>) -> Class {
+/// What must come of it. `entity` is `None` for operations that are not about one.
+fn oracle(action: &str, caller: Caller, entity: Option<(Kind, Which)>) -> Class {
     if action == "public" {
         return Class::Allowed;
     }
-    if caller == Caller::Anonymous {
-        return Class::Unauthenticated;
-    }
     let is_admin_action = action.contains('.');
-    let (holds, sees) = match (caller, app) {
+    let (holds, sees) = match (caller, entity) {
+        (Caller::Anonymous, _) => return Class::Unauthenticated,
         (Caller::Admin, _) => (true, true),
         (Caller::Auditor, _) => {
-            (action.ends_with(".read") || action == "app_and_role_read" || action == "none", true)
+            let reads = [".read", "_read", "none"].iter().any(|end| action.ends_with(end));
+            (reads, true)
         }
         _ if is_admin_action => (false, true),
-        // `none`, and the list of apps, which shows less to those who hold less.
+        // `none`, and lists that show less to those who hold less.
         (_, None) => (true, true),
-        (Caller::Global(held), Some(_)) => (held == action, true),
-        (Caller::OwnApp, Some(app)) => (app == App::Own, app == App::Own),
-        (Caller::OtherApp, Some(app)) => (app == App::Other, app == App::Other),
-        (Caller::Anonymous | Caller::Nobody | Caller::DataSource, Some(_)) => (false, false),
+        (Caller::Global(held), Some(_)) => (held == action || action == "data_source_read", true),
+        // An entity gives all four actions, and nothing beside itself.
+        (given, Some(entity)) => {
+            let is_given = match given {
+                Caller::OwnApp => entity == (Kind::App, Which::Own),
+                Caller::OtherApp => entity == (Kind::App, Which::Other),
+                Caller::OwnSource => entity == (Kind::Source, Which::Own),
+                Caller::OtherSource => entity == (Kind::Source, Which::Other),
+                Caller::Both => entity.1 == Which::Own,
+                _ => false,
+            };
+            (is_given, is_given)
+        }
     };
-    match (sees, holds, app) {
-        (false, _, _) | (true, true, Some(App::Missing)) => Class::NotFound,
+    match (sees, holds, entity) {
+        (false, ..) | (true, true, Some((_, Which::Missing))) => Class::NotFound,
         (true, false, _) => Class::Forbidden,
         (true, true, _) => Class::Allowed,
     }
 }
 
-/// A host with two apps and one of everything, and a token of every caller.
+/// A host with two apps, two data sources and one of everything, and a token of every caller.
 struct World {
     host: Host,
     tokens: Vec<(Caller, String)>,
-    /// Values of path and query parameters and of body fields, by name, for each app.
+    /// Values of path and query parameters and of body fields, by name, for each entity.
     own: BTreeMap<&'static str, String>,
     other: BTreeMap<&'static str, String>,
 }
@@ -173,7 +197,9 @@ async fn values(host: &Host, name: &str) -> BTreeMap<&'static str, String> {
     let run = host.get(&format!("/integrations/{id}/aggregations")).await.ok()["items"][0].clone();
     let client = text(&host.call("POST", "/clients", json!({"name": name})).await.ok(), "id");
     let token = host.call("POST", &format!("/clients/{client}/tokens"), json!({})).await.ok();
+    let source = host.call("POST", "/data-sources", json!({"name": name})).await.ok();
     BTreeMap::from([
+        ("data_source_id", text(&source, "id")),
         ("integration_id", id),
         ("app_id", app.clone()),
         ("entity_id", app),
@@ -197,14 +223,16 @@ async fn world() -> World {
     let unused = text(&host.upload(b"\0asm unused").await.ok(), "id");
     own.insert("plugin_id", unused.clone());
     other.insert("plugin_id", unused);
-    let app = |values: &BTreeMap<&str, String>| json!([{"kind": "app", "id": values["app_id"]}]);
-    let source = json!([{"kind": "data_source", "id": "people"}]);
+    let app = |values: &BTreeMap<&str, String>| json!({"kind": "app", "id": values["app_id"]});
+    let source = |values: &BTreeMap<&str, String>| json!({"kind": "data_source", "id": values["data_source_id"]});
     let mut tokens = vec![
         (Caller::Anonymous, String::new()),
         (Caller::Nobody, host.client(json!([]), json!([])).await.1),
-        (Caller::OwnApp, host.client(json!([]), app(&own)).await.1),
-        (Caller::OtherApp, host.client(json!([]), app(&other)).await.1),
-        (Caller::DataSource, host.client(json!([]), source).await.1),
+        (Caller::OwnApp, host.client(json!([]), json!([app(&own)])).await.1),
+        (Caller::OtherApp, host.client(json!([]), json!([app(&other)])).await.1),
+        (Caller::OwnSource, host.client(json!([]), json!([source(&own)])).await.1),
+        (Caller::OtherSource, host.client(json!([]), json!([source(&other)])).await.1),
+        (Caller::Both, host.client(json!([]), json!([app(&own), source(&own)])).await.1),
         (Caller::Auditor, auditor(&host).await),
         (Caller::Admin, host.admin.clone()),
     ];
@@ -216,11 +244,11 @@ async fn world() -> World {
 }
 
 impl World {
-    fn value(&self, name: &str, app: App) -> String {
-        if app == App::Missing && name == "app_id" {
+    fn value(&self, name: &str, which: Which) -> String {
+        if which == Which::Missing && matches!(name, "app_id" | "data_source_id") {
             return "missing".to_owned();
         }
-        let values = if app == App::Other { &self.other } else { &self.own };
+        let values = if which == Which::Other { &self.other } else { &self.own };
         values.get(name).unwrap_or_else(|| panic!("give `{name}` a value in this test")).clone()
     }
 
@@ -230,7 +258,7 @@ impl World {
         document: &Value,
         (method, path, operation): &(String, String, Value),
         token: &str,
-        app: App,
+        which: Which,
     ) -> Request<Body> {
         let mut uri = path.clone();
         let mut query = Vec::new();
@@ -238,13 +266,13 @@ impl World {
         for parameter in operation["parameters"].as_array().into_iter().flatten() {
             let name = parameter["name"].as_str().unwrap();
             match parameter["in"].as_str().unwrap() {
-                "path" => uri = uri.replace(&format!("{{{name}}}"), &self.value(name, app)),
+                "path" => uri = uri.replace(&format!("{{{name}}}"), &self.value(name, which)),
                 "header" if name == "Idempotency-Key" => {
                     request = request.header(name, fresh_key());
                 }
                 "header" => request = request.header(name, parameter["example"].as_str().unwrap()),
                 "query" if parameter["required"] == true => {
-                    query.push(format!("{name}={}", self.value(name, app)));
+                    query.push(format!("{name}={}", self.value(name, which)));
                 }
                 _ => {}
             }
@@ -258,7 +286,7 @@ impl World {
             format!("\0asm {}", fresh_key())
         } else if let Some(json) = content.get("application/json") {
             request = request.header("Content-Type", "application/json");
-            self.example(document, &json["schema"], app).to_string()
+            self.example(document, &json["schema"], which).to_string()
         } else {
             String::new()
         };
@@ -266,7 +294,7 @@ impl World {
     }
 
     /// An object of a schema: its fields with an example, and those that are required.
-    fn example(&self, document: &Value, schema: &Value, app: App) -> Value {
+    fn example(&self, document: &Value, schema: &Value, which: Which) -> Value {
         let name = schema["$ref"].as_str().unwrap().rsplit('/').next().unwrap();
         let schema = &document["components"]["schemas"][name];
         let required = schema["required"].as_array().cloned().unwrap_or_default();
@@ -278,7 +306,7 @@ impl World {
                 let connection = json!({"url": "https://c.example", "token": "t"});
                 object.insert(name.clone(), connection);
             } else if required.contains(&json!(name)) {
-                object.insert(name.clone(), json!(self.value(name, app)));
+                object.insert(name.clone(), json!(self.value(name, which)));
             }
         }
         Value::Object(object)
@@ -318,13 +346,16 @@ async fn every_cell_of_the_permission_matrix_is_as_the_oracle_says() {
     for operation in operations(&document) {
         let id = text(&operation.2, "operationId");
         let action = ROWS.iter().find(|row| row.0 == id).map_or("no row", |row| row.1);
-        let is_about_app = operation.1.contains("{app_id}");
-        let apps: &[App] =
-            if is_about_app { &[App::Own, App::Other, App::Missing] } else { &[App::Own] };
-        for &app in apps {
+        let kind = match &operation.1 {
+            path if path.contains("{app_id}") => Some(Kind::App),
+            path if path.contains("{data_source_id}") => Some(Kind::Source),
+            _ => None,
+        };
+        let all = [Which::Own, Which::Other, Which::Missing];
+        for &which in if kind.is_some() { &all[..] } else { &all[..1] } {
             for (caller, token) in &world.tokens {
-                let expected = oracle(action, *caller, is_about_app.then_some(app));
-                let request = world.request(&document, &operation, token, app);
+                let expected = oracle(action, *caller, kind.map(|kind| (kind, which)));
+                let request = world.request(&document, &operation, token, which);
                 // What is allowed may change things: on a copy, so that every cell sees the same.
                 let reply = if expected == Class::Allowed && operation.0 != "GET" {
                     world.host.copy().await.send(request).await
@@ -334,7 +365,7 @@ async fn every_cell_of_the_permission_matrix_is_as_the_oracle_says() {
                 cells += 1;
                 let status = reply.status.as_u16();
                 if class(status) != expected || status >= 500 {
-                    mismatches.push(format!("{id} {caller:?} {app:?}: {status}, {expected:?}"));
+                    mismatches.push(format!("{id} {caller:?} {which:?}: {status}, {expected:?}"));
                 }
                 if *caller == Caller::Admin && expected == Class::Allowed && status >= 300 {
                     unreached.push(format!("{id} {status}"));
