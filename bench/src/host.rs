@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use grantry_authz::Door;
 use grantry_engine::{
     Answer, Ctx, Engine, Idempotent, Installed, IntegrationInput, IntegrationView, Parts,
+    WholeConnection,
 };
 use grantry_model::approval::{Approval, granted};
 use grantry_model::catalogue::{PageRequest, Target};
@@ -24,6 +25,7 @@ use grantry_model::runner::{
     AuditSink, CallScope, Denial, KeyValue, KeyValueUnavailable, TaskRunner as _,
 };
 use grantry_model::secret::{Secret, SecretSource, SecretUnavailable};
+use grantry_model::settings::SettingsChange;
 use grantry_runtime::{Inspector, LocalRunner, Runtime, Settings};
 use grantry_store::Db;
 use grantry_store::seal::KeyRing;
@@ -95,8 +97,10 @@ pub async fn connect(
         name: "Synthetic".into(),
         description: String::new(),
         plugin: PluginId::parse(&plugin)?,
-        connection,
+        connection: WholeConnection(connection),
         approval: Approval::default(),
+        owner: None,
+        settings: SettingsChange::default(),
     };
     let answer = |view: &IntegrationView| reply(view.integration.id.as_str());
     let request = Idempotent { key: "integration", request: b"integration", answer: &answer };

@@ -177,7 +177,7 @@ async fn a_misbehaviour_before_anything_is_saved_ends_alike() -> Result<()> {
     let plugin_id = Integration::install(scene.api(), "hostile").await?;
     for _ in 0..7 {
         let body = json!({ "plugin_id": plugin_id, "connection": { "behaviour": "panic" } });
-        let tested = scene.api().post("/connection-tests", &body).await?.ok()?;
+        let tested = scene.api().post("/integrations/test", &body).await?.ok()?;
         assert_eq!(outcome(&tested), "plugin_trap", "{tested}");
     }
     scene.ends_well().await

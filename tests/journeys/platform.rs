@@ -386,7 +386,7 @@ async fn a_connection_that_is_only_tried_has_no_platform() -> Result<()> {
             "connection": question.connection(),
             "approval": { "platform_actions": ACTIONS, "kv": true },
         });
-        let tested = api.send(api.request(Method::POST, "/connection-tests").json(&body)).await?;
+        let tested = api.send(api.request(Method::POST, "/integrations/test").json(&body)).await?;
         let told = tested.ok()?["warnings"][0].to_string();
         assert!(told.contains("Denied") && told.contains("entity: None"), "{told}");
     }

@@ -6,6 +6,7 @@ use utoipa::ToSchema;
 
 use crate::permissions::Action;
 use crate::plugins::{HostRule, Kind};
+use crate::settings::{Settings, SettingsChange, present};
 
 /// An integration.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -30,6 +31,10 @@ pub struct Integration {
     pub secret_fields: Vec<String>,
     /// What the plugin may do.
     pub approval: Approval,
+    /// The person who administers it.
+    pub owner_id: Option<String>,
+    /// How it is run.
+    pub settings: Settings,
     /// What an admin should know about this approval.
     pub warnings: Vec<String>,
     /// Since when the plugin is not run any more, because it misbehaved.
@@ -71,7 +76,8 @@ pub struct AddressException {
 }
 
 /// An integration to be created. Its app is created with it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+// No Debug: it holds secrets.
+#[derive(Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CreateIntegration {
     /// What people call it.
@@ -89,10 +95,17 @@ pub struct CreateIntegration {
     /// What the plugin may do. Without it, nothing.
     #[serde(default)]
     pub approval: Approval,
+    /// The person who administers it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner_id: Option<String>,
+    /// How it is to be run. What is missing has its default.
+    #[serde(default)]
+    pub settings: SettingsChange,
 }
 
 /// A change of an integration: what is missing stays.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+// No Debug: it holds secrets.
+#[derive(Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct UpdateIntegration {
     /// What people call it.
@@ -110,6 +123,13 @@ pub struct UpdateIntegration {
     /// What the plugin may do from now on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub approval: Option<Approval>,
+    /// The person who administers it; `null` for nobody.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    #[schema(value_type = Option<String>)]
+    pub owner_id: Option<Option<String>>,
+    /// Which settings change.
+    #[serde(default)]
+    pub settings: SettingsChange,
 }
 
 /// How far a connection is to be tested.
@@ -135,7 +155,8 @@ pub struct TestConnection {
 }
 
 /// A test of a connection that is not saved.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+// No Debug: it holds secrets.
+#[derive(Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TryConnection {
     /// The plugin that connects.

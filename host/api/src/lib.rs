@@ -20,6 +20,7 @@ pub mod page;
 pub mod permissions;
 pub mod plugins;
 pub mod problem;
+pub mod settings;
 
 pub use page::{List, ListQuery};
 pub use problem::{FieldProblem, Problem};

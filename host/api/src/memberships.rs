@@ -24,8 +24,20 @@ pub struct Membership {
     pub ends_ms: Option<i64>,
     /// Why provisioning failed.
     pub failure: Option<String>,
+    /// Which setting of the integration keeps Grantry from doing it in the target: a person has to.
+    /// What is then seen in the target is recorded.
+    pub waiting: Option<Waiting>,
     /// Grows with every change; the same as the `ETag`.
     pub version: i64,
+}
+
+/// Why a membership waits for a person.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Waiting {
+    /// `integration_read_only`, `permission_changes_off` or `account_creation_off`.
+    pub code: String,
+    /// The same in words.
+    pub detail: String,
 }
 
 /// Where a membership stands.

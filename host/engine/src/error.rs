@@ -2,6 +2,7 @@
 
 use grantry_authz::Refusal;
 use grantry_model::fault::{Fault, FieldIssue};
+use grantry_model::gate::Closed;
 use grantry_model::membership::{InvalidDuration, NotPossible};
 use grantry_model::package::PackageRejection;
 use grantry_store::StoreError;
@@ -44,6 +45,9 @@ pub enum EngineError {
         "the plugin misbehaved too often and is in quarantine: look at its faults, then release the integration"
     )]
     Quarantined,
+    /// A setting of the integration keeps Grantry from writing to its target.
+    #[error(transparent)]
+    GateClosed(Closed),
     /// The component was refused.
     #[error(transparent)]
     Rejected(#[from] PackageRejection),

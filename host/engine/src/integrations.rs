@@ -1,6 +1,6 @@
-//! Integrations: created, changed, tried, released from quarantine (INT-1 to INT-3, PLG-3).
-
-use std::sync::Arc;
+//! Integrations: created, shown, changed, released from quarantine (INT-1, INT-2, PLG-3).
+//!
+//! Settings and their checks are in `settings`, tries of a connection in `connection_tests`.
 
 use grantry_authz::actions;
 use grantry_model::approval::Approval;
@@ -8,17 +8,27 @@ use grantry_model::fault::{Fault, FieldIssue, PluginError};
 use grantry_model::ids::{AppId, IntegrationId, PluginId, PrincipalId};
 use grantry_model::package::Interface;
 use grantry_model::permission::PrincipalKind;
-use grantry_model::plugin::{ConnectionReport, TestDepth};
-use grantry_model::runner::{CallScope, LogLine};
 use grantry_model::secret::Secret;
+use grantry_model::settings::{Settings, SettingsChange};
 use grantry_store::{AuditEntry, Integration, NewIntegration, NewPrincipal, Plugin, Tx};
 use serde_json::{Value, json};
 
 use crate::connection::{self, Split};
 use crate::error::{check_description, check_name};
 use crate::idempotency::Turn;
-use crate::scope::{HeldSecrets, ScopeParts, secret_place};
+use crate::scope::secret_place;
+use crate::settings::changes;
 use crate::{Answer, Ctx, EngineError, Idempotent, Page, PageQuery, Result};
+
+/// A connection as it comes from outside, secrets included: it is never shown.
+#[derive(Clone, Default)]
+pub struct WholeConnection(pub Value);
+
+impl std::fmt::Debug for WholeConnection {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("[secret]")
+    }
+}
 
 /// An integration to be created.
 #[derive(Debug, Clone)]
@@ -30,9 +40,13 @@ pub struct IntegrationInput {
     /// The installed plugin.
     pub plugin: PluginId,
     /// The connection, secrets included.
-    pub connection: Value,
+    pub connection: WholeConnection,
     /// What the plugin may do.
     pub approval: Approval,
+    /// The person who administers it.
+    pub owner: Option<PrincipalId>,
+    /// How it is to be run: what differs from the defaults.
+    pub settings: SettingsChange,
 }
 
 /// A change of an integration. What is `None` stays.
@@ -43,9 +57,13 @@ pub struct IntegrationChange {
     /// The new description.
     pub description: Option<String>,
     /// The new connection. A secret that it leaves out stays, if the place is still there.
-    pub connection: Option<Value>,
+    pub connection: Option<WholeConnection>,
     /// The new approval.
     pub approval: Option<Approval>,
+    /// The person who administers it from now on; `Some(None)` for nobody.
+    pub owner: Option<Option<PrincipalId>>,
+    /// Which settings change.
+    pub settings: SettingsChange,
 }
 
 /// An integration as it is shown.
@@ -57,15 +75,6 @@ pub struct IntegrationView {
     pub plugin: Plugin,
     /// Places of the connection that hold a secret.
     pub secrets: Vec<String>,
-}
-
-/// How a try of the connection went.
-#[derive(Debug, Clone)]
-pub struct TestReport {
-    /// The connector's own report, or why there is none: code and words.
-    pub outcome: std::result::Result<ConnectionReport, (String, String)>,
-    /// What the connector logged.
-    pub log: Vec<LogLine>,
 }
 
 const NO_INTEGRATION: EngineError = EngineError::NotFound { what: "integration" };
@@ -80,6 +89,8 @@ impl Ctx {
     ) -> Result<Answer> {
         let permit = self.permit_admin::<actions::IntegrationWrite>().await?;
         let (plugin, split) = self.check_input(input).await?;
+        let settings =
+            Settings::default().changed(&input.settings).map_err(EngineError::Invalid)?;
         let claimed = match self.claim(request).await? {
             Turn::Ours(claimed) => claimed,
             Turn::Answered(answer) => return Ok(answer),
@@ -94,6 +105,8 @@ impl Ctx {
             principal_id: PrincipalId::fresh(db.clock(), db.random()),
             connection: split.public.to_string(),
             approval: input.approval.clone(),
+            owner: input.owner.clone(),
+            settings,
         };
         let principal = NewPrincipal {
             id: new.principal_id.clone(),
@@ -103,6 +116,7 @@ impl Ctx {
             role: None,
         };
         let work = async {
+            self.check_owner(new.owner.as_ref()).await?;
             let mut tx = db.begin(permit.provenance()).await?;
             tx.create_plugin_principal(&permit, &principal).await?;
             tx.create_integration(&permit, &new).await?;
@@ -121,13 +135,17 @@ impl Ctx {
                     quarantined: None,
                     created: tx.now(),
                     version: 1,
+                    owner: new.owner.clone(),
+                    settings: new.settings.clone(),
                 },
                 plugin: plugin.clone(),
                 secrets: split.secrets.iter().map(|(pointer, _)| pointer.clone()).collect(),
             };
             let answer = claimed.finish(&mut tx, &view).await?;
-            let detail =
-                json!({ "name": new.name, "plugin": plugin.digest, "approval": new.approval });
+            let detail = json!({
+                "name": new.name, "plugin": plugin.digest, "approval": new.approval,
+                "owner": new.owner, "settings": new.settings,
+            });
             let (event, id) = ("integration.created", new.id.as_str());
             tx.commit(AuditEntry::about(event, "integration", id, detail)).await?;
             Ok(answer)
@@ -137,18 +155,18 @@ impl Ctx {
     }
 
     /// Checks names, schema, the plugin's own rules, and that nothing is approved unasked.
-    async fn check_input(&self, input: &IntegrationInput) -> Result<(Plugin, Split)> {
+    pub(crate) async fn check_input(&self, input: &IntegrationInput) -> Result<(Plugin, Split)> {
         check_name("/name", &input.name)?;
         check_description("/description", &input.description)?;
         let plugin = self.db().plugin(&input.plugin).await?;
         let unknown = || EngineError::field("/plugin_id", "unknown_plugin", "no such plugin");
         let plugin = plugin.ok_or_else(unknown)?;
         check_approval(&plugin, &input.approval)?;
-        let split = self.check_connection(&plugin, &input.connection).await?;
+        let split = self.check_connection(&plugin, &input.connection.0).await?;
         Ok((plugin, split))
     }
 
-    async fn check_connection(&self, plugin: &Plugin, whole: &Value) -> Result<Split> {
+    pub(crate) async fn check_connection(&self, plugin: &Plugin, whole: &Value) -> Result<Split> {
         let split = connection::split(&plugin.manifest.connection_schema, whole)?;
         let public = split.public.to_string();
         let called = self.engine.parts.runner.validate_config(&plugin.digest, &public).await;
@@ -161,7 +179,7 @@ impl Ctx {
         Err(EngineError::Invalid(issues.into_iter().map(below).collect()))
     }
 
-    async fn seal_all(
+    pub(crate) async fn seal_all(
         &self,
         tx: &mut Tx,
         permit: &grantry_authz::Permit<actions::IntegrationWrite>,
@@ -196,7 +214,7 @@ impl Ctx {
         self.load_integration(id).await
     }
 
-    async fn load_integration(&self, id: &IntegrationId) -> Result<IntegrationView> {
+    pub(crate) async fn load_integration(&self, id: &IntegrationId) -> Result<IntegrationView> {
         let integration = self.db().integration(id).await?.ok_or(NO_INTEGRATION)?;
         self.view(integration).await
     }
@@ -231,22 +249,20 @@ impl Ctx {
         }
         let mut secrets = None;
         if let Some(connection) = &change.connection {
-            let whole = self.with_kept_secrets(&view, connection).await?;
+            let whole = self.with_kept_secrets(&view, &connection.0).await?;
             let split = self.check_connection(&view.plugin, &whole).await?;
             integration.connection = split.public.to_string();
             secrets = Some(split.secrets);
         }
+        self.apply_settings(&mut integration, change).await?;
         let mut tx = self.db().begin(permit.provenance()).await?;
         tx.update_integration(&permit, &integration).await?;
+        tx.hasten_waiting(&permit, &integration.app_id).await?;
         if let Some(secrets) = &secrets {
             tx.clear_secrets(&permit, id).await?;
             self.seal_all(&mut tx, &permit, id, version + 1, secrets).await?;
         }
-        let detail = json!({
-            "connection_changed": change.connection.is_some(),
-            "approval_before": view.integration.approval,
-            "approval_after": integration.approval,
-        });
+        let detail = changes(&view.integration, &integration, change.connection.is_some());
         let event = "integration.updated";
         tx.commit(AuditEntry::about(event, "integration", id.as_str(), detail)).await?;
         self.load_integration(id).await
@@ -275,59 +291,6 @@ impl Ctx {
             }
         }
         Ok(connection::join(changed, &kept))
-    }
-
-    /// Tries a saved connection (INT-3).
-    pub async fn test_connection(
-        &self,
-        id: &IntegrationId,
-        depth: TestDepth,
-    ) -> Result<TestReport> {
-        self.permit_admin::<actions::IntegrationWrite>().await?;
-        let view = self.load_integration(id).await?;
-        let scope = self.engine.scope(&view.integration, &view.plugin, &self.actor.request_id)?;
-        self.run_test(&scope, depth).await
-    }
-
-    /// Tries a connection that is not saved yet (INT-3).
-    pub async fn try_connection(
-        &self,
-        input: &IntegrationInput,
-        depth: TestDepth,
-    ) -> Result<TestReport> {
-        self.permit_admin::<actions::IntegrationWrite>().await?;
-        let (plugin, split) = self.check_input(input).await?;
-        let db = self.db();
-        // Nothing is stored under this id; it keeps connections and tokens of the try apart.
-        let id = IntegrationId::fresh(db.clock(), db.random());
-        let parts = ScopeParts {
-            integration: &id,
-            principal: &self.actor.principal.id,
-            policy_version: 0,
-            connection: &split.public,
-            approval: &Approval {
-                platform_actions: Vec::new(),
-                kv: false,
-                ..input.approval.clone()
-            },
-            secrets: Arc::new(HeldSecrets(split.secrets)),
-            request_id: &self.actor.request_id,
-        };
-        let scope = self.engine.scope_of(&plugin, parts);
-        self.run_test(&scope, depth).await
-    }
-
-    async fn run_test(&self, scope: &CallScope, depth: TestDepth) -> Result<TestReport> {
-        let result = self.engine.parts.runner.test_connection(scope, depth).await;
-        let log = match &result {
-            Ok(called) => called.report.log.clone(),
-            Err(failure) => failure.report.log.clone(),
-        };
-        let outcome = match self.engine.observe(&scope.integration, result).await? {
-            Ok(called) => Ok(called.value),
-            Err(fault) => Err((fault.code().to_owned(), fault.to_string())),
-        };
-        Ok(TestReport { outcome, log })
     }
 
     /// Runs an integration's plugin again after its quarantine.

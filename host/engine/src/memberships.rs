@@ -122,6 +122,7 @@ impl Ctx {
             starts: tx.now(),
             ends: new.ends,
             failure: None,
+            waiting: None,
             version: 1,
         };
         self.order(&mut tx, integration, &membership.id).await?;
@@ -270,6 +271,7 @@ impl Ctx {
             ending: to.ending,
             ends: to.ends,
             failure: None,
+            waiting: None,
             version: there.version + 1,
             ..there.clone()
         };

@@ -61,6 +61,7 @@ fn refused(error: EngineError) -> PlatformError {
         | EngineError::IdempotencyKeyReused
         | EngineError::RequestInProgress
         | EngineError::SyncRunning
+        | EngineError::GateClosed(_)
         | EngineError::PluginInUse
         | EngineError::PluginInstalled(_)
         | EngineError::Quarantined => PlatformError::Conflict(error.to_string()),

@@ -4,10 +4,13 @@
 //! After anything but a clean answer, and after every crash, the target is read back before it is
 //! asked again, so an effect is never doubled; a revocation is retried until the target confirms it.
 
+mod waiting;
+
 use grantry_authz::{Permit, actions};
 use grantry_model::catalogue::{Object, ObjectRef};
 use grantry_model::fault::{Fault, PluginError};
 use grantry_model::fingerprint::Key;
+use grantry_model::gate::Closed;
 use grantry_model::ids::MembershipId;
 use grantry_model::job::{JobStatus, Lease};
 use grantry_model::membership::{Event, Membership, Status, next};
@@ -23,6 +26,7 @@ use grantry_store::{
 use serde_json::json;
 
 use crate::aggregate::asked_pause_ms;
+use crate::gate;
 use crate::memberships::entry;
 use crate::worker::Verdict;
 use crate::{Engine, EngineError, Result};
@@ -46,6 +50,8 @@ enum Known {
     NotThere,
     /// The target will not do it.
     Refused { code: String, detail: String },
+    /// A setting keeps the host from asking: a person has to do it in the target.
+    Waits(Closed),
     /// Nothing is known, or the target is not ready: look again later.
     Later { asked_ms: Option<u64>, code: String, detail: String },
 }
@@ -202,6 +208,7 @@ impl Provisioning<'_> {
         };
         match known {
             Known::Confirmed(outcome) => self.confirmed(verb, &outcome).await,
+            Known::Waits(closed) => self.wait(closed).await,
             Known::Refused { code, detail } if verb == "grant" => self.failed(&code, &detail).await,
             Known::Later { code, detail, .. }
                 if verb == "grant"
@@ -274,11 +281,22 @@ impl Provisioning<'_> {
         }
     }
 
-    /// Asks the target to do it. The attempt is committed before, the read-back comes after.
+    /// Asks the target to do it, if the gate lets it. The attempt is committed before, the read-back
+    /// comes after.
     async fn attempt(&self, attempt: u32) -> Result<Known> {
         let held_until = self.engine.lease_until();
         let mut tx = self.engine.db().begin(self.permit.provenance()).await?;
         tx.hold(&self.lease, self.engine.lease_until()).await?;
+        let licence = match gate::licence(&mut tx, &self.integration.id, &self.operation).await? {
+            Ok(licence) => licence,
+            Err(closed) => {
+                drop(tx);
+                return self.look(closed, attempt).await;
+            }
+        };
+        if self.membership.waiting.is_some() {
+            tx.set_waiting(&self.permit, &self.membership, None).await?;
+        }
         tx.count_attempt(&self.operation_id).await?;
         tx.commit(self.audit("operation.attempted", json!({ "attempt": attempt }))).await?;
         if self.engine.db().now() >= held_until {
@@ -287,7 +305,7 @@ impl Provisioning<'_> {
         }
         let context = self.context(attempt);
         let runner = &self.engine.parts.runner;
-        let result = runner.apply(&self.scope, &self.operation, &context).await;
+        let result = runner.apply(&self.scope, licence, &context).await;
         match self.engine.observe(&self.integration.id, result).await? {
             Ok(called) => {
                 self.engine.db().commit_kv(&self.integration.id, &called.report.kv_writes).await?;
@@ -369,7 +387,7 @@ impl Provisioning<'_> {
             Known::NotThere | Known::Refused { .. } if is_refusal => {
                 Ok(Known::Refused { code, detail })
             }
-            Known::NotThere | Known::Refused { .. } | Known::Later { .. } => {
+            Known::NotThere | Known::Refused { .. } | Known::Waits(_) | Known::Later { .. } => {
                 Ok(Known::Later { asked_ms, code, detail })
             }
         }
@@ -443,15 +461,20 @@ impl Provisioning<'_> {
 
     /// Notes what is known and leaves the job for another attempt.
     async fn later(&self, asked_ms: Option<u64>, code: String, detail: String) -> Result<Verdict> {
-        let now = self.engine.db().membership(&self.membership.id).await?;
-        if now.is_none_or(|(membership, _)| membership.version != self.membership.version) {
-            // It was deleted or renewed meanwhile: what to wait for has changed.
-            return Err(StoreError::VersionConflict { what: "membership" }.into());
-        }
+        self.check_unchanged().await?;
         let mut tx = self.begin().await?;
         tx.note_operation(&self.operation_id, &detail).await?;
         tx.commit(self.audit("operation.deferred", json!({ "code": code, "detail": detail })))
             .await?;
         Ok(Verdict::Later { asked_ms, code, detail, has_progressed: false })
+    }
+
+    /// Whether what to wait for is still the same: it may have been deleted or renewed meanwhile.
+    async fn check_unchanged(&self) -> Result<()> {
+        let now = self.engine.db().membership(&self.membership.id).await?;
+        if now.is_none_or(|(membership, _)| membership.version != self.membership.version) {
+            return Err(StoreError::VersionConflict { what: "membership" }.into());
+        }
+        Ok(())
     }
 }

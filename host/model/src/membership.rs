@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::clock::UnixMs;
+use crate::gate::Closed;
 use crate::ids::{AccountId, AppId, EntitlementId, MembershipId};
 
 /// Shortest time for which access can be granted, in milliseconds: one minute.
@@ -124,6 +125,8 @@ pub struct Membership {
     pub ends: Option<UnixMs>,
     /// Why provisioning failed, in words.
     pub failure: Option<String>,
+    /// Which setting keeps Grantry from doing it: a person has to.
+    pub waiting: Option<Closed>,
     /// Grows with every change; the ETag.
     pub version: i64,
 }
@@ -237,6 +240,7 @@ mod tests {
             starts: UnixMs(0),
             ends: None,
             failure: None,
+            waiting: None,
             version: 1,
         }
     }

@@ -8,9 +8,10 @@ use serde::{Deserialize, Serialize};
 use crate::approval::Granted;
 use crate::catalogue::{Page, PageRequest};
 use crate::fault::{Fault, FieldIssue};
+use crate::gate::{AdmittedTest, Licence};
 use crate::ids::IntegrationId;
 use crate::platform::Platform;
-use crate::plugin::{AuthScheme, ConnectionReport, Digest, KindSchema, TestDepth};
+use crate::plugin::{AuthScheme, ConnectionReport, Digest, KindSchema};
 use crate::provision::{Operation, OperationContext, Outcome, Plan, Verification};
 use crate::secret::SecretSource;
 
@@ -157,11 +158,11 @@ pub trait TaskRunner: Send + Sync {
         plugin: &Digest,
         connection: &str,
     ) -> CallResult<Vec<FieldIssue>>;
-    /// Tries the connection.
+    /// Tries the connection, as far as the gate let it.
     async fn test_connection(
         &self,
         scope: &CallScope,
-        depth: TestDepth,
+        test: &AdmittedTest,
     ) -> CallResult<ConnectionReport>;
     /// The kinds of this tenant.
     async fn discover_schema(&self, scope: &CallScope) -> CallResult<Vec<KindSchema>>;
@@ -174,11 +175,11 @@ pub trait TaskRunner: Send + Sync {
         operation: &Operation,
         context: &OperationContext,
     ) -> CallResult<Plan>;
-    /// Carries an operation out.
+    /// Carries out what the gate let through. The licence is of the scope's integration.
     async fn apply(
         &self,
         scope: &CallScope,
-        operation: &Operation,
+        licence: Licence,
         context: &OperationContext,
     ) -> CallResult<Outcome>;
     /// How an operation that is in progress stands.

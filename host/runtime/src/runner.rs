@@ -7,10 +7,11 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use grantry_model::catalogue::{Page, PageRequest};
-use grantry_model::fault::FieldIssue;
+use grantry_model::fault::{Fault, FieldIssue};
+use grantry_model::gate::{AdmittedTest, Licence};
 use grantry_model::plugin::{ConnectionReport, Digest, KindSchema, TestDepth};
 use grantry_model::provision::{Operation, OperationContext, Outcome, Plan, Verification};
-use grantry_model::runner::{CallResult, CallScope, TaskRunner};
+use grantry_model::runner::{CallFailure, CallReport, CallResult, CallScope, TaskRunner};
 
 use crate::Runtime;
 use crate::calls;
@@ -43,8 +44,9 @@ impl TaskRunner for LocalRunner {
     async fn test_connection(
         &self,
         scope: &CallScope,
-        depth: TestDepth,
+        test: &AdmittedTest,
     ) -> CallResult<ConnectionReport> {
+        let depth = test.depth();
         let access = match depth {
             TestDepth::Connect | TestDepth::Read => Access::ReadOnly,
             TestDepth::WriteProbe => Access::ReadWrite,
@@ -76,10 +78,14 @@ impl TaskRunner for LocalRunner {
     async fn apply(
         &self,
         scope: &CallScope,
-        operation: &Operation,
+        licence: Licence,
         context: &OperationContext,
     ) -> CallResult<Outcome> {
-        let call = calls::Apply(calls::operation(operation, context));
+        if *licence.integration() != scope.integration {
+            let fault = Fault::Host("the licence is another integration's".to_owned());
+            return Err(Box::new(CallFailure { fault, report: CallReport::default() }));
+        }
+        let call = calls::Apply(calls::operation(licence.operation(), context));
         self.runtime.call(&scope.plugin, Some(scope), Access::ReadWrite, call).await
     }
 

@@ -182,7 +182,7 @@ mod tests {
     use super::*;
 
     fn fault(body: &str) -> (String, String) {
-        let problem = read::<CreateIntegration>(body.as_bytes()).unwrap_err();
+        let problem = read::<CreateIntegration>(body.as_bytes()).err().unwrap();
         let path = problem.errors.first().map(|error| error.path.clone()).unwrap_or_default();
         (problem.kind.code.to_owned(), path)
     }

@@ -141,6 +141,7 @@ impl From<EngineError> for Problem {
             EngineError::InvalidDuration(_) => Self::new("invalid_duration", detail),
             EngineError::MembershipNotActive(_) => Self::new("membership_not_active", detail),
             EngineError::SyncRunning => Self::new("sync_running", detail),
+            EngineError::GateClosed(closed) => Self::new(closed.code(), detail),
             EngineError::PluginInUse => Self::new("plugin_in_use", detail),
             EngineError::PluginInstalled(_) => Self::new("plugin_installed", detail),
             EngineError::Quarantined => Self::new("integration_quarantined", detail),

@@ -11,6 +11,7 @@ pub(crate) mod jobs;
 pub(crate) mod memberships;
 pub(crate) mod permissions;
 pub(crate) mod plugins;
+pub(crate) mod settings;
 
 use serde::Serialize;
 use serde_json::Value;

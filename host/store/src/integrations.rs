@@ -4,6 +4,7 @@ use grantry_authz::{Permit, Visible, actions};
 use grantry_model::approval::Approval;
 use grantry_model::clock::UnixMs;
 use grantry_model::ids::{AppId, IntegrationId, PluginId, PrincipalId};
+use grantry_model::settings::Settings;
 
 use crate::db::{Db, Row, Tx, args};
 use crate::{Result, StoreError, statements};
@@ -28,6 +29,9 @@ pub struct Integration {
     pub quarantined: Option<UnixMs>,
     pub created: UnixMs,
     pub version: i64,
+    /// The person who administers it.
+    pub owner: Option<PrincipalId>,
+    pub settings: Settings,
 }
 
 /// An integration to be created, with its secrets already sealed.
@@ -42,6 +46,8 @@ pub struct NewIntegration {
     pub principal_id: PrincipalId,
     pub connection: String,
     pub approval: Approval,
+    pub owner: Option<PrincipalId>,
+    pub settings: Settings,
 }
 
 /// An app.
@@ -57,11 +63,12 @@ pub struct App {
 
 statements! {
     INSERT_APP = "INSERT INTO apps (id, name, created_ms) VALUES ($1, $2, $3)";
-    INSERT = "INSERT INTO integrations (id, name, description, plugin_id, app_id, principal_id, connection, approval, policy_version, quarantined_ms, created_ms, version) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 1, NULL, $9, 1)";
-    GET = "SELECT id, name, description, plugin_id, app_id, principal_id, connection, approval, policy_version, quarantined_ms, created_ms, version FROM integrations WHERE id = $1";
-    GET_BY_APP = "SELECT id, name, description, plugin_id, app_id, principal_id, connection, approval, policy_version, quarantined_ms, created_ms, version FROM integrations WHERE app_id = $1";
-    LIST = "SELECT id, name, description, plugin_id, app_id, principal_id, connection, approval, policy_version, quarantined_ms, created_ms, version FROM integrations WHERE id > $1 ORDER BY id LIMIT $2";
-    UPDATE = "UPDATE integrations SET name = $3, description = $4, connection = $5, approval = $6, policy_version = policy_version + 1, version = version + 1 WHERE id = $1 AND version = $2";
+    INSERT = "INSERT INTO integrations (id, name, description, plugin_id, app_id, principal_id, connection, approval, policy_version, quarantined_ms, created_ms, version, owner_id, settings) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 1, NULL, $9, 1, $10, $11)";
+    GET = "SELECT id, name, description, plugin_id, app_id, principal_id, connection, approval, policy_version, quarantined_ms, created_ms, version, owner_id, settings FROM integrations WHERE id = $1";
+    GET_BY_APP = "SELECT id, name, description, plugin_id, app_id, principal_id, connection, approval, policy_version, quarantined_ms, created_ms, version, owner_id, settings FROM integrations WHERE app_id = $1";
+    LIST = "SELECT id, name, description, plugin_id, app_id, principal_id, connection, approval, policy_version, quarantined_ms, created_ms, version, owner_id, settings FROM integrations WHERE id > $1 ORDER BY id LIMIT $2";
+    UPDATE = "UPDATE integrations SET name = $3, description = $4, connection = $5, approval = $6, owner_id = $7, settings = $8, policy_version = policy_version + 1, version = version + 1 WHERE id = $1 AND version = $2";
+    SETTINGS = "SELECT settings FROM integrations WHERE id = $1";
     SET_QUARANTINE = "UPDATE integrations SET quarantined_ms = $2, policy_version = policy_version + 1, version = version + 1 WHERE id = $1";
     SET_SECRET = "INSERT INTO integration_secrets (integration_id, pointer, version, sealed) VALUES ($1, $2, $3, $4) ON CONFLICT (integration_id, pointer) DO UPDATE SET version = excluded.version, sealed = excluded.sealed";
     DELETE_SECRETS = "DELETE FROM integration_secrets WHERE integration_id = $1";
@@ -88,6 +95,11 @@ fn integration(row: &Row) -> Result<Integration> {
         quarantined: row.time_or_null(9)?,
         created: row.time(10)?,
         version: row.int(11)?,
+        owner: match row.text_or_null(12)? {
+            None => None,
+            Some(_) => Some(row.parsed(12, "owner id", |text| PrincipalId::parse(text).ok())?),
+        },
+        settings: row.json(13, "settings")?,
     })
 }
 
@@ -201,7 +213,8 @@ impl Tx {
     ) -> Result<()> {
         let now = self.now();
         self.execute(INSERT_APP, args![new.app_id.as_str(), &new.name, now]).await?;
-        let approval = approval_json(&new.approval)?;
+        let approval = json("approval", &new.approval)?;
+        let settings = json("settings", &new.settings)?;
         let args = args![
             new.id.as_str(),
             &new.name,
@@ -211,7 +224,9 @@ impl Tx {
             new.principal_id.as_str(),
             &new.connection,
             &approval,
-            now
+            now,
+            new.owner.as_ref().map(PrincipalId::as_str),
+            &settings
         ];
         self.execute(INSERT, args).await.map(drop)
     }
@@ -222,19 +237,28 @@ impl Tx {
         _: &Permit<actions::IntegrationWrite>,
         changed: &Integration,
     ) -> Result<()> {
-        let approval = approval_json(&changed.approval)?;
+        let approval = json("approval", &changed.approval)?;
+        let settings = json("settings", &changed.settings)?;
         let args = args![
             changed.id.as_str(),
             changed.version,
             &changed.name,
             &changed.description,
             &changed.connection,
-            &approval
+            &approval,
+            changed.owner.as_ref().map(PrincipalId::as_str),
+            &settings
         ];
         match self.execute(UPDATE, args).await? {
             0 => Err(StoreError::VersionConflict { what: "integration" }),
             _ => Ok(()),
         }
+    }
+
+    /// The settings as this transaction sees them.
+    pub async fn settings(&mut self, id: &IntegrationId) -> Result<Settings> {
+        let row = self.fetch_one(SETTINGS, args![id.as_str()]).await?;
+        row.ok_or(StoreError::NotFound { what: "integration" })?.json(0, "settings")
     }
 
     /// Stores a sealed secret.
@@ -275,7 +299,7 @@ impl Tx {
     }
 }
 
-fn approval_json(approval: &Approval) -> Result<String> {
-    serde_json::to_string(approval)
-        .map_err(|error| StoreError::Corrupt { what: "approval", reason: error.to_string() })
+fn json<T: serde::Serialize>(what: &'static str, value: &T) -> Result<String> {
+    serde_json::to_string(value)
+        .map_err(|error| StoreError::Corrupt { what, reason: error.to_string() })
 }

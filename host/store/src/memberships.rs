@@ -3,6 +3,7 @@
 use grantry_authz::{Permit, actions};
 use grantry_model::clock::UnixMs;
 use grantry_model::fingerprint::Key;
+use grantry_model::gate::Closed;
 use grantry_model::ids::{AccountId, AppId, EntitlementId, MembershipId};
 use grantry_model::membership::{Ending, Membership, Status, Transition};
 
@@ -43,11 +44,14 @@ pub struct StoredOperation {
 
 statements! {
     INSERT = "INSERT INTO memberships (id, app_id, role_id, account_id, status, ending, starts_ms, ends_ms, failure, effect_number, created_ms, version) VALUES ($1, $2, $3, $4, 'provisioning', NULL, $5, $6, NULL, 1, $5, 1)";
-    GET = "SELECT id, app_id, role_id, account_id, status, ending, starts_ms, ends_ms, failure, version, effect_number FROM memberships WHERE id = $1";
-    LIVING = "SELECT id, app_id, role_id, account_id, status, ending, starts_ms, ends_ms, failure, version, effect_number FROM memberships WHERE role_id = $1 AND account_id = $2 AND status IN ('provisioning', 'active', 'failed', 'deprovisioning')";
-    LIST = "SELECT id, app_id, role_id, account_id, status, ending, starts_ms, ends_ms, failure, version, effect_number FROM memberships WHERE app_id = $1 AND id > $2 AND ($3 = '' OR status = $3) AND ($4 = '' OR account_id = $4) AND ($5 = '' OR role_id = $5) ORDER BY id LIMIT $6";
-    DUE = "SELECT id, app_id, role_id, account_id, status, ending, starts_ms, ends_ms, failure, version, effect_number FROM memberships WHERE status IN ('provisioning', 'active', 'failed') AND ends_ms <= $1 ORDER BY ends_ms LIMIT $2";
-    CHANGE = "UPDATE memberships SET status = $3, ending = $4, ends_ms = $5, failure = $6, effect_number = effect_number + $7, version = version + 1 WHERE id = $1 AND version = $2";
+    GET = "SELECT id, app_id, role_id, account_id, status, ending, starts_ms, ends_ms, failure, version, effect_number, waiting FROM memberships WHERE id = $1";
+    LIVING = "SELECT id, app_id, role_id, account_id, status, ending, starts_ms, ends_ms, failure, version, effect_number, waiting FROM memberships WHERE role_id = $1 AND account_id = $2 AND status IN ('provisioning', 'active', 'failed', 'deprovisioning')";
+    LIST = "SELECT id, app_id, role_id, account_id, status, ending, starts_ms, ends_ms, failure, version, effect_number, waiting FROM memberships WHERE app_id = $1 AND id > $2 AND ($3 = '' OR status = $3) AND ($4 = '' OR account_id = $4) AND ($5 = '' OR role_id = $5) ORDER BY id LIMIT $6";
+    DUE = "SELECT id, app_id, role_id, account_id, status, ending, starts_ms, ends_ms, failure, version, effect_number, waiting FROM memberships WHERE status IN ('provisioning', 'active', 'failed') AND ends_ms <= $1 ORDER BY ends_ms LIMIT $2";
+    CHANGE = "UPDATE memberships SET status = $3, ending = $4, ends_ms = $5, failure = $6, waiting = NULL, effect_number = effect_number + $7, version = version + 1 WHERE id = $1 AND version = $2";
+    SET_WAITING = "UPDATE memberships SET waiting = $3 WHERE id = $1 AND version = $2";
+    /// Those that wait look again whether they still have to.
+    HASTEN_WAITING = "UPDATE jobs SET due_ms = $2, attempt = 0 WHERE status = 'queued' AND queue IN (SELECT 'provision/' || id FROM memberships WHERE app_id = $1 AND waiting IS NOT NULL)";
     INTEND = "INSERT INTO operations (id, membership_id, job_id, verb, state, attempts, started_ms, finished_ms, outcome, token) VALUES ($1, $2, $3, $4, 'intended', 0, $5, NULL, NULL, NULL) ON CONFLICT (id) DO NOTHING";
     GET_OPERATION = "SELECT id, membership_id, verb, state, attempts, started_ms, finished_ms, outcome, token FROM operations WHERE id = $1";
     LIST_OPERATIONS = "SELECT id, membership_id, verb, state, attempts, started_ms, finished_ms, outcome, token FROM operations WHERE membership_id = $1 ORDER BY started_ms, id LIMIT 200";
@@ -86,6 +90,7 @@ fn membership(row: &Row) -> Result<(Membership, i64)> {
         ends: row.time_or_null(7)?,
         failure: row.text_or_null(8)?,
         version: row.int(9)?,
+        waiting: row.text_or_null(11)?.as_deref().and_then(Closed::parse),
     };
     Ok((membership, row.int(10)?))
 }
@@ -204,6 +209,35 @@ impl Tx {
             0 => Err(StoreError::VersionConflict { what: "membership" }),
             _ => Ok(()),
         }
+    }
+
+    /// Notes which setting keeps a membership of the permit's app from being provisioned, if any.
+    /// Its version stays: nothing about the membership itself has changed.
+    pub async fn set_waiting(
+        &mut self,
+        permit: &Permit<actions::AppMembershipWrite>,
+        membership: &Membership,
+        waiting: Option<Closed>,
+    ) -> Result<()> {
+        if permit.app() != Some(&membership.app) {
+            return Err(StoreError::NotFound { what: "membership" });
+        }
+        let waiting = waiting.map(Closed::code);
+        let args = args![membership.id.as_str(), membership.version, waiting];
+        match self.execute(SET_WAITING, args).await? {
+            0 => Err(StoreError::VersionConflict { what: "membership" }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Lets the memberships of an integration's app that wait for a setting look again now.
+    pub async fn hasten_waiting(
+        &mut self,
+        _: &Permit<actions::IntegrationWrite>,
+        app: &AppId,
+    ) -> Result<()> {
+        let now = self.now();
+        self.execute(HASTEN_WAITING, args![app.as_str(), now]).await.map(drop)
     }
 
     /// Writes down an effect before the target hears of it.

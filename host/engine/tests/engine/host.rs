@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex};
 
 use grantry_authz::Door;
 use grantry_engine::{
-    Answer, Ctx, Engine, GrantInput, Idempotent, IntegrationInput, PageQuery, Parts, worker,
+    Answer, Ctx, Engine, GrantInput, Idempotent, IntegrationChange, IntegrationInput,
+    IntegrationView, PageQuery, Parts, WholeConnection, worker,
 };
 use grantry_model::approval::Approval;
 use grantry_model::clock::{Clock, Random, UnixMs};
@@ -14,6 +15,7 @@ use grantry_model::ids::{
     AccountId, AppId, EntitlementId, IntegrationId, MembershipId, PluginId, RunId,
 };
 use grantry_model::membership::Membership;
+use grantry_model::settings::SettingsChange;
 use grantry_store::seal::KeyRing;
 use grantry_store::{AuditFilter, Class, Db, Run};
 
@@ -88,8 +90,10 @@ async fn host(url: &str, users: usize, groups: usize, folder: Option<tempfile::T
         name: "Scripted".into(),
         description: String::new(),
         plugin: PluginId::parse(&plugin).unwrap(),
-        connection: serde_json::json!({}),
+        connection: WholeConnection(serde_json::json!({})),
         approval: Approval::default(),
+        owner: None,
+        settings: SettingsChange::default(),
     };
     let answer = |view: &grantry_engine::IntegrationView| {
         reply(&format!("{} {}", view.integration.id, view.integration.app_id))
@@ -225,6 +229,28 @@ impl Host {
         let key = self.key();
         let request = Idempotent { key: &key, request: b"delete", answer: &answer };
         self.ctx.delete_membership(&self.app, id, &request).await.unwrap();
+    }
+
+    pub async fn renew(&self, id: &MembershipId) {
+        let answer = |membership: &Membership| reply(membership.id.as_str());
+        let key = self.key();
+        let request = Idempotent { key: &key, request: b"renew", answer: &answer };
+        self.ctx.renew_membership(&self.app, id, None, &request).await.unwrap();
+    }
+
+    /// Changes the integration.
+    pub async fn try_update(
+        &self,
+        change: &IntegrationChange,
+    ) -> grantry_engine::Result<IntegrationView> {
+        let version = self.ctx.integration(&self.integration).await?.integration.version;
+        self.ctx.update_integration(&self.integration, version, change).await
+    }
+
+    /// Changes settings of the integration.
+    pub async fn set(&self, settings: SettingsChange) {
+        let change = IntegrationChange { settings, ..IntegrationChange::default() };
+        self.try_update(&change).await.unwrap();
     }
 
     pub async fn membership(&self, id: &MembershipId) -> Membership {

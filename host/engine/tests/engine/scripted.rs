@@ -9,7 +9,9 @@ use grantry_model::catalogue::{
     Target,
 };
 use grantry_model::fault::{Backoff, Fault, FieldIssue, PluginError};
+use grantry_model::gate::{AdmittedTest, Licence};
 use grantry_model::package::{Interface, PackageInspector, PackageRejection, PackageReport};
+use grantry_model::platform::Platform;
 use grantry_model::plugin::{
     ConnectionReport, DeltaSupport, Digest, KindClass, KindSchema, Manifest, TestDepth,
 };
@@ -40,6 +42,10 @@ pub struct Directory {
     pub writes: Vec<(String, String, String, String)>,
     /// Writes that were taken in: what they do, and how often their state has to be asked for.
     pub pending: Vec<(Operation, u32)>,
+    /// The platform that the connector was called with last.
+    pub platform: Option<Arc<dyn Platform>>,
+    /// Connection tests that wrote.
+    pub probes: u32,
     /// How often a page was read.
     pub pages_read: u64,
 }
@@ -298,7 +304,14 @@ impl TaskRunner for Scripted {
         called(Vec::new())
     }
 
-    async fn test_connection(&self, _: &CallScope, _: TestDepth) -> CallResult<ConnectionReport> {
+    async fn test_connection(
+        &self,
+        scope: &CallScope,
+        test: &AdmittedTest,
+    ) -> CallResult<ConnectionReport> {
+        let mut directory = self.0.lock().unwrap();
+        directory.platform = Some(scope.platform.clone());
+        directory.probes += u32::from(test.depth() == TestDepth::WriteProbe);
         called(ConnectionReport {
             tenant: None,
             effective: kinds(),
@@ -325,10 +338,10 @@ impl TaskRunner for Scripted {
     async fn apply(
         &self,
         _: &CallScope,
-        operation: &Operation,
+        licence: Licence,
         context: &OperationContext,
     ) -> CallResult<Outcome> {
-        match self.0.lock().unwrap().write(operation, &context.idempotency_key) {
+        match self.0.lock().unwrap().write(licence.operation(), &context.idempotency_key) {
             Ok(outcome) => called(outcome),
             Err(fault) => failed(fault),
         }

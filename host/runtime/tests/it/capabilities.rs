@@ -14,7 +14,7 @@ use crate::runner::page_request;
 use crate::support::Host;
 use crate::support::guest::Guest;
 use crate::support::memory::words;
-use crate::support::scope::{Store, TOKEN, TestScope};
+use crate::support::scope::{Store, TOKEN, TestScope, admitted};
 use crate::support::target::{Reply, Target};
 
 /// Host functions write their answers here.
@@ -293,7 +293,7 @@ async fn calls_that_only_read_cannot_write() {
 
     host.runner.plan(own, &operation, &context).await.unwrap();
     host.runner.verify(own, &operation, &context).await.unwrap();
-    host.runner.test_connection(own, TestDepth::Read).await.unwrap();
+    host.runner.test_connection(own, &admitted(TestDepth::Read)).await.unwrap();
 
     assert_eq!(scope.audit.codes(), ["method_not_allowed"; 3]);
     assert!(target.received().iter().all(|request| request.line().starts_with("GET")));
@@ -316,7 +316,7 @@ async fn platform_actions_that_were_not_approved_are_denied() {
     let component = guest.function("test-connection", &body).build();
     let scope = TestScope::new(Digest::of(&component));
     let host = Host::with(Some(component), |_| {});
-    host.runner.test_connection(&scope.scope, TestDepth::Read).await.unwrap();
+    host.runner.test_connection(&scope.scope, &admitted(TestDepth::Read)).await.unwrap();
     assert_eq!(scope.audit.codes(), ["platform_denied"]);
 }
 

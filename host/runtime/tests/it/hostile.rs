@@ -12,7 +12,7 @@ use crate::runner::page_request;
 use crate::support::Host;
 use crate::support::guest::Guest;
 use crate::support::memory::words;
-use crate::support::scope::TestScope;
+use crate::support::scope::{TestScope, admitted};
 
 /// Short limits, so that tests are quick.
 fn quick(settings: &mut Settings) {
@@ -237,7 +237,7 @@ async fn a_panic_in_a_host_function_ends_one_call() {
     let scope = TestScope::new(digest).scope;
 
     let depth = grantry_model::plugin::TestDepth::Connect;
-    let failure = host.runner.test_connection(&scope, depth).await.unwrap_err();
+    let failure = host.runner.test_connection(&scope, &admitted(depth)).await.unwrap_err();
 
     assert_eq!(failure.fault.code(), "internal_plugin_host_error");
     a_neighbour_works(&host).await;

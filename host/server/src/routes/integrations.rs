@@ -92,7 +92,7 @@ async fn update_integration(
     IfMatch(version): IfMatch,
     body: Json<UpdateIntegration>,
 ) -> Reply<Versioned<Integration>> {
-    let change = wire::read_update(body.value);
+    let change = wire::read_update(body.value)?;
     Ok(versioned(&ctx.update_integration(&id, version, &change).await?))
 }
 
@@ -116,7 +116,7 @@ async fn test_connection(
 /// Test a connection before saving it
 ///
 /// Nothing is stored.
-#[utoipa::path(post, path = "/connection-tests", tag = "integrations",
+#[utoipa::path(post, path = "/integrations/test", tag = "integrations",
     extensions(("x-grantry-action" = json!("integration.write"))),
     request_body = TryConnection,
     responses((status = 200, description = "What came of it", body = ConnectionTest)))]

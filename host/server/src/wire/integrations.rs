@@ -1,12 +1,15 @@
 //! Integrations, approvals and connection tests.
 
 use grantry_api::integrations as wire;
-use grantry_engine::{IntegrationChange, IntegrationInput, IntegrationView, TestReport};
+use grantry_engine::{
+    IntegrationChange, IntegrationInput, IntegrationView, TestReport, WholeConnection,
+};
 use grantry_model::approval::{AddressException, Approval};
-use grantry_model::ids::PluginId;
+use grantry_model::ids::{PluginId, PrincipalId};
 use grantry_model::plugin::TestDepth;
+use grantry_model::settings::SettingsChange;
 
-use super::{name, permissions, plugins, stored_json};
+use super::{name, permissions, plugins, settings, stored_json};
 use crate::problem::Problem;
 
 /// An integration.
@@ -22,6 +25,8 @@ pub(crate) fn integration(view: &IntegrationView) -> wire::Integration {
         connection: stored_json(&stored.connection),
         secret_fields: view.secrets.clone(),
         approval: approval(&stored.approval),
+        owner_id: stored.owner.as_ref().map(ToString::to_string),
+        settings: settings::settings(&stored.settings),
         warnings: warnings(&stored.approval),
         quarantined_ms: stored.quarantined.map(|at| at.0),
         created_ms: stored.created.0,
@@ -63,6 +68,11 @@ fn read_approval(approval: wire::Approval) -> Approval {
     }
 }
 
+fn read_owner_id(id: &str) -> Result<PrincipalId, Problem> {
+    PrincipalId::parse(id)
+        .map_err(|error| Problem::field("/owner_id", "invalid_id", error.to_string()))
+}
+
 fn read_plugin_id(id: &str) -> Result<PluginId, Problem> {
     PluginId::parse(id)
         .map_err(|error| Problem::field("/plugin_id", "invalid_id", error.to_string()))
@@ -74,8 +84,10 @@ pub(crate) fn read_create(create: wire::CreateIntegration) -> Result<Integration
         name: create.name,
         description: create.description,
         plugin: read_plugin_id(&create.plugin_id)?,
-        connection: create.connection,
+        connection: WholeConnection(create.connection),
         approval: read_approval(create.approval),
+        owner: create.owner_id.as_deref().map(read_owner_id).transpose()?,
+        settings: settings::read_change(create.settings),
     })
 }
 
@@ -85,19 +97,24 @@ pub(crate) fn read_try(wanted: wire::TryConnection) -> Result<IntegrationInput, 
         name: "Connection test".to_owned(),
         description: String::new(),
         plugin: read_plugin_id(&wanted.plugin_id)?,
-        connection: wanted.connection,
+        connection: WholeConnection(wanted.connection),
         approval: read_approval(wanted.approval),
+        owner: None,
+        settings: SettingsChange::default(),
     })
 }
 
 /// A change of an integration, from the wire.
-pub(crate) fn read_update(update: wire::UpdateIntegration) -> IntegrationChange {
-    IntegrationChange {
+pub(crate) fn read_update(update: wire::UpdateIntegration) -> Result<IntegrationChange, Problem> {
+    let owner = update.owner_id.map(|owner| owner.as_deref().map(read_owner_id).transpose());
+    Ok(IntegrationChange {
         name: update.name,
         description: update.description,
-        connection: update.connection,
+        connection: update.connection.map(WholeConnection),
         approval: update.approval.map(read_approval),
-    }
+        owner: owner.transpose()?,
+        settings: settings::read_change(update.settings),
+    })
 }
 
 /// How far a test goes, from the wire.

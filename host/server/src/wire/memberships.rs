@@ -23,6 +23,10 @@ pub(crate) fn membership(membership: &Membership) -> wire::Membership {
         starts_ms: membership.starts.0,
         ends_ms: membership.ends.map(|at| at.0),
         failure: membership.failure.clone(),
+        waiting: membership.waiting.map(|closed| wire::Waiting {
+            code: closed.code().to_owned(),
+            detail: closed.to_string(),
+        }),
         version: membership.version,
     }
 }

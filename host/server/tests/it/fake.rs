@@ -9,6 +9,7 @@ use grantry_model::catalogue::{
     Target,
 };
 use grantry_model::fault::{Fault, FieldIssue};
+use grantry_model::gate::{AdmittedTest, Licence};
 use grantry_model::package::{Interface, PackageInspector, PackageRejection, PackageReport};
 use grantry_model::permission::Action;
 use grantry_model::plugin::{
@@ -175,9 +176,9 @@ impl TaskRunner for FakeRunner {
     async fn test_connection(
         &self,
         _: &CallScope,
-        depth: TestDepth,
+        test: &AdmittedTest,
     ) -> CallResult<ConnectionReport> {
-        if depth == TestDepth::WriteProbe {
+        if test.depth() == TestDepth::WriteProbe {
             let fault = Fault::Trap("unreachable".to_owned());
             return Err(Box::new(CallFailure { fault, report: CallReport::default() }));
         }
@@ -223,9 +224,10 @@ impl TaskRunner for FakeRunner {
     async fn apply(
         &self,
         _: &CallScope,
-        operation: &Operation,
+        licence: Licence,
         _: &OperationContext,
     ) -> CallResult<Outcome> {
+        let operation = licence.operation();
         let mut granted = self.granted.lock().unwrap();
         match operation {
             Operation::Revoke(_) => granted.remove(&access(operation)),

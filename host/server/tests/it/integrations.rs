@@ -95,7 +95,7 @@ async fn a_test_tells_the_connectors_diagnosis_also_when_it_fails() {
         "plugin_id": integration["plugin_id"],
         "connection": {"url": "https://b.example", "token": "t"},
     });
-    let tried = host.call("POST", "/connection-tests", unsaved).await.ok();
+    let tried = host.call("POST", "/integrations/test", unsaved).await.ok();
     assert_eq!(tried["is_ok"], true);
     assert_eq!(host.get("/integrations").await.ok()["items"].as_array().unwrap().len(), 1);
 }

@@ -17,3 +17,4 @@ mod openapi;
 mod paths;
 mod permission_matrix;
 mod service;
+mod settings;

@@ -6,15 +6,17 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use grantry_model::approval::{AddressException, AllowedHost, AllowedOrigin, Granted, origin_of};
+use grantry_model::gate::{AdmittedTest, admit_test};
 use grantry_model::ids::IntegrationId;
 use grantry_model::permission::Action;
 use grantry_model::platform::{
     MembershipChange, Platform, PlatformApp, PlatformError, PlatformMembership, PlatformPage,
     PlatformResult, PlatformRole,
 };
-use grantry_model::plugin::{AuthKind, AuthScheme, Digest};
+use grantry_model::plugin::{AuthKind, AuthScheme, Digest, TestDepth};
 use grantry_model::runner::{AuditSink, CallScope, Denial, KeyValue, KeyValueUnavailable};
 use grantry_model::secret::{Secret, SecretSource, SecretUnavailable};
+use grantry_model::settings::Settings;
 
 pub const TOKEN: &str = "tok-3f9a/8+c==very-secret";
 
@@ -88,6 +90,11 @@ impl Platform for TestPlatform {
 pub struct TestScope {
     pub audit: Arc<Audit>,
     pub scope: CallScope,
+}
+
+/// The gate's word for a test of an integration with the default settings.
+pub fn admitted(depth: TestDepth) -> AdmittedTest {
+    admit_test(&Settings::default(), depth).unwrap()
 }
 
 pub fn digest() -> Digest {

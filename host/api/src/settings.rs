@@ -1,0 +1,97 @@
+//! Settings of an integration.
+
+use serde::{Deserialize, Deserializer, Serialize};
+use utoipa::ToSchema;
+
+/// Where an integration's plugin runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RunsOn {
+    /// In this installation.
+    ThisHost,
+    /// With a remote agent. There are none yet: it is refused.
+    Agent,
+}
+
+/// How an integration is run. What the settings of requests do comes with requests.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Settings {
+    /// Where its plugin runs.
+    pub runs_on: RunsOn,
+    /// The approval workflow of requests for what has none of its own, by name.
+    pub default_workflow: Option<String>,
+    /// Nothing is written to the target: a person does it there.
+    pub is_read_only: bool,
+    /// Permissions of accounts are granted and revoked; else they are only tracked.
+    pub allows_changing_permissions: bool,
+    /// Accounts are created for approved requests and deleted with them.
+    pub allows_creating_accounts: bool,
+    /// People map their own accounts themselves.
+    pub allows_users_to_edit_accounts: bool,
+    /// Access can be requested.
+    pub is_requestable: bool,
+    /// What a sync finds anew can be requested, until an admin says otherwise.
+    pub is_requestable_by_default: bool,
+    /// Owners that a sync recommends replace the current ones.
+    pub assigns_recommended_owners: bool,
+    /// Maintainers that a sync recommends replace the current ones.
+    pub assigns_recommended_maintainers: bool,
+    /// Access that changed without Grantry is told to admins and the owner.
+    pub notifies_external_changes: bool,
+    /// Durations for which access can be requested, in milliseconds, ascending; `null` lets the
+    /// workflow's apply.
+    pub allowed_durations_ms: Option<Vec<i64>>,
+}
+
+/// A change of settings: what is missing stays.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct SettingsChange {
+    /// Where its plugin runs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub runs_on: Option<RunsOn>,
+    /// The approval workflow of requests for what has none of its own, by name; `null` for none.
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 200)]
+    pub default_workflow: Option<Option<String>>,
+    /// Nothing is written to the target: a person does it there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub is_read_only: Option<bool>,
+    /// Permissions of accounts are granted and revoked; else they are only tracked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub allows_changing_permissions: Option<bool>,
+    /// Accounts are created for approved requests and deleted with them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub allows_creating_accounts: Option<bool>,
+    /// People map their own accounts themselves.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub allows_users_to_edit_accounts: Option<bool>,
+    /// Access can be requested.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub is_requestable: Option<bool>,
+    /// What a sync finds anew can be requested, until an admin says otherwise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub is_requestable_by_default: Option<bool>,
+    /// Owners that a sync recommends replace the current ones.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub assigns_recommended_owners: Option<bool>,
+    /// Maintainers that a sync recommends replace the current ones.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub assigns_recommended_maintainers: Option<bool>,
+    /// Access that changed without Grantry is told to admins and the owner.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub notifies_external_changes: Option<bool>,
+    /// 1 to 20 durations in milliseconds; `null` lets the workflow's apply.
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    #[schema(value_type = Option<Vec<i64>>)]
+    pub allowed_durations_ms: Option<Option<Vec<i64>>>,
+}
+
+/// A field that is there, be it `null`: `null` is a value, and missing is none.
+pub(crate) fn present<'de, D, T>(deserializer: D) -> Result<Option<Option<T>>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    Option::<T>::deserialize(deserializer).map(Some)
+}
