@@ -18,11 +18,11 @@ fn main() -> Result<()> {
     match arguments.first().map(String::as_str) {
         Some("child-sync") => runtime.block_on(sync::child(&arguments[1..])),
         Some("child-bare") => runtime.block_on(bare::child(&arguments[1..])),
-        _ => runtime.block_on(all(&arguments)),
+        _ => all(&arguments),
     }
 }
 
-async fn all(arguments: &[String]) -> Result<()> {
+fn all(arguments: &[String]) -> Result<()> {
     let is_json = arguments.iter().any(|argument| argument == "--json");
     let names: Vec<&str> =
         arguments.iter().map(String::as_str).filter(|name| *name != "--json").collect();
@@ -35,7 +35,7 @@ async fn all(arguments: &[String]) -> Result<()> {
     };
     let mut figures = Vec::new();
     if is_wanted(&["page_", "instantiate_"]) {
-        figures.extend(host::calls().await.context("calls of a plugin")?);
+        figures.extend(host::calls().context("calls of a plugin")?);
     }
     if is_wanted(&["sync_", "resync_"]) {
         figures.extend(sync::figures().context("the large aggregation")?);
