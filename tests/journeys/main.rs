@@ -1,6 +1,7 @@
 //! The one test binary: whole journeys through real peers, and the harness's own tests.
 
 mod credentials;
+mod fuzz;
 mod harness;
 mod hostile;
 mod kills;

@@ -109,6 +109,7 @@ impl Host {
             .arg(self.folder.path().join("data"))
             .args(["--listen", &self.address.to_string()])
             .args(["--requests-per-second", REQUESTS_PER_SECOND])
+            .args(["--failures-per-second", REQUESTS_PER_SECOND])
             .arg("--admin-token-file")
             .arg(self.folder.path().join("admin-token"))
             .env_remove("RUST_LOG")
@@ -153,6 +154,12 @@ impl Host {
     #[must_use]
     pub fn api(&self) -> &Api {
         &self.api
+    }
+
+    /// The admin's token, for programs that call the API by themselves.
+    #[must_use]
+    pub fn admin_token(&self) -> &str {
+        self.api.token().unwrap_or("")
     }
 
     /// The data folder.

@@ -85,3 +85,12 @@ pub struct AggregationIssue {
     /// The issue in words.
     pub detail: String,
 }
+
+/// One server-sent event of an aggregation that is watched.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct AggregationEvent {
+    /// `progress`, `end` or `problem`.
+    pub event: String,
+    /// JSON: the aggregation as it stands, or the problem's `code`.
+    pub data: String,
+}

@@ -3,6 +3,8 @@
 //! Beyond the syntax: no key twice, no nesting deeper than [`DEPTH_MAX`], no NUL in any text. What
 //! is left is turned into the wire type; its faults are told with a JSON pointer.
 
+mod typed;
+
 use std::fmt;
 
 use grantry_api::FieldProblem;
@@ -11,6 +13,7 @@ use serde_json::{Map, Number, Value};
 use serde_path_to_error::{Path, Segment};
 
 use crate::problem::Problem;
+use typed::Typed;
 
 /// Deepest nesting.
 const DEPTH_MAX: usize = 64;
@@ -19,7 +22,7 @@ const DEPTH_MAX: usize = 64;
 pub(crate) fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     let value = parse(bytes)?;
     refuse_nul(&value, &mut String::new())?;
-    serde_path_to_error::deserialize(value)
+    serde_path_to_error::deserialize(Typed(value))
         .map_err(|error| Problem::fields(vec![field_problem(error.path(), error.inner())]))
 }
 
@@ -201,6 +204,15 @@ mod tests {
         let hidden = r#"{"name": "a", "plugin_id": "p", "connection": {"url": 1, "url": 2}}"#;
         assert_eq!(fault(hidden).0, "malformed_json");
         assert_eq!(fault("{} {}").0, "malformed_json");
+    }
+
+    #[test]
+    fn an_array_is_no_object() {
+        assert_eq!(fault("[]"), told("invalid_input", ""));
+        assert_eq!(fault(r#"["a", "p", {}]"#), told("invalid_input", ""));
+        let inner =
+            r#"{"name": "a", "plugin_id": "p", "connection": {}, "approval": [[], [], true]}"#;
+        assert_eq!(fault(inner), told("invalid_input", "/approval"));
     }
 
     #[test]

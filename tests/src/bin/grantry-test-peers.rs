@@ -1,8 +1,8 @@
 //! Starts the peers that a whole test run shares, and keeps them until stdin closes.
 //!
 //! Prints one `KEY=VALUE` line for each environment variable that the tests read, and
-//! `GRANTRY_TEST_PEERS=ready` as the last line. The SCIM server is only installed here: each test
-//! starts its own.
+//! `GRANTRY_TEST_PEERS=ready` as the last line. Python programs are only installed here: each
+//! test starts its own.
 
 use anyhow::Result;
 use grantry_tests::peers::postgres::POSTGRES_URL_VARIABLE;
@@ -11,9 +11,12 @@ use tokio::io::AsyncReadExt;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<()> {
-    let scim = tokio::task::spawn_blocking(python::scim_server_program);
+    let python = tokio::task::spawn_blocking(|| {
+        python::SCIM_SERVER.program("scim2-server")?;
+        python::SCHEMATHESIS.program("schemathesis")
+    });
     let postgres = PostgresServer::start().await?;
-    scim.await??;
+    python.await??;
     println!("{POSTGRES_URL_VARIABLE}={}", postgres.administrator_url());
     println!("GRANTRY_TEST_PEERS=ready");
     let mut input = tokio::io::stdin();

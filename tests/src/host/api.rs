@@ -93,6 +93,12 @@ impl Api {
         self.failures.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// The caller's token.
+    #[must_use]
+    pub fn token(&self) -> Option<&str> {
+        self.token.as_deref()
+    }
+
     /// Where the host is.
     #[must_use]
     pub fn base_url(&self) -> &str {

@@ -46,7 +46,8 @@ impl ScimServer {
     /// # Errors
     /// When it cannot be installed or does not answer within a minute (with the end of its log).
     pub async fn start(variant: Variant) -> Result<Self> {
-        let program = tokio::task::spawn_blocking(python::scim_server_program).await??;
+        let program =
+            tokio::task::spawn_blocking(|| python::SCIM_SERVER.program("scim2-server")).await??;
         for _ in 0..START_ATTEMPTS_MAX {
             let port = free_port()?;
             let mut process = PeerProcess::start(command(&program, variant, port)?)?;

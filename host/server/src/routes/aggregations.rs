@@ -2,7 +2,7 @@
 
 use axum::Json as Body;
 use axum::response::IntoResponse;
-use grantry_api::aggregations::{Aggregation, AggregationIssue};
+use grantry_api::aggregations::{Aggregation, AggregationEvent, AggregationIssue};
 use grantry_api::headers::IdempotencyHeader;
 use grantry_api::{List, ListQuery};
 use grantry_engine::RunView;
@@ -87,7 +87,7 @@ async fn cancel_aggregation(ctx: Ctx, Path(id): Path<RunId>) -> Reply<Body<Aggre
 #[utoipa::path(get, path = "/aggregations/{aggregation_id}/events", tag = "aggregations",
     extensions(("x-grantry-action" = json!("integration.read"))),
     params(("aggregation_id" = String, Path, description = "The aggregation's id.")),
-    responses((status = 200, description = "Events until the end", body = String,
+    responses((status = 200, description = "Events until the end", body = AggregationEvent,
         content_type = "text/event-stream")))]
 async fn watch_aggregation(
     ctx: Ctx,
