@@ -3,8 +3,6 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::permissions::{Action, Entity};
-
 /// A client.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Client {
@@ -33,6 +31,23 @@ pub struct CreateClient {
     pub description: String,
 }
 
+/// A change of a client: what is missing stays.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct UpdateClient {
+    /// What people call it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(min_length = 1, max_length = 200)]
+    pub name: Option<String>,
+    /// What it is for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(max_length = 4000)]
+    pub description: Option<String>,
+    /// Whether it is refused, with every token, from the next request on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub is_disabled: Option<bool>,
+}
+
 /// A client's token, without its text.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Token {
@@ -44,6 +59,8 @@ pub struct Token {
     pub expires_ms: Option<i64>,
     /// When it was revoked.
     pub revoked_ms: Option<i64>,
+    /// When it was last used, to the minute.
+    pub used_ms: Option<i64>,
 }
 
 /// A token to be made.
@@ -71,21 +88,4 @@ impl std::fmt::Debug for NewToken {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("NewToken").field("stored", &self.stored).finish_non_exhaustive()
     }
-}
-
-/// Who calls, and what it may do.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct Me {
-    /// The principal's id.
-    pub principal_id: String,
-    /// `client`, `plugin` or `person`.
-    pub kind: String,
-    /// What people call it.
-    pub name: String,
-    /// A person's role: `admin` or `auditor`.
-    pub role: Option<String>,
-    /// Actions that are held on every app and data source.
-    pub global: Vec<Action>,
-    /// Apps and data sources on which all four actions are held.
-    pub entities: Vec<Entity>,
 }

@@ -44,7 +44,7 @@ pub struct Permissions {
     pub global: Vec<Action>,
     /// Apps and data sources on which all four actions are held.
     pub entities: Vec<Entity>,
-    /// A person's role, which holds more: `admin` or `auditor`.
+    /// A person's role, which may hold more: `admin`, `auditor` or `user`.
     pub role: Option<String>,
     /// What an admin should know about this choice.
     pub warnings: Vec<String>,

@@ -17,6 +17,12 @@ pub enum Reason {
     Entity,
     /// Background work that an earlier, permitted action ordered.
     Job,
+    /// A person acts on nothing but their own sessions and tokens.
+    Own,
+    /// The first start makes the first admin.
+    FirstStart,
+    /// An issuer vouches for a person who signs in for the first time.
+    SignUp,
 }
 
 /// What may happen.
@@ -32,18 +38,10 @@ pub enum Decision {
 
 /// May a principal with these permissions take the action on the entity (PRM-2, PRM-4)?
 pub fn decide(permissions: &Permissions, action: Action, entity: &Entity) -> Decision {
-    if let Some(role) = permissions.role
-        && role.allows(action)
-    {
-        return Decision::Allowed(Reason::Role(role));
+    if let Some(reason) = holds(permissions, action, entity) {
+        return Decision::Allowed(reason);
     }
-    if permissions.global.contains(&action) {
-        return Decision::Allowed(Reason::Global);
-    }
-    if permissions.entities.contains(entity) {
-        return Decision::Allowed(Reason::Entity);
-    }
-    if permissions.role.is_some() || !permissions.global.is_empty() {
+    if Action::ALL.into_iter().any(|other| holds(permissions, other, entity).is_some()) {
         return Decision::Missing;
     }
     Decision::Hidden
@@ -57,19 +55,37 @@ pub fn decide_any(permissions: &Permissions, entity: &Entity) -> Decision {
     allowed.unwrap_or(Decision::Hidden)
 }
 
+/// Why the action is held on the entity, if it is.
+fn holds(permissions: &Permissions, action: Action, entity: &Entity) -> Option<Reason> {
+    if !permissions.scope_leaves(action) {
+        return None;
+    }
+    if let Some(role) = permissions.role
+        && role.allows(action)
+    {
+        return Some(Reason::Role(role));
+    }
+    if permissions.global.contains(&action) {
+        return Some(Reason::Global);
+    }
+    permissions.entities.contains(entity).then_some(Reason::Entity)
+}
+
 /// May a principal with these permissions take the admin action?
 pub fn decide_admin(permissions: &Permissions, action: AdminAction) -> Option<Reason> {
-    permissions.role.filter(|role| role.allows_admin(action)).map(Reason::Role)
+    let role = permissions.role.filter(|role| role.allows_admin(action))?;
+    permissions.scope_leaves_admin(action).then_some(Reason::Role(role))
 }
 
 #[cfg(test)]
 mod tests {
-    use std::collections::HashSet;
+    use std::collections::{BTreeSet, HashSet};
 
     use grantry_model::ids::{AppId, DataSourceId};
     use proptest::prelude::*;
 
     use super::*;
+    use crate::permissions::Scope;
 
     fn app(name: &str) -> Entity {
         Entity::App(AppId::parse(name).unwrap())
@@ -86,6 +102,7 @@ mod tests {
             role: None,
             global: HashSet::from([Action::AppAndRoleRead, Action::CsvAppUserUpload]),
             entities: HashSet::from([app("advanced-targeting"), data_source("entra-id")]),
+            scope: None,
         };
         for entity in [app("advanced-targeting"), data_source("entra-id")] {
             for action in Action::ALL {
@@ -114,14 +131,46 @@ mod tests {
             role: None,
             global: Action::ALL.into_iter().collect(),
             entities: HashSet::from([app("a")]),
+            scope: None,
         };
         for action in AdminAction::ALL {
             assert_eq!(decide_admin(&permissions, action), None);
         }
     }
 
+    #[test]
+    fn a_scoped_token_holds_no_more_than_it_names_and_the_person_holds() {
+        let scope = Scope {
+            actions: BTreeSet::from([Action::AppAndRoleRead, Action::AppMembershipWrite]),
+            admin_actions: BTreeSet::from([AdminAction::JobRead, AdminAction::ClientWrite]),
+        };
+        let held = |role| Permissions {
+            role: Some(role),
+            scope: Some(scope.clone()),
+            ..Default::default()
+        };
+        let (admin, auditor) = (held(Role::Admin), held(Role::Auditor));
+        let is_held =
+            |held, action| matches!(decide(held, action, &app("a")), Decision::Allowed(_));
+        assert_eq!(Action::ALL.map(|action| is_held(&admin, action)), [true, false, false, true]);
+        assert_eq!(
+            Action::ALL.map(|action| is_held(&auditor, action)),
+            [true, false, false, false]
+        );
+        assert_eq!(admin.admin_actions(), [AdminAction::ClientWrite, AdminAction::JobRead]);
+        assert_eq!(auditor.admin_actions(), [AdminAction::JobRead]);
+        assert_eq!(decide_admin(&admin, AdminAction::PluginRead), None);
+    }
+
+    #[test]
+    fn to_a_user_what_is_not_given_does_not_exist() {
+        let user = Permissions { role: Some(Role::User), ..Default::default() };
+        assert_eq!(decide(&user, Action::AppAndRoleRead, &app("a")), Decision::Hidden);
+        assert_eq!(user.admin_actions(), []);
+    }
+
     fn permissions() -> impl Strategy<Value = Permissions> {
-        let role = prop_oneof![Just(None), Just(Some(Role::Admin)), Just(Some(Role::Auditor))];
+        let role = proptest::option::of(proptest::sample::select(&Role::ALL[..]));
         let global =
             proptest::collection::hash_set(proptest::sample::select(&Action::ALL[..]), 0..4);
         let entity = (0..2_u8, 0..4_u8).prop_map(|(kind, n)| match kind {
@@ -129,10 +178,16 @@ mod tests {
             _ => data_source(&n.to_string()),
         });
         let entities = proptest::collection::hash_set(entity, 0..5);
-        (role, global, entities).prop_map(|(role, global, entities)| Permissions {
+        let actions =
+            proptest::collection::btree_set(proptest::sample::select(&Action::ALL[..]), 0..4);
+        let scope = proptest::option::of(
+            actions.prop_map(|actions| Scope { actions, admin_actions: BTreeSet::new() }),
+        );
+        (role, global, entities, scope).prop_map(|(role, global, entities, scope)| Permissions {
             role,
             global,
             entities,
+            scope,
         })
     }
 
@@ -143,10 +198,11 @@ mod tests {
         fn the_decision_equals_the_oracle(held in permissions(), n in 0..4_u8, is_app: bool) {
             let entity = if is_app { app(&n.to_string()) } else { data_source(&n.to_string()) };
             let holds = |action: Action| {
-                held.role == Some(Role::Admin)
+                let is_left = held.scope.iter().all(|scope| scope.actions.iter().any(|&left| left == action));
+                is_left && (held.role == Some(Role::Admin)
                     || held.role == Some(Role::Auditor) && action == Action::AppAndRoleRead
                     || held.global.iter().any(|&other| other == action)
-                    || held.entities.iter().any(|other| *other == entity)
+                    || held.entities.iter().any(|other| *other == entity))
             };
             for action in Action::ALL {
                 let expected = match (holds(action), Action::ALL.into_iter().any(holds)) {

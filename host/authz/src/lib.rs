@@ -9,5 +9,5 @@ mod permissions;
 mod permit;
 
 pub use decision::{Decision, Reason, decide, decide_admin, decide_any};
-pub use permissions::{Permissions, Role, Visible};
+pub use permissions::{Permissions, Role, Scope, Visible};
 pub use permit::{Actor, Door, Permit, Provenance, Refusal, actions};

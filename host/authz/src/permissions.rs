@@ -1,6 +1,6 @@
 //! What a principal holds.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use grantry_model::ids::{AppId, DataSourceId};
 use grantry_model::permission::{Action, AdminAction, Entity};
@@ -14,53 +14,77 @@ pub enum Role {
     Admin,
     /// May read everything, the audit log included.
     Auditor,
+    /// May sign in; sees and asks for access of their own.
+    User,
 }
 
 impl Role {
+    /// All of them, the mightiest first.
+    pub const ALL: [Self; 3] = [Self::Admin, Self::Auditor, Self::User];
+
     /// The role's name on the wire and in the database.
     pub fn name(self) -> &'static str {
         match self {
             Self::Admin => "admin",
             Self::Auditor => "auditor",
+            Self::User => "user",
         }
     }
 
     /// The role of that name.
     pub fn parse(name: &str) -> Option<Self> {
-        [Self::Admin, Self::Auditor].into_iter().find(|role| role.name() == name)
+        Self::ALL.into_iter().find(|role| role.name() == name)
     }
 
-    /// The one table of what a role allows beyond the four actions.
+    /// Whether the role holds the admin action.
     pub fn allows_admin(self, action: AdminAction) -> bool {
-        match (self, action) {
-            (Self::Admin, _) => true,
-            (
-                Self::Auditor,
-                AdminAction::PluginRead
-                | AdminAction::IntegrationRead
-                | AdminAction::ClientRead
-                | AdminAction::AuditRead
-                | AdminAction::JobRead,
-            ) => true,
-            (
-                Self::Auditor,
-                AdminAction::PluginInstall
-                | AdminAction::IntegrationWrite
-                | AdminAction::AggregationRun
-                | AdminAction::ClientWrite
-                | AdminAction::AppWrite
-                | AdminAction::DataSourceWrite,
-            ) => false,
-        }
+        admin_action_holders(action).contains(&self)
     }
 
-    /// Which of the four actions the role holds, everywhere.
+    /// Whether the role holds the action, everywhere.
     pub fn allows(self, action: Action) -> bool {
-        match self {
-            Self::Admin => true,
-            Self::Auditor => action == Action::AppAndRoleRead,
+        action_holders(action).contains(&self)
+    }
+}
+
+/// The table of roles: who holds which admin action. An action without a row does not compile.
+const fn admin_action_holders(action: AdminAction) -> &'static [Role] {
+    match action {
+        AdminAction::PluginRead
+        | AdminAction::IntegrationRead
+        | AdminAction::ClientRead
+        | AdminAction::IssuerRead
+        | AdminAction::PersonRead
+        | AdminAction::AuditRead
+        | AdminAction::JobRead => &[Role::Admin, Role::Auditor],
+        AdminAction::PluginInstall
+        | AdminAction::IntegrationWrite
+        | AdminAction::AggregationRun
+        | AdminAction::ClientWrite
+        | AdminAction::AppWrite
+        | AdminAction::DataSourceWrite
+        | AdminAction::IssuerWrite
+        | AdminAction::PersonWrite => &[Role::Admin],
+    }
+}
+
+/// The table's other half: which roles hold one of the four actions on every app and data source.
+const fn action_holders(action: Action) -> &'static [Role] {
+    match action {
+        Action::AppAndRoleRead => &[Role::Admin, Role::Auditor],
+        Action::CsvAppUserUpload | Action::DataSourceUsersUpdate | Action::AppMembershipWrite => {
+            &[Role::Admin]
         }
     }
+}
+
+/// What a person's API token is limited to: what it names and the person holds at the time of use.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Scope {
+    /// Of the four actions.
+    pub actions: BTreeSet<Action>,
+    /// Of the admin actions.
+    pub admin_actions: BTreeSet<AdminAction>,
 }
 
 /// All that a principal holds: global actions, entities, and a person's role. They add up, and
@@ -73,6 +97,8 @@ pub struct Permissions {
     pub global: HashSet<Action>,
     /// Apps and data sources on which all four actions are held.
     pub entities: HashSet<Entity>,
+    /// What a person's API token leaves of all this; `None` leaves everything.
+    pub scope: Option<Scope>,
 }
 
 /// Which apps, or data sources, a list may show.
@@ -85,11 +111,40 @@ pub enum Visible<Id = AppId> {
 }
 
 impl Permissions {
+    /// Whether the token that was sent, if it is a scoped one, leaves the action.
+    pub(crate) fn scope_leaves(&self, action: Action) -> bool {
+        self.scope.as_ref().is_none_or(|scope| scope.actions.contains(&action))
+    }
+
+    /// The same for an admin action.
+    pub(crate) fn scope_leaves_admin(&self, action: AdminAction) -> bool {
+        self.scope.as_ref().is_none_or(|scope| scope.admin_actions.contains(&action))
+    }
+
+    /// The admin actions that are held.
+    pub fn admin_actions(&self) -> Vec<AdminAction> {
+        let is_held = |action: &AdminAction| {
+            self.scope_leaves_admin(*action)
+                && self.role.is_some_and(|role| role.allows_admin(*action))
+        };
+        AdminAction::ALL.into_iter().filter(is_held).collect()
+    }
+
+    /// Those of the four actions that are held on every app and data source.
+    pub fn actions_everywhere(&self) -> Vec<Action> {
+        let is_held = |action: &Action| {
+            let by_role = self.role.is_some_and(|role| role.allows(*action));
+            self.scope_leaves(*action) && (by_role || self.global.contains(action))
+        };
+        Action::ALL.into_iter().filter(is_held).collect()
+    }
+
     /// The apps on which the principal holds *app & role read*.
     pub fn visible_apps(&self) -> Visible {
-        let is_everywhere = self.global.contains(&Action::AppAndRoleRead)
-            || self.role.is_some_and(|role| role.allows(Action::AppAndRoleRead));
-        if is_everywhere {
+        if !self.scope_leaves(Action::AppAndRoleRead) {
+            return Visible::Only(Vec::new());
+        }
+        if self.actions_everywhere().contains(&Action::AppAndRoleRead) {
             return Visible::All;
         }
         let app = |entity: &Entity| match entity {
@@ -103,9 +158,10 @@ impl Permissions {
 
     /// The data sources on which the principal holds any action (PRM-4).
     pub fn visible_data_sources(&self) -> Visible<DataSourceId> {
-        let by_role =
-            |role: Role| Action::ALL.into_iter().any(|action: Action| role.allows(action));
-        if !self.global.is_empty() || self.role.is_some_and(by_role) {
+        if !Action::ALL.into_iter().any(|action| self.scope_leaves(action)) {
+            return Visible::Only(Vec::new());
+        }
+        if !self.actions_everywhere().is_empty() {
             return Visible::All;
         }
         let source = |entity: &Entity| match entity {

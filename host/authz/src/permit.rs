@@ -66,6 +66,12 @@ pub enum Refusal {
         /// What is missing.
         action: AdminAction,
     },
+    /// Own sessions and tokens are for people who signed in, not for clients or scoped tokens.
+    #[error(
+        "only a signed-in person has sessions and tokens of their own: sign in, and do not send an \
+         API token"
+    )]
+    NotSignedIn,
     /// The caller must not learn whether the entity exists.
     #[error("there is nothing here, or nothing that this caller may see")]
     Hidden,
@@ -158,6 +164,13 @@ pub mod actions {
         DataSourceUsersUpdate = "data_source_users_update",
         AppMembershipWrite = "app_membership_write",
     }
+    /// Permits a person to change their own sessions and tokens.
+    #[derive(Debug, Clone, Copy)]
+    pub struct OwnAccount;
+    impl NamedAction for OwnAccount {
+        const NAME: &'static str = "own";
+    }
+
     role_actions! {
         PluginRead = "plugin.read",
         PluginInstall = "plugin.install",
@@ -166,6 +179,10 @@ pub mod actions {
         AggregationRun = "aggregation.run",
         ClientRead = "client.read",
         ClientWrite = "client.write",
+        IssuerRead = "issuer.read",
+        IssuerWrite = "issuer.write",
+        PersonRead = "person.read",
+        PersonWrite = "person.write",
         AuditRead = "audit.read",
         JobRead = "job.read",
         AppWrite = "app.write",
@@ -213,6 +230,16 @@ impl Actor {
         }
     }
 
+    /// Decides about the caller's own sessions and tokens: people only, and never with a scoped
+    /// token, which could make itself a wider one.
+    pub fn permit_own(&self) -> Result<Permit<actions::OwnAccount>, Refusal> {
+        let is_person = self.principal.kind == PrincipalKind::Person;
+        if !is_person || self.permissions.scope.is_some() {
+            return Err(Refusal::NotSignedIn);
+        }
+        Ok(self.grant(<actions::OwnAccount as actions::NamedAction>::NAME, Reason::Own, None))
+    }
+
     fn grant<A>(&self, action: &'static str, reason: Reason, entity: Option<Entity>) -> Permit<A> {
         let provenance = Provenance {
             principal_id: self.principal.id.clone(),
@@ -238,6 +265,31 @@ impl<A: actions::NamedAction> Permit<A> {
             action: A::NAME,
             entity,
             request_id: job.as_str().to_owned(),
+        };
+        Self { provenance, action: PhantomData }
+    }
+}
+
+impl Permit<actions::PersonWrite> {
+    /// The permit of the first start to make the first admin, on that admin's own behalf.
+    pub fn for_first_start(admin: &Principal, request_id: &str) -> Self {
+        Self::of_newcomer(admin, Door::Cli, Reason::FirstStart, request_id)
+    }
+
+    /// The permit to make a person whom an issuer that allows sign-up has just vouched for.
+    pub fn for_sign_up(person: &Principal, request_id: &str) -> Self {
+        Self::of_newcomer(person, Door::Http, Reason::SignUp, request_id)
+    }
+
+    fn of_newcomer(person: &Principal, door: Door, reason: Reason, request_id: &str) -> Self {
+        let provenance = Provenance {
+            principal_id: person.id.clone(),
+            principal_kind: person.kind,
+            door,
+            reason,
+            action: <actions::PersonWrite as actions::NamedAction>::NAME,
+            entity: None,
+            request_id: request_id.to_owned(),
         };
         Self { provenance, action: PhantomData }
     }

@@ -15,9 +15,9 @@ impl Ctx {
         entity: Option<(&'static str, &str)>,
     ) -> Result<()> {
         let code = match refusal {
-            Refusal::ActionNotGranted { .. } | Refusal::AdminActionNotGranted { .. } => {
-                "action_not_granted"
-            }
+            Refusal::ActionNotGranted { .. }
+            | Refusal::AdminActionNotGranted { .. }
+            | Refusal::NotSignedIn => "action_not_granted",
             Refusal::Hidden => "not_found",
         };
         let entity = entity.map(|(kind, id)| (kind, id.to_owned()));

@@ -4,9 +4,9 @@
 //! secret has 256 random bits, so a fast hash is enough.) OIDC comes as another way to the same
 //! [`Actor`].
 
-use grantry_authz::{Actor, Door, Permissions, Role};
+use grantry_authz::{Actor, Door, Permissions, Permit, Role};
 use grantry_model::ids::{PrincipalId, TokenId};
-use grantry_model::permission::PrincipalKind;
+use grantry_model::permission::{Principal, PrincipalKind};
 use grantry_model::secret::Secret;
 use grantry_store::{AuditEntry, Db, Denied, NewPrincipal, TokenRecord};
 use serde_json::json;
@@ -25,7 +25,7 @@ pub enum AuthenticationError {
     #[error("the token has expired: ask an admin for a new one")]
     TokenExpired,
     /// Its owner was disabled or deleted.
-    #[error("the client of this token was disabled or deleted")]
+    #[error("the owner of this token or session was disabled or deleted")]
     ClientDisabled,
 }
 
@@ -46,6 +46,8 @@ pub struct FirstAdmin {
     pub token: Secret,
 }
 
+/// How often the last use of a token or session is written, in milliseconds.
+pub(crate) const USED_EVERY_MS: i64 = 60_000;
 const PREFIX: &str = "grantry_";
 
 /// A new token: its record and its text.
@@ -61,10 +63,13 @@ pub fn token_text(
     let record = TokenRecord {
         id,
         principal_id: principal.clone(),
+        name: String::new(),
         hash: hash(&text),
+        scope: None,
         created: db.now(),
         expires,
         revoked: None,
+        used: None,
     };
     (record, Secret::new(text))
 }
@@ -80,15 +85,21 @@ impl Engine {
         if db.has_people().await? {
             return Ok(None);
         }
-        let admin = NewPrincipal {
+        let principal = Principal {
             id: PrincipalId::fresh(db.clock(), db.random()),
             kind: PrincipalKind::Person,
             name: "Local admin".to_owned(),
+        };
+        let admin = NewPrincipal {
+            id: principal.id.clone(),
+            kind: principal.kind,
+            name: principal.name.clone(),
             description: "Made at the first start".to_owned(),
             role: Some(Role::Admin),
         };
+        let permit = Permit::for_first_start(&principal, "first start");
         let (record, token) = token_text(db, &admin.id, None);
-        let is_first = db.create_first_admin(&admin, &record).await?;
+        let is_first = db.create_first_admin(&permit, &admin, &record).await?;
         Ok(is_first.then_some(FirstAdmin { token }))
     }
 
@@ -122,7 +133,11 @@ impl Engine {
         if principal.is_disabled {
             return Ok(Err(AuthenticationError::ClientDisabled));
         }
+        if record.used.is_none_or(|used| used.plus_ms(USED_EVERY_MS) <= db.now()) {
+            db.touch_token(&record.id).await?;
+        }
         let permissions = db.permissions(&principal).await?;
+        let permissions = Permissions { scope: record.scope, ..permissions };
         let request_id = request_id.to_owned();
         let actor = Actor { principal: principal.principal, permissions, door, request_id };
         Ok(Ok(Ctx { actor, engine: self.clone() }))

@@ -22,6 +22,15 @@ pub struct NewClient {
     pub description: String,
 }
 
+/// A change of a client; `None` leaves it as it is.
+#[derive(Debug, Clone, Default)]
+#[expect(missing_docs, reason = "the names say it")]
+pub struct ClientChange {
+    pub name: Option<String>,
+    pub description: Option<String>,
+    pub is_disabled: Option<bool>,
+}
+
 /// A new token: its text is told once.
 pub struct NewToken {
     /// The answer for its record, without the text.
@@ -109,6 +118,31 @@ impl Ctx {
         record.filter(|record| record.principal.kind == PrincipalKind::Client).ok_or(NO_CLIENT)
     }
 
+    /// Changes a client. A disabled one is refused from its next request on.
+    pub async fn update_client(
+        &self,
+        id: &PrincipalId,
+        version: i64,
+        change: &ClientChange,
+    ) -> Result<PrincipalRecord> {
+        let permit = self.permit_admin::<actions::ClientWrite>().await?;
+        let before = self.load_client(id).await?;
+        let name = change.name.as_deref().unwrap_or(&before.principal.name);
+        let description = change.description.as_deref().unwrap_or(&before.description);
+        check_name("/name", name)?;
+        check_description("/description", description)?;
+        let is_disabled = change.is_disabled.unwrap_or(before.is_disabled);
+        let mut tx = self.db().begin(permit.provenance()).await?;
+        let changed = (name.trim(), description, is_disabled);
+        tx.update_client(&permit, id, version, changed).await?;
+        let detail = json!({
+            "before": { "name": before.principal.name, "is_disabled": before.is_disabled },
+            "after": { "name": name.trim(), "is_disabled": is_disabled },
+        });
+        tx.commit(AuditEntry::about("client.updated", "client", id.as_str(), detail)).await?;
+        self.load_client(id).await
+    }
+
     /// Removes a client: its tokens stop working at once.
     pub async fn delete_client(&self, id: &PrincipalId) -> Result<()> {
         let permit = self.permit_admin::<actions::ClientWrite>().await?;
@@ -151,10 +185,14 @@ impl Ctx {
     }
 
     /// A client's tokens, without their secret halves.
-    pub async fn list_tokens(&self, client: &PrincipalId) -> Result<Vec<TokenRecord>> {
+    pub async fn list_tokens(
+        &self,
+        client: &PrincipalId,
+        query: &PageQuery,
+    ) -> Result<Page<TokenRecord>> {
         self.permit_admin::<actions::ClientRead>().await?;
         self.load_client(client).await?;
-        Ok(self.db().list_tokens(client).await?)
+        self.page_of_tokens(client, query).await
     }
 
     /// Revokes a token.

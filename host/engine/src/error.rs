@@ -37,6 +37,9 @@ pub enum EngineError {
     /// The plugin is in use.
     #[error("integrations use this plugin: remove them first")]
     PluginInUse,
+    /// Nobody would be left who can administer.
+    #[error("this is the last admin: make somebody else an admin first")]
+    LastAdmin,
     /// The same component is installed already.
     #[error("this very component is installed already, as plugin `{0}`")]
     PluginInstalled(String),

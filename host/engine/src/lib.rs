@@ -19,6 +19,7 @@ mod idempotency;
 mod integrations;
 mod jobs;
 mod memberships;
+mod people;
 mod platform;
 mod plugins;
 mod provision;
@@ -26,6 +27,7 @@ mod reconcile;
 mod runs;
 mod scope;
 mod settings;
+mod tokens;
 pub mod worker;
 
 use std::sync::Arc;
@@ -38,7 +40,7 @@ use grantry_store::Db;
 use grantry_store::seal::KeyRing;
 
 pub use authentication::{AuthenticationError, FirstAdmin, token_text};
-pub use clients::{Effective, NewClient, NewToken};
+pub use clients::{ClientChange, Effective, NewClient, NewToken};
 pub use connection_tests::TestReport;
 pub use cursor::{Page, PageQuery};
 pub use data_sources::{DataSourceChange, DataSourceInput};
@@ -46,14 +48,16 @@ pub use error::EngineError;
 pub use idempotency::{Answer, Idempotent};
 pub use integrations::{IntegrationChange, IntegrationInput, IntegrationView, WholeConnection};
 pub use memberships::GrantInput;
+pub use people::PersonChange;
 pub use plugins::Installed;
 pub use runs::RunView;
+pub use tokens::NewOwnToken;
 
 // What use cases return as it is stored, for those who show it.
 pub use grantry_store::{
-    App, AuditFilter, AuditRow, Class, DataSource, Integration, Job, PrincipalRecord, RunIssue,
-    StoreError, StoredAssignment, StoredEntitlement, StoredIdentity, StoredObject, StoredOperation,
-    TokenRecord,
+    App, AuditFilter, AuditRow, Class, DataSource, Integration, Job, Person, PrincipalRecord,
+    RunIssue, StoreError, StoredAssignment, StoredEntitlement, StoredIdentity, StoredObject,
+    StoredOperation, TokenRecord,
 };
 
 /// A result of the engine.
@@ -118,6 +122,11 @@ impl Ctx {
     pub(crate) async fn permit_admin<A: actions::RoleAction>(&self) -> Result<Permit<A>> {
         let decided = self.actor.permit_admin::<A>();
         self.audit_refusal(decided, A::ACTION.name(), None).await
+    }
+
+    /// A change of the caller's own sessions and tokens; a refusal is audited.
+    pub(crate) async fn permit_own(&self) -> Result<Permit<actions::OwnAccount>> {
+        self.audit_refusal(self.actor.permit_own(), "own", None).await
     }
 
     pub(crate) async fn audit_refusal<A>(

@@ -46,7 +46,9 @@ fn refused(error: EngineError) -> PlatformError {
         EngineError::Refused(Refusal::ActionNotGranted { action, entity }) => {
             PlatformError::Denied { action, entity: Some(entity) }
         }
-        EngineError::Refused(Refusal::AdminActionNotGranted { .. } | Refusal::Hidden)
+        EngineError::Refused(
+            Refusal::AdminActionNotGranted { .. } | Refusal::NotSignedIn | Refusal::Hidden,
+        )
         | EngineError::NotFound { .. } => PlatformError::NotFound,
         EngineError::Invalid(issues) => PlatformError::Invalid(
             issues.into_iter().map(|issue| (issue.path, issue.message)).collect(),
@@ -63,6 +65,7 @@ fn refused(error: EngineError) -> PlatformError {
         | EngineError::SyncRunning
         | EngineError::GateClosed(_)
         | EngineError::PluginInUse
+        | EngineError::LastAdmin
         | EngineError::PluginInstalled(_)
         | EngineError::Quarantined => PlatformError::Conflict(error.to_string()),
         EngineError::Rejected(_)

@@ -105,6 +105,10 @@ ids! {
     PluginId,
     /// A bearer token (its public half).
     TokenId,
+    /// An OIDC issuer that people or clients come from.
+    IssuerId,
+    /// A person's session (its public name, not what the browser holds).
+    SessionId,
     /// Something that people are to be told of.
     NoticeId,
     /// A way to tell people: a mail server, a chat room, a webhook.

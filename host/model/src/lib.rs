@@ -16,6 +16,7 @@ pub mod ids;
 pub mod job;
 pub mod membership;
 pub mod notification;
+pub mod oidc;
 pub mod package;
 pub mod permission;
 pub mod platform;

@@ -63,6 +63,14 @@ pub enum AdminAction {
     ClientRead,
     /// Create clients, make their tokens, give them permissions.
     ClientWrite,
+    /// See the issuers that people and clients come from.
+    IssuerRead,
+    /// Trust issuers, and set what is trusted of them.
+    IssuerWrite,
+    /// See people and their roles.
+    PersonRead,
+    /// Set people's roles, disable people.
+    PersonWrite,
     /// Read the audit log.
     AuditRead,
     /// See background jobs.
@@ -75,7 +83,7 @@ pub enum AdminAction {
 
 impl AdminAction {
     /// All of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 15] = [
         Self::PluginRead,
         Self::PluginInstall,
         Self::IntegrationRead,
@@ -83,6 +91,10 @@ impl AdminAction {
         Self::AggregationRun,
         Self::ClientRead,
         Self::ClientWrite,
+        Self::IssuerRead,
+        Self::IssuerWrite,
+        Self::PersonRead,
+        Self::PersonWrite,
         Self::AuditRead,
         Self::JobRead,
         Self::AppWrite,
@@ -99,11 +111,20 @@ impl AdminAction {
             Self::AggregationRun => "aggregation.run",
             Self::ClientRead => "client.read",
             Self::ClientWrite => "client.write",
+            Self::IssuerRead => "issuer.read",
+            Self::IssuerWrite => "issuer.write",
+            Self::PersonRead => "person.read",
+            Self::PersonWrite => "person.write",
             Self::AuditRead => "audit.read",
             Self::JobRead => "job.read",
             Self::AppWrite => "app.write",
             Self::DataSourceWrite => "data_source.write",
         }
+    }
+
+    /// The action of that name.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|action| action.name() == name)
     }
 }
 

@@ -20,8 +20,8 @@ use utoipa_swagger_ui::{Config, SwaggerUi};
 use crate::routes;
 use crate::state::Server;
 
-/// The extension that names an operation's action: one of the four, an admin action, `none` for
-/// every authenticated caller, or `public` for everybody.
+/// The extension that names an operation's action: one of the four, an admin action, `own` for people
+/// about their own account, `none` for every authenticated caller, or `public` for everybody.
 pub const ACTION: &str = "x-grantry-action";
 
 /// Where the document is served.
@@ -48,6 +48,8 @@ const BEARER: &str = "bearer";
         (name = "memberships", description = "Managed access with a start and an end."),
         (name = "data sources", description = "Where identities come from."),
         (name = "clients", description = "External systems that call this API."),
+        (name = "people", description = "People and their roles."),
+        (name = "me", description = "The caller, with a person's own tokens."),
         (name = "permissions", description = "What principals hold."),
         (name = "jobs", description = "Background work."),
         (name = "audit", description = "Who did what."),
@@ -62,7 +64,7 @@ pub fn router() -> OpenApiRouter<Server> {
     let document = router.get_openapi_mut();
     let scheme = HttpBuilder::new()
         .scheme(HttpAuthScheme::Bearer)
-        .description(Some("A token of the local admin or of a client."))
+        .description(Some("A token of a client or of a person."))
         .build();
     let components = document.components.get_or_insert_default();
     components.add_security_scheme(BEARER, SecurityScheme::Http(scheme));

@@ -132,7 +132,9 @@ impl From<EngineError> for Problem {
                 Self::not_found()
             }
             EngineError::Refused(
-                Refusal::ActionNotGranted { .. } | Refusal::AdminActionNotGranted { .. },
+                Refusal::ActionNotGranted { .. }
+                | Refusal::AdminActionNotGranted { .. }
+                | Refusal::NotSignedIn,
             ) => Self::new("action_not_granted", detail),
             EngineError::Invalid(issues) => {
                 Self::fields(issues.into_iter().map(field_problem).collect())
@@ -142,6 +144,7 @@ impl From<EngineError> for Problem {
             EngineError::MembershipNotActive(_) => Self::new("membership_not_active", detail),
             EngineError::SyncRunning => Self::new("sync_running", detail),
             EngineError::GateClosed(closed) => Self::new(closed.code(), detail),
+            EngineError::LastAdmin => Self::new("last_admin", detail),
             EngineError::PluginInUse => Self::new("plugin_in_use", detail),
             EngineError::PluginInstalled(_) => Self::new("plugin_installed", detail),
             EngineError::Quarantined => Self::new("integration_quarantined", detail),

@@ -9,7 +9,9 @@ mod data_sources;
 mod health;
 mod integrations;
 mod jobs;
+mod me;
 mod memberships;
+mod people;
 mod permissions;
 mod plugins;
 
@@ -29,6 +31,8 @@ pub(crate) fn all() -> OpenApiRouter<Server> {
         .merge(data_sources::routes())
         .merge(jobs::routes())
         .merge(clients::routes())
+        .merge(people::routes())
+        .merge(me::routes())
         .merge(permissions::routes())
         .merge(audit::routes());
     OpenApiRouter::new().nest("/api/v1", api).merge(health::routes())

@@ -6,6 +6,7 @@
 
 mod audit;
 mod catalogue;
+mod clients;
 mod data_sources;
 mod db;
 mod dialect;
@@ -13,35 +14,44 @@ mod error;
 mod idempotency;
 mod identities;
 mod integrations;
+mod issuers;
 mod jobs;
 mod kv;
 mod memberships;
 mod migrate;
 mod notices;
+mod people;
 mod plugins;
 mod principals;
 mod runs;
 pub mod seal;
+mod sessions;
+mod tokens;
 
 pub use audit::{AuditEntry, AuditFilter, AuditRow, Denied};
 pub use catalogue::{
     AssignmentRow, Class, EntitlementRow, ObjectRow, RowQuery, StoredAssignment, StoredEntitlement,
     StoredObject, search_pattern,
 };
+pub use clients::{NewRegistration, Registration};
 pub use data_sources::{DataSource, NewDataSource};
 pub use db::{Arg, Db, HousekeepingTx, Row, Tx};
 pub use error::StoreError;
 pub use idempotency::Claim;
 pub use identities::StoredIdentity;
 pub use integrations::{App, Integration, NewIntegration};
+pub use issuers::Issuer;
 pub use jobs::{Job, NewJob};
 pub use kv::IntegrationKv;
 pub use memberships::{NewMembership, StoredOperation};
 pub use migrate::SCHEMA_VERSION;
 pub use notices::StoredNotice;
+pub use people::{NewPerson, Person};
 pub use plugins::Plugin;
-pub use principals::{NewPrincipal, PrincipalRecord, TokenRecord};
+pub use principals::{NewPrincipal, PrincipalRecord};
 pub use runs::{Domain, ISSUES_MAX, PageRecord, Run, RunEnd, RunIssue, Seen};
+pub use sessions::Session;
+pub use tokens::TokenRecord;
 
 /// A result of the store.
 pub type Result<T> = std::result::Result<T, StoreError>;

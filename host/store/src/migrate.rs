@@ -9,6 +9,7 @@ pub const SCHEMA_VERSION: i64 = newest(MIGRATIONS);
 /// Sorted by version. What a database has not recorded is applied, also below its newest version.
 const MIGRATIONS: &[(i64, &str)] = &[
     (1, include_str!("../migrations/0001_foundation.sql")),
+    (2, include_str!("../migrations/0002_people.sql")),
     (3, include_str!("../migrations/0003_data_sources.sql")),
     (4, include_str!("../migrations/0004_audit_streams.sql")),
     (5, include_str!("../migrations/0005_integration_settings.sql")),

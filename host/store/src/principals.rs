@@ -1,12 +1,13 @@
-//! Principals, their tokens and their permissions.
+//! Principals and their permissions.
 
 use grantry_authz::{Permissions, Permit, Role, actions};
 use grantry_model::clock::UnixMs;
-use grantry_model::ids::{AppId, DataSourceId, PrincipalId, TokenId};
+use grantry_model::ids::{AppId, DataSourceId, PrincipalId};
 use grantry_model::permission::{Action, Entity, Principal, PrincipalKind};
 
 use crate::db::{Db, HousekeepingTx, Row, Tx, args};
-use crate::{Result, StoreError, statements};
+use crate::tokens::{self, TokenRecord};
+use crate::{AuditEntry, Result, StoreError, clients, statements};
 
 /// A principal to be created.
 #[derive(Debug, Clone)]
@@ -31,30 +32,14 @@ pub struct PrincipalRecord {
     pub version: i64,
 }
 
-/// A stored token, without its secret half.
-#[derive(Debug, Clone, PartialEq)]
-#[expect(missing_docs, reason = "the names say it")]
-pub struct TokenRecord {
-    pub id: TokenId,
-    pub principal_id: PrincipalId,
-    /// SHA-256 of the whole token, in hex.
-    pub hash: String,
-    pub created: UnixMs,
-    pub expires: Option<UnixMs>,
-    pub revoked: Option<UnixMs>,
-}
-
 statements! {
     INSERT = "INSERT INTO principals (id, kind, name, description, role, is_disabled, created_ms, version) VALUES ($1, $2, $3, $4, $5, 0, $6, 1)";
     GET = "SELECT id, kind, name, description, role, is_disabled, created_ms, version FROM principals WHERE id = $1";
     LIST = "SELECT id, kind, name, description, role, is_disabled, created_ms, version FROM principals WHERE kind = $1 AND id > $2 ORDER BY id LIMIT $3";
     DELETE = "DELETE FROM principals WHERE id = $1 AND kind = 'client'";
     BUMP = "UPDATE principals SET version = version + 1 WHERE id = $1 AND version = $2";
+    CLAIM_FIRST = "INSERT INTO first_admin (id, principal_id) VALUES (1, $1) ON CONFLICT (id) DO NOTHING";
     ANY_PERSON = "SELECT COUNT(*) FROM principals WHERE kind = 'person'";
-    INSERT_TOKEN = "INSERT INTO tokens (id, principal_id, hash, created_ms, expires_ms, revoked_ms) VALUES ($1, $2, $3, $4, $5, NULL)";
-    GET_TOKEN = "SELECT id, principal_id, hash, created_ms, expires_ms, revoked_ms FROM tokens WHERE id = $1";
-    LIST_TOKENS = "SELECT id, principal_id, hash, created_ms, expires_ms, revoked_ms FROM tokens WHERE principal_id = $1 ORDER BY id LIMIT 100";
-    REVOKE_TOKEN = "UPDATE tokens SET revoked_ms = $3 WHERE id = $1 AND principal_id = $2 AND revoked_ms IS NULL";
     PERMISSIONS = "SELECT action, entity_kind, entity_id FROM permissions WHERE principal_id = $1";
     CLEAR_PERMISSIONS = "DELETE FROM permissions WHERE principal_id = $1";
     INSERT_PERMISSION = "INSERT INTO permissions (principal_id, action, entity_kind, entity_id) VALUES ($1, $2, $3, $4)";
@@ -74,17 +59,6 @@ fn principal(row: &Row) -> Result<PrincipalRecord> {
         is_disabled: row.is_true(5)?,
         created: row.time(6)?,
         version: row.int(7)?,
-    })
-}
-
-fn token(row: &Row) -> Result<TokenRecord> {
-    Ok(TokenRecord {
-        id: row.parsed(0, "token id", |text| TokenId::parse(text).ok())?,
-        principal_id: row.parsed(1, "principal id", |text| PrincipalId::parse(text).ok())?,
-        hash: row.text(2)?,
-        created: row.time(3)?,
-        expires: row.time_or_null(4)?,
-        revoked: row.time_or_null(5)?,
     })
 }
 
@@ -132,56 +106,41 @@ impl Db {
         Ok(permissions)
     }
 
-    /// The token with that public half.
-    pub async fn token(&self, id: &TokenId) -> Result<Option<TokenRecord>> {
-        self.fetch_one(GET_TOKEN, args![id.as_str()]).await?.as_ref().map(token).transpose()
-    }
-
-    /// A principal's tokens.
-    pub async fn list_tokens(&self, principal: &PrincipalId) -> Result<Vec<TokenRecord>> {
-        let rows = self.fetch(LIST_TOKENS, args![principal.as_str()]).await?;
-        rows.iter().map(token).collect()
-    }
-
     /// Whether anybody could sign in: false before the first start.
     pub async fn has_people(&self) -> Result<bool> {
         let row = self.fetch_one(ANY_PERSON, &[]).await?;
         row.map_or(Ok(false), |row| row.is_true(0))
     }
 
-    /// Makes the first person, with a token, where there is none yet. The caller tells the token.
+    /// Makes the first admin, with a token, where there is nobody yet; false if there is somebody.
+    /// Of two first starts at once one wins. The caller tells the token.
     pub async fn create_first_admin(
         &self,
+        permit: &Permit<actions::PersonWrite>,
         new: &NewPrincipal,
         token: &TokenRecord,
     ) -> Result<bool> {
-        let mut tx = self.begin_housekeeping().await?;
+        let mut tx = self.begin(permit.provenance()).await?;
+        if tx.execute(CLAIM_FIRST, args![new.id.as_str()]).await? == 0 {
+            return Ok(false);
+        }
         let row = tx.fetch_one(ANY_PERSON, &[]).await?;
         if row.map_or(Ok(false), |row| row.is_true(0))? {
             return Ok(false);
         }
-        insert(&mut tx, new, self.now()).await?;
-        insert_token(&mut tx, token).await?;
-        tx.commit().await?;
+        let now = tx.now();
+        insert(&mut tx, new, now).await?;
+        tokens::insert(&mut tx, token).await?;
+        let detail = serde_json::json!({ "role": new.role.map(Role::name), "token": token.id });
+        tx.commit(AuditEntry::about("person.created", "person", new.id.as_str(), detail)).await?;
         Ok(true)
     }
 }
 
-async fn insert(tx: &mut HousekeepingTx, new: &NewPrincipal, now: UnixMs) -> Result<()> {
+pub(crate) async fn insert(tx: &mut HousekeepingTx, new: &NewPrincipal, now: UnixMs) -> Result<()> {
     let role = new.role.map(Role::name);
     let args = args![new.id.as_str(), new.kind.name(), &new.name, &new.description, role, now];
     tx.execute(INSERT, args).await.map(drop)
-}
-
-async fn insert_token(tx: &mut HousekeepingTx, token: &TokenRecord) -> Result<()> {
-    let args = args![
-        token.id.as_str(),
-        token.principal_id.as_str(),
-        &token.hash,
-        token.created,
-        token.expires
-    ];
-    tx.execute(INSERT_TOKEN, args).await.map(drop)
 }
 
 impl Tx {
@@ -213,28 +172,8 @@ impl Tx {
     ) -> Result<()> {
         match self.execute(DELETE, args![id.as_str()]).await? {
             0 => Err(StoreError::NotFound { what: "client" }),
-            _ => Ok(()),
+            _ => clients::remove_registration(self, id).await,
         }
-    }
-
-    /// Stores a client's new token.
-    pub async fn create_token(
-        &mut self,
-        _: &Permit<actions::ClientWrite>,
-        token: &TokenRecord,
-    ) -> Result<()> {
-        insert_token(self, token).await
-    }
-
-    /// Revokes a token. Revoking twice changes nothing.
-    pub async fn revoke_token(
-        &mut self,
-        _: &Permit<actions::ClientWrite>,
-        principal: &PrincipalId,
-        token: &TokenId,
-    ) -> Result<()> {
-        let now = self.now();
-        self.execute(REVOKE_TOKEN, args![token.as_str(), principal.as_str(), now]).await.map(drop)
     }
 
     /// Replaces all that a principal holds, if it is still at that version.

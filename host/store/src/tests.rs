@@ -92,18 +92,23 @@ async fn every_statement_prepares_on_both_databases() {
     let lists = [
         audit::STATEMENTS,
         catalogue::STATEMENTS,
+        clients::STATEMENTS,
         data_sources::STATEMENTS,
         idempotency::STATEMENTS,
         identities::STATEMENTS,
         integrations::STATEMENTS,
+        issuers::STATEMENTS,
         jobs::STATEMENTS,
         kv::STATEMENTS,
         memberships::STATEMENTS,
         migrate::STATEMENTS,
         notices::STATEMENTS,
+        people::STATEMENTS,
         plugins::STATEMENTS,
         principals::STATEMENTS,
         runs::STATEMENTS,
+        sessions::STATEMENTS,
+        tokens::STATEMENTS,
     ];
     for test in databases().await {
         let fixed = lists.concat().into_iter().map(|(name, sql)| (name, sql.to_owned()));
@@ -309,5 +314,84 @@ async fn a_crashed_request_can_be_repeated_with_its_key() {
         let claim = db.claim_idempotency(&principal, "k", "a").await.unwrap();
         assert!(matches!(claim, Claim::Yours { .. }));
         assert_eq!(db.claim_idempotency(&principal, "k", "a").await.unwrap(), Claim::InProgress);
+    }
+}
+
+fn first_admin(id: &str) -> (NewPrincipal, TokenRecord) {
+    let new = NewPrincipal {
+        id: PrincipalId::parse(id).unwrap(),
+        kind: PrincipalKind::Person,
+        name: "Local admin".to_owned(),
+        description: String::new(),
+        role: Some(Role::Admin),
+    };
+    let token = TokenRecord {
+        id: grantry_model::ids::TokenId::parse(id).unwrap(),
+        principal_id: new.id.clone(),
+        name: String::new(),
+        hash: String::new(),
+        scope: None,
+        created: UnixMs(1),
+        expires: None,
+        revoked: None,
+        used: None,
+    };
+    (new, token)
+}
+
+#[tokio::test]
+async fn of_many_first_starts_at_once_one_makes_an_admin_and_says_so() {
+    for TestDb { db, .. } in databases().await {
+        let starts: Vec<_> = (0..8)
+            .map(|n| {
+                let db = db.clone();
+                tokio::spawn(async move {
+                    let (new, token) = first_admin(&format!("admin-{n}"));
+                    let principal =
+                        Principal { id: new.id.clone(), kind: new.kind, name: new.name.clone() };
+                    let permit = grantry_authz::Permit::for_first_start(&principal, "start");
+                    db.create_first_admin(&permit, &new, &token).await.unwrap()
+                })
+            })
+            .collect();
+        let mut made = 0;
+        for start in starts {
+            made += u32::from(start.await.unwrap());
+        }
+        let audit = db.list_audit(&AuditFilter::default(), 10).await.unwrap();
+        let rows: Vec<_> =
+            audit.iter().map(|row| (&*row.event, &*row.door, &*row.reason)).collect();
+        assert_eq!((made, rows), (1, vec![("person.created", "cli", "first_start")]));
+        assert_eq!(db.list_people("", "", 10).await.unwrap().len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn two_admins_cannot_remove_each_other_at_once() {
+    for TestDb { db, .. } in databases().await {
+        let permit = admin().permit_admin::<actions::PersonWrite>().unwrap();
+        let creates = admin().permit_admin::<actions::ClientWrite>().unwrap();
+        let mut tx = db.begin(permit.provenance()).await.unwrap();
+        for id in ["a", "b"] {
+            tx.create_client(&creates, &first_admin(id).0).await.unwrap();
+        }
+        let entry = || AuditEntry { event: "x", entity: None, detail: serde_json::json!({}) };
+        tx.commit(entry()).await.unwrap();
+        let demote = |id: &'static str| {
+            let (db, permit) = (db.clone(), permit.clone());
+            tokio::spawn(async move {
+                let mut tx = db.begin(permit.provenance()).await.unwrap();
+                let id = PrincipalId::parse(id).unwrap();
+                let change = (Role::User, false);
+                let is_administered = tx.update_person(&permit, &id, 1, change).await.unwrap();
+                if is_administered {
+                    tx.commit(entry()).await.unwrap();
+                }
+                is_administered
+            })
+        };
+        let (a, b) = (demote("a"), demote("b"));
+        let outcomes = (a.await.unwrap(), b.await.unwrap());
+        assert!(matches!(outcomes, (true, false) | (false, true)), "{outcomes:?}");
     }
 }

@@ -20,7 +20,7 @@ pub const KINDS: &[Kind] = &[
     // Who calls, and what they may do.
     new("invalid_token", 401, "The token is missing or not valid"),
     new("token_expired", 401, "The token has expired"),
-    new("client_disabled", 401, "The client is disabled or deleted"),
+    new("client_disabled", 401, "The caller is disabled or deleted"),
     new("action_not_granted", 403, "The action is not granted"),
     new("not_found", 404, "Nothing here, or nothing that you may see"),
     new("rate_limited", 429, "Too many requests"),
@@ -51,6 +51,7 @@ pub const KINDS: &[Kind] = &[
     new("integration_read_only", 409, "The integration is read-only"),
     new("permission_changes_off", 409, "The integration does not change permissions"),
     new("account_creation_off", 409, "The integration creates no accounts"),
+    new("last_admin", 409, "It is the last admin"),
     new("plugin_in_use", 409, "Integrations use the plugin"),
     new("plugin_installed", 409, "The component is installed already"),
     new("integration_quarantined", 409, "The plugin is in quarantine"),

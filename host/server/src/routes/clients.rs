@@ -1,8 +1,8 @@
-//! Clients, their tokens, and who calls.
+//! Clients and their tokens.
 
 use axum::Json as Body;
-use grantry_api::clients::{Client, CreateClient, CreateToken, Me, NewToken, Token};
-use grantry_api::headers::IdempotencyHeader;
+use grantry_api::clients::{Client, CreateClient, CreateToken, NewToken, Token, UpdateClient};
+use grantry_api::headers::{IdempotencyHeader, IfMatchHeader};
 use grantry_api::{List, ListQuery};
 use grantry_engine::{NewClient, PrincipalRecord, TokenRecord};
 use grantry_model::clock::UnixMs;
@@ -13,20 +13,19 @@ use utoipa_axum::routes;
 
 use crate::body::Json;
 use crate::context::Ctx;
-use crate::headers::Once;
+use crate::headers::{IfMatch, Once};
 use crate::path::Path;
 use crate::query::{Query, page};
-use crate::reply::{Reply, Settled, answer, list};
+use crate::reply::{Reply, Settled, Versioned, answer, list};
 use crate::state::Server;
 use crate::wire::clients as wire;
 
 pub(super) fn routes() -> OpenApiRouter<Server> {
     OpenApiRouter::new()
         .routes(routes!(create_client, list_clients))
-        .routes(routes!(get_client, delete_client))
+        .routes(routes!(get_client, update_client, delete_client))
         .routes(routes!(create_token, list_tokens))
         .routes(routes!(revoke_token))
-        .routes(routes!(get_me))
 }
 
 /// Create a client
@@ -59,9 +58,30 @@ async fn list_clients(ctx: Ctx, Query(query): Query<ListQuery>) -> Reply<Body<Li
 #[utoipa::path(get, path = "/clients/{client_id}", tag = "clients",
     extensions(("x-grantry-action" = json!("client.read"))),
     params(("client_id" = String, Path, description = "The client's id.")),
-    responses((status = 200, description = "The client", body = Client)))]
-async fn get_client(ctx: Ctx, Path(id): Path<PrincipalId>) -> Reply<Body<Client>> {
-    Ok(Body(wire::client(&ctx.client(&id).await?)))
+    responses((status = 200, description = "The client", body = Client,
+        headers(("ETag" = String, description = "Its version, for `If-Match`.")))))]
+async fn get_client(ctx: Ctx, Path(id): Path<PrincipalId>) -> Reply<Versioned<Client>> {
+    let client = ctx.client(&id).await?;
+    Ok(Versioned(client.version, wire::client(&client)))
+}
+
+/// Change, disable or enable a client
+///
+/// A disabled client is refused from its next request on, with every token that it has.
+#[utoipa::path(patch, path = "/clients/{client_id}", tag = "clients",
+    extensions(("x-grantry-action" = json!("client.write"))),
+    params(("client_id" = String, Path, description = "The client's id."), IfMatchHeader),
+    request_body = UpdateClient,
+    responses((status = 200, description = "The client now", body = Client,
+        headers(("ETag" = String, description = "Its version, for `If-Match`.")))))]
+async fn update_client(
+    ctx: Ctx,
+    Path(id): Path<PrincipalId>,
+    IfMatch(version): IfMatch,
+    body: Json<UpdateClient>,
+) -> Reply<Versioned<Client>> {
+    let client = ctx.update_client(&id, version, &wire::read_change(body.value)).await?;
+    Ok(Versioned(client.version, wire::client(&client)))
 }
 
 /// Remove a client
@@ -103,11 +123,15 @@ async fn create_token(
 /// Without their texts.
 #[utoipa::path(get, path = "/clients/{client_id}/tokens", tag = "clients",
     extensions(("x-grantry-action" = json!("client.read"))),
-    params(("client_id" = String, Path, description = "The client's id.")),
-    responses((status = 200, description = "All of them", body = List<Token>)))]
-async fn list_tokens(ctx: Ctx, Path(id): Path<PrincipalId>) -> Reply<Body<List<Token>>> {
-    let items = ctx.list_tokens(&id).await?.iter().map(wire::token).collect();
-    Ok(Body(List { items, next: None }))
+    params(("client_id" = String, Path, description = "The client's id."), ListQuery),
+    responses((status = 200, description = "A page of them", body = List<Token>)))]
+async fn list_tokens(
+    ctx: Ctx,
+    Path(id): Path<PrincipalId>,
+    Query(query): Query<ListQuery>,
+) -> Reply<Body<List<Token>>> {
+    let query = page(query.limit, query.cursor);
+    Ok(list(ctx.list_tokens(&id, &query).await?, wire::token))
 }
 
 /// Revoke a token
@@ -124,12 +148,4 @@ async fn revoke_token(
 ) -> Reply<StatusCode> {
     ctx.revoke_token(&client, &token).await?;
     Ok(StatusCode::NO_CONTENT)
-}
-
-/// Show who calls
-#[utoipa::path(get, path = "/me", tag = "clients",
-    extensions(("x-grantry-action" = json!("none"))),
-    responses((status = 200, description = "The caller", body = Me)))]
-async fn get_me(ctx: Ctx) -> Reply<Body<Me>> {
-    Ok(Body(wire::me(&ctx.actor)))
 }

@@ -1,10 +1,7 @@
-//! Clients, tokens, and who calls.
+//! Clients and their tokens.
 
 use grantry_api::clients as wire;
-use grantry_authz::Actor;
-use grantry_engine::{Answer, NewToken, PrincipalRecord, TokenRecord};
-
-use super::permissions;
+use grantry_engine::{Answer, ClientChange, NewToken, PrincipalRecord, TokenRecord};
 
 /// A client.
 pub(crate) fn client(record: &PrincipalRecord) -> wire::Client {
@@ -17,6 +14,12 @@ pub(crate) fn client(record: &PrincipalRecord) -> wire::Client {
     }
 }
 
+/// A change, from the wire.
+pub(crate) fn read_change(change: wire::UpdateClient) -> ClientChange {
+    let wire::UpdateClient { name, description, is_disabled } = change;
+    ClientChange { name, description, is_disabled }
+}
+
 /// A token without its text.
 pub(crate) fn token(record: &TokenRecord) -> wire::Token {
     wire::Token {
@@ -24,6 +27,7 @@ pub(crate) fn token(record: &TokenRecord) -> wire::Token {
         created_ms: record.created.0,
         expires_ms: record.expires.map(|at| at.0),
         revoked_ms: record.revoked.map(|at| at.0),
+        used_ms: record.used.map(|at| at.0),
     }
 }
 
@@ -40,16 +44,4 @@ pub(crate) fn with_text(new: NewToken) -> Answer {
         Err(_) => return new.answer,
     };
     Answer { body: serde_json::to_string(&body).unwrap_or(new.answer.body), ..new.answer }
-}
-
-/// Who calls.
-pub(crate) fn me(actor: &Actor) -> wire::Me {
-    wire::Me {
-        principal_id: actor.principal.id.to_string(),
-        kind: actor.principal.kind.name().to_owned(),
-        name: actor.principal.name.clone(),
-        role: actor.permissions.role.map(|role| role.name().to_owned()),
-        global: permissions::global(&actor.permissions),
-        entities: permissions::entities(&actor.permissions),
-    }
 }

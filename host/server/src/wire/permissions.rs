@@ -82,7 +82,7 @@ pub(crate) fn read_permissions(set: &wire::SetPermissions) -> Result<Permissions
     };
     let entities: Result<HashSet<_>, _> = set.entities.iter().enumerate().map(entity).collect();
     let global = set.global.iter().map(read_action).collect();
-    Ok(Permissions { role: None, global, entities: entities? })
+    Ok(Permissions { global, entities: entities?, ..Permissions::default() })
 }
 
 /// Whether an action is held, and why.
@@ -92,7 +92,9 @@ pub(crate) fn effective(effective: &Effective) -> wire::EffectivePermission {
         Reason::Role(Role::Auditor) => "by the role `auditor`".to_owned(),
         Reason::Global => "held on every app and data source".to_owned(),
         Reason::Entity => "this entity is given with all four actions".to_owned(),
+        Reason::Role(Role::User) => "by the role `user`".to_owned(),
         Reason::Job => "background work".to_owned(),
+        Reason::Own | Reason::FirstStart | Reason::SignUp => "the person's own affair".to_owned(),
     });
     wire::EffectivePermission { action: action(&effective.action), is_allowed: why.is_some(), why }
 }

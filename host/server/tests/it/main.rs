@@ -15,6 +15,7 @@ mod lists;
 mod memberships;
 mod openapi;
 mod paths;
+mod people;
 mod permission_matrix;
 mod service;
 mod settings;

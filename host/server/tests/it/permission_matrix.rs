@@ -61,11 +61,18 @@ const ROWS: &[(&str, &str)] = &[
     ("create_client", "client.write"),
     ("list_clients", "client.read"),
     ("get_client", "client.read"),
+    ("update_client", "client.write"),
     ("delete_client", "client.write"),
     ("create_token", "client.write"),
     ("list_tokens", "client.read"),
     ("revoke_token", "client.write"),
+    ("list_people", "person.read"),
+    ("get_person", "person.read"),
+    ("update_person", "person.write"),
     ("get_me", "none"),
+    ("create_own_token", "own"),
+    ("list_own_tokens", "own"),
+    ("revoke_own_token", "own"),
     ("get_permissions", "client.read"),
     ("set_permissions", "client.write"),
     ("list_effective", "client.read"),
@@ -88,6 +95,7 @@ enum Caller {
     /// The own app and the own data source.
     Both,
     Auditor,
+    User,
     Admin,
 }
 
@@ -124,6 +132,14 @@ enum Class {
 fn oracle(action: &str, caller: Caller, entity: Option<(Kind, Which)>) -> Class {
     if action == "public" {
         return Class::Allowed;
+    }
+    match (action, caller) {
+        ("own" | "the admin's own", Caller::Admin) => return Class::Allowed,
+        ("own", Caller::Auditor | Caller::User) => return Class::Allowed,
+        ("the admin's own", Caller::Auditor | Caller::User) => return Class::NotFound,
+        (_, Caller::Anonymous) => return Class::Unauthenticated,
+        ("own" | "the admin's own", _) => return Class::Forbidden,
+        _ => {}
     }
     let is_admin_action = action.contains('.');
     let (holds, sees) = match (caller, entity) {
@@ -166,23 +182,32 @@ struct World {
     other: BTreeMap<&'static str, String>,
 }
 
-async fn auditor(host: &Host) -> String {
+/// A person with that role: their id, an unscoped token, and the id of that token.
+async fn person(host: &Host, role: Role) -> (String, String, String) {
     let admin = host.engine.authenticate(&host.admin, Door::Http, "test").await.unwrap().unwrap();
     let permit = admin.actor.permit_admin::<actions::ClientWrite>().unwrap();
     let db = host.engine.db();
     let new = NewPrincipal {
-        id: PrincipalId::parse("auditor").unwrap(),
+        id: PrincipalId::parse(&format!("{}-{}", role.name(), fresh_key())).unwrap(),
         kind: PrincipalKind::Person,
-        name: "Auditor".to_owned(),
+        name: role.name().to_owned(),
         description: String::new(),
-        role: Some(Role::Auditor),
+        role: Some(role),
     };
     let (record, token) = token_text(db, &new.id, None);
     let mut tx = db.begin(permit.provenance()).await.unwrap();
     tx.create_client(&permit, &new).await.unwrap();
     tx.create_token(&permit, &record).await.unwrap();
-    tx.commit(AuditEntry::about("test", "person", "auditor", json!({}))).await.unwrap();
-    token.expose().to_owned()
+    let id = new.id.to_string();
+    tx.commit(AuditEntry::about("test", "person", &id, json!({}))).await.unwrap();
+    (id, token.expose().to_owned(), record.id.to_string())
+}
+
+/// The id of a token that the admin has made.
+async fn own_token(host: &Host) -> String {
+    let body = json!({"name": "own", "scope": {"admin_actions": ["job.read"]},
+        "expires_ms": 1_800_100_000_000_i64});
+    text(&host.call("POST", "/me/tokens", body).await.ok(), "id")
 }
 
 async fn values(host: &Host, name: &str) -> BTreeMap<&'static str, String> {
@@ -212,6 +237,8 @@ async fn values(host: &Host, name: &str) -> BTreeMap<&'static str, String> {
         ("client_id", client.clone()),
         ("principal_id", client),
         ("token_id", text(&token, "id")),
+        ("person_id", person(host, Role::User).await.0),
+        ("own_token_id", own_token(host).await),
         ("code", "not_found".to_owned()),
     ])
 }
@@ -233,7 +260,8 @@ async fn world() -> World {
         (Caller::OwnSource, host.client(json!([]), json!([source(&own)])).await.1),
         (Caller::OtherSource, host.client(json!([]), json!([source(&other)])).await.1),
         (Caller::Both, host.client(json!([]), json!([app(&own), source(&own)])).await.1),
-        (Caller::Auditor, auditor(&host).await),
+        (Caller::Auditor, person(&host, Role::Auditor).await.1),
+        (Caller::User, person(&host, Role::User).await.1),
         (Caller::Admin, host.admin.clone()),
     ];
     for action in ACTIONS {
@@ -305,6 +333,8 @@ impl World {
             } else if name == "connection" && required.contains(&json!(name)) {
                 let connection = json!({"url": "https://c.example", "token": "t"});
                 object.insert(name.clone(), connection);
+            } else if field.get("$ref").is_some() && required.contains(&json!(name)) {
+                object.insert(name.clone(), self.example(document, field, which));
             } else if required.contains(&json!(name)) {
                 object.insert(name.clone(), json!(self.value(name, which)));
             }
@@ -346,6 +376,9 @@ async fn every_cell_of_the_permission_matrix_is_as_the_oracle_says() {
     for operation in operations(&document) {
         let id = text(&operation.2, "operationId");
         let action = ROWS.iter().find(|row| row.0 == id).map_or("no row", |row| row.1);
+        // What is one's own does not exist for others; the world's belongs to the admin.
+        let is_about_own = operation.1.contains("{own_");
+        let action = if is_about_own { "the admin's own" } else { action };
         let kind = match &operation.1 {
             path if path.contains("{app_id}") => Some(Kind::App),
             path if path.contains("{data_source_id}") => Some(Kind::Source),
