@@ -1,9 +1,10 @@
 //! The decision itself: pure, total, and flat in the number of entity permissions.
 
+use grantry_model::ids::IntegrationId;
 use grantry_model::permission::{Action, AdminAction, Entity};
 use serde::{Deserialize, Serialize};
 
-use crate::permissions::{Permissions, Role};
+use crate::permissions::{Permissions, Relation, Role};
 
 /// Why something is allowed; written to the audit log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -15,6 +16,8 @@ pub enum Reason {
     Global,
     /// The entity was given to the principal.
     Entity,
+    /// A person's relation to that very thing.
+    Relation(Relation),
     /// Background work that an earlier, permitted action ordered.
     Job,
     /// A person acts on nothing but their own sessions and tokens.
@@ -77,6 +80,23 @@ pub fn decide_admin(permissions: &Permissions, action: AdminAction) -> Option<Re
     permissions.scope_leaves_admin(action).then_some(Reason::Role(role))
 }
 
+/// May a principal with these permissions take the admin action on the integration? A role holds it
+/// on every one, an owner on the own ones.
+pub fn decide_integration(
+    permissions: &Permissions,
+    action: AdminAction,
+    integration: &IntegrationId,
+) -> Option<Reason> {
+    let owned = || {
+        let relation = Relation::IntegrationOwner;
+        let holds = permissions.integrations.contains(integration)
+            && relation.allows_admin(action)
+            && permissions.scope_leaves_admin(action);
+        holds.then_some(Reason::Relation(relation))
+    };
+    decide_admin(permissions, action).or_else(owned)
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::{BTreeSet, HashSet};
@@ -102,7 +122,7 @@ mod tests {
             role: None,
             global: HashSet::from([Action::AppAndRoleRead, Action::CsvAppUserUpload]),
             entities: HashSet::from([app("advanced-targeting"), data_source("entra-id")]),
-            scope: None,
+            ..Permissions::default()
         };
         for entity in [app("advanced-targeting"), data_source("entra-id")] {
             for action in Action::ALL {
@@ -126,12 +146,44 @@ mod tests {
     }
 
     #[test]
+    fn an_owner_administers_the_own_integration_and_nothing_beyond_it() {
+        let integration = |name: &str| IntegrationId::parse(name).unwrap();
+        let owner =
+            Permissions { integrations: HashSet::from([integration("a")]), ..Default::default() };
+        let held = |name: &str| {
+            let decide = |action| decide_integration(&owner, action, &integration(name)).is_some();
+            AdminAction::ALL.into_iter().filter(|&action| decide(action)).collect::<Vec<_>>()
+        };
+        let administers = [
+            AdminAction::IntegrationRead,
+            AdminAction::IntegrationWrite,
+            AdminAction::AggregationRun,
+            AdminAction::JobRead,
+        ];
+        assert_eq!(held("a"), administers);
+        assert_eq!(held("b"), []);
+        for action in AdminAction::ALL {
+            assert_eq!(decide_admin(&owner, action), None);
+        }
+        for action in Action::ALL {
+            assert_eq!(decide(&owner, action, &app("a")), Decision::Hidden);
+        }
+        // A token that is limited to reading leaves reading.
+        let admin_actions = BTreeSet::from([AdminAction::IntegrationRead]);
+        let scope = Some(Scope { admin_actions, ..Scope::default() });
+        let limited = Permissions { scope, ..owner };
+        let own = integration("a");
+        assert!(decide_integration(&limited, AdminAction::IntegrationRead, &own).is_some());
+        assert!(decide_integration(&limited, AdminAction::IntegrationWrite, &own).is_none());
+    }
+
+    #[test]
     fn a_client_holds_no_admin_action_whatever_it_was_given() {
         let permissions = Permissions {
             role: None,
             global: Action::ALL.into_iter().collect(),
             entities: HashSet::from([app("a")]),
-            scope: None,
+            ..Permissions::default()
         };
         for action in AdminAction::ALL {
             assert_eq!(decide_admin(&permissions, action), None);
@@ -188,6 +240,7 @@ mod tests {
             global,
             entities,
             scope,
+            ..Permissions::default()
         })
     }
 

@@ -8,6 +8,6 @@ mod decision;
 mod permissions;
 mod permit;
 
-pub use decision::{Decision, Reason, decide, decide_admin, decide_any};
-pub use permissions::{Permissions, Role, Scope, Visible};
+pub use decision::{Decision, Reason, decide, decide_admin, decide_any, decide_integration};
+pub use permissions::{Permissions, Relation, Role, Scope, Visible};
 pub use permit::{Actor, Door, Permit, Provenance, Refusal, actions};

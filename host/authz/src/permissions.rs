@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashSet};
 
-use grantry_model::ids::{AppId, DataSourceId};
+use grantry_model::ids::{AppId, DataSourceId, IntegrationId};
 use grantry_model::permission::{Action, AdminAction, Entity};
 use serde::{Deserialize, Serialize};
 
@@ -87,6 +87,35 @@ pub struct Scope {
     pub admin_actions: BTreeSet<AdminAction>,
 }
 
+/// What a person is to one thing. It allows something there, and nothing anywhere else.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Relation {
+    /// Administers one integration (INT-1).
+    IntegrationOwner,
+    /// Answers for one resource: decides about requests for it.
+    ResourceOwner,
+    /// Fulfils the manual tasks of one resource.
+    Maintainer,
+}
+
+impl Relation {
+    /// The one table of what a relation allows on its thing. Owners and maintainers of resources
+    /// decide about requests and tasks, which are no admin actions.
+    pub fn allows_admin(self, action: AdminAction) -> bool {
+        match self {
+            Self::IntegrationOwner => matches!(
+                action,
+                AdminAction::IntegrationRead
+                    | AdminAction::IntegrationWrite
+                    | AdminAction::AggregationRun
+                    | AdminAction::JobRead
+            ),
+            Self::ResourceOwner | Self::Maintainer => false,
+        }
+    }
+}
+
 /// All that a principal holds: global actions, entities, and a person's role. They add up, and
 /// nothing else gives access (PRM-2).
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -99,6 +128,8 @@ pub struct Permissions {
     pub entities: HashSet<Entity>,
     /// What a person's API token leaves of all this; `None` leaves everything.
     pub scope: Option<Scope>,
+    /// Integrations that a person owns.
+    pub integrations: HashSet<IntegrationId>,
 }
 
 /// Which apps, or data sources, a list may show.

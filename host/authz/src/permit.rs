@@ -2,11 +2,11 @@
 
 use std::marker::PhantomData;
 
-use grantry_model::ids::{AppId, DataSourceId, JobId, PrincipalId};
+use grantry_model::ids::{AppId, DataSourceId, IntegrationId, JobId, PrincipalId};
 use grantry_model::permission::{Action, AdminAction, Entity, Principal, PrincipalKind};
 use serde::{Deserialize, Serialize};
 
-use crate::decision::{Decision, Reason, decide, decide_admin, decide_any};
+use crate::decision::{Decision, Reason, decide, decide_admin, decide_any, decide_integration};
 use crate::permissions::Permissions;
 use actions::NamedAction as _;
 
@@ -238,6 +238,34 @@ impl Actor {
             return Err(Refusal::NotSignedIn);
         }
         Ok(self.grant(<actions::OwnAccount as actions::NamedAction>::NAME, Reason::Own, None))
+    }
+
+    /// Decides about an admin action on one integration.
+    pub fn permit_integration<A: actions::RoleAction>(
+        &self,
+        integration: &IntegrationId,
+    ) -> Result<Permit<A>, Refusal> {
+        match decide_integration(&self.permissions, A::ACTION, integration) {
+            Some(reason) => Ok(self.grant(A::ACTION.name(), reason, None)),
+            None => Err(Refusal::AdminActionNotGranted { action: A::ACTION }),
+        }
+    }
+
+    /// The integrations on which the admin action is held: none of them stands for all.
+    pub fn own_integrations<A: actions::RoleAction>(
+        &self,
+    ) -> Result<Option<Vec<IntegrationId>>, Refusal> {
+        if self.permit_admin::<A>().is_ok() {
+            return Ok(None);
+        }
+        let is_held = |id: &&IntegrationId| self.permit_integration::<A>(id).is_ok();
+        let mut own: Vec<_> =
+            self.permissions.integrations.iter().filter(is_held).cloned().collect();
+        own.sort();
+        match own.is_empty() {
+            true => Err(Refusal::AdminActionNotGranted { action: A::ACTION }),
+            false => Ok(Some(own)),
+        }
     }
 
     fn grant<A>(&self, action: &'static str, reason: Reason, entity: Option<Entity>) -> Permit<A> {

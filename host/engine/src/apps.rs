@@ -101,7 +101,7 @@ impl Ctx {
     }
 
     async fn permit_catalogue(&self, integration: &IntegrationId) -> Result<()> {
-        self.permit_admin::<actions::IntegrationRead>().await?;
+        self.permit_integration::<actions::IntegrationRead>(integration).await?;
         let found = self.db().integration(integration).await?;
         found.map(drop).ok_or(EngineError::NotFound { what: "integration" })
     }

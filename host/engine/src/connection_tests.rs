@@ -28,7 +28,7 @@ impl Ctx {
         id: &IntegrationId,
         depth: TestDepth,
     ) -> Result<TestReport> {
-        self.permit_admin::<actions::IntegrationWrite>().await?;
+        self.permit_integration::<actions::IntegrationWrite>(id).await?;
         let view = self.load_integration(id).await?;
         let test = gate::test(&view.integration, depth)?;
         let scope = self.engine.scope(&view.integration, &view.plugin, &self.actor.request_id)?;

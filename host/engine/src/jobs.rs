@@ -45,7 +45,7 @@ impl Engine {
 impl Ctx {
     /// Jobs, newest first; `query.status` filters.
     pub async fn list_jobs(&self, query: &PageQuery) -> Result<Page<Job>> {
-        self.permit_admin::<actions::JobRead>().await?;
+        let own = self.own_integrations::<actions::JobRead>().await?;
         let before = self.engine.position("jobs", query.cursor.as_deref())?;
         let before = Some(before.as_str()).filter(|before| !before.is_empty());
         let status = match query.status.as_str() {
@@ -54,21 +54,40 @@ impl Ctx {
                 EngineError::field("/status", "unknown_status", "no such status of a job")
             })?),
         };
-        let rows = self.db().list_jobs(before, status, query.limit + 1).await?;
+        let (db, limit) = (self.db(), query.limit + 1);
+        let rows = match own {
+            None => db.list_jobs(before, status, limit).await?,
+            Some(_) => {
+                let owner = &self.actor.principal.id;
+                db.list_jobs_of_owner(owner, before, status, limit).await?
+            }
+        };
         Ok(self.engine.page("jobs", rows, query.limit, |row| row.id.to_string()))
     }
 
     /// One job.
     pub async fn job(&self, id: &JobId) -> Result<Job> {
-        self.permit_admin::<actions::JobRead>().await?;
-        self.db().job(id).await?.ok_or(NO_JOB)
+        self.permitted_job::<actions::JobRead>(id).await
+    }
+
+    /// A job of an integration on which the caller holds the action.
+    async fn permitted_job<A: actions::RoleAction>(&self, id: &JobId) -> Result<Job> {
+        match self.db().job(id).await? {
+            Some(job) => {
+                self.permit_integration::<A>(job.work.integration()).await?;
+                Ok(job)
+            }
+            None => {
+                self.permit_admin::<A>().await?;
+                Err(NO_JOB)
+            }
+        }
     }
 
     /// Cancels a job that can be cancelled: an aggregation. Provisioning is undone by deleting the
     /// membership, not by stopping halfway.
     pub async fn cancel_job(&self, id: &JobId) -> Result<Job> {
-        self.permit_admin::<actions::AggregationRun>().await?;
-        let job = self.db().job(id).await?.ok_or(NO_JOB)?;
+        let job = self.permitted_job::<actions::AggregationRun>(id).await?;
         match &job.work {
             Work::Aggregate { run, .. } => {
                 self.cancel_aggregation(run).await?;

@@ -33,7 +33,7 @@ pub mod worker;
 use std::sync::Arc;
 
 use grantry_authz::{Actor, Permit, Refusal, actions};
-use grantry_model::ids::AppId;
+use grantry_model::ids::{AppId, IntegrationId};
 use grantry_model::package::PackageInspector;
 use grantry_model::runner::TaskRunner;
 use grantry_store::Db;
@@ -127,6 +127,30 @@ impl Ctx {
     /// A change of the caller's own sessions and tokens; a refusal is audited.
     pub(crate) async fn permit_own(&self) -> Result<Permit<actions::OwnAccount>> {
         self.audit_refusal(self.actor.permit_own(), "own", None).await
+    }
+
+    /// An admin action on one integration: by role, or as its owner. A refusal is audited.
+    pub(crate) async fn permit_integration<A: actions::RoleAction>(
+        &self,
+        integration: &IntegrationId,
+    ) -> Result<Permit<A>> {
+        let decided = self.actor.permit_integration::<A>(integration);
+        let entity = Some(("integration", integration.as_str()));
+        self.audit_refusal(decided, A::ACTION.name(), entity).await
+    }
+
+    /// The integrations on which the admin action is held: `None` for all of them. A refusal is
+    /// audited.
+    pub(crate) async fn own_integrations<A: actions::RoleAction>(
+        &self,
+    ) -> Result<Option<Vec<IntegrationId>>> {
+        match self.actor.own_integrations::<A>() {
+            Ok(own) => Ok(own),
+            Err(refusal) => {
+                self.record_refusal(&refusal, A::ACTION.name(), None).await?;
+                Err(refusal.into())
+            }
+        }
     }
 
     pub(crate) async fn audit_refusal<A>(

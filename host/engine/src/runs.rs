@@ -1,6 +1,6 @@
 //! Aggregations as people see them: started, watched, cancelled. The work is in `aggregate`.
 
-use grantry_authz::actions;
+use grantry_authz::{Permit, actions};
 use grantry_model::ids::{IntegrationId, JobId, RunId};
 use grantry_model::job::Work;
 use grantry_store::{AuditEntry, NewJob, Run, RunIssue};
@@ -26,7 +26,7 @@ impl Ctx {
         integration: &IntegrationId,
         request: &Idempotent<'_, RunView>,
     ) -> Result<Answer> {
-        let permit = self.permit_admin::<actions::AggregationRun>().await?;
+        let permit = self.permit_integration::<actions::AggregationRun>(integration).await?;
         let stored = self.db().integration(integration).await?;
         let stored = stored.ok_or(EngineError::NotFound { what: "integration" })?;
         if stored.quarantined.is_some() {
@@ -68,7 +68,7 @@ impl Ctx {
         integration: &IntegrationId,
         query: &PageQuery,
     ) -> Result<Page<RunView>> {
-        self.permit_admin::<actions::IntegrationRead>().await?;
+        self.permit_integration::<actions::IntegrationRead>(integration).await?;
         let found = self.db().integration(integration).await?;
         found.ok_or(EngineError::NotFound { what: "integration" })?;
         let list = format!("runs/{integration}");
@@ -80,8 +80,19 @@ impl Ctx {
 
     /// One aggregation.
     pub async fn run(&self, id: &RunId) -> Result<RunView> {
-        self.permit_admin::<actions::IntegrationRead>().await?;
-        self.db().run(id).await?.ok_or(NO_RUN)
+        self.permitted_run::<actions::IntegrationRead>(id).await.map(|(_, run)| run)
+    }
+
+    /// A run of an integration on which the caller holds the action. Whoever does not learns nothing
+    /// of which runs there are.
+    async fn permitted_run<A: actions::RoleAction>(&self, id: &RunId) -> Result<(Permit<A>, Run)> {
+        match self.db().run(id).await? {
+            Some(run) => Ok((self.permit_integration(&run.integration_id).await?, run)),
+            None => {
+                self.permit_admin::<A>().await?;
+                Err(NO_RUN)
+            }
+        }
     }
 
     /// What an aggregation left out of the catalogue, and why.
@@ -97,8 +108,7 @@ impl Ctx {
 
     /// Asks a running aggregation to stop; what it read so far stays, nothing is removed.
     pub async fn cancel_aggregation(&self, id: &RunId) -> Result<RunView> {
-        let permit = self.permit_admin::<actions::AggregationRun>().await?;
-        let run = self.db().run(id).await?.ok_or(NO_RUN)?;
+        let (permit, run) = self.permitted_run::<actions::AggregationRun>(id).await?;
         if !run.status.is_final() {
             let mut tx = self.db().begin(permit.provenance()).await?;
             tx.request_cancel(&run.job_id).await?;

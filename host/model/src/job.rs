@@ -24,6 +24,17 @@ pub enum Work {
     },
 }
 
+impl Work {
+    /// Whose target the work is about.
+    pub fn integration(&self) -> &IntegrationId {
+        match self {
+            Self::Aggregate { integration, .. } | Self::Provision { integration, .. } => {
+                integration
+            }
+        }
+    }
+}
+
 /// Where a job stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -44,11 +44,12 @@ impl Job {
 }
 
 statements! {
-    ENQUEUE = "INSERT INTO jobs (id, queue, work, ordered_by, status, attempt, fence, due_ms, lease_until_ms, is_cancel_requested, error_code, error_detail, created_ms, finished_ms) VALUES ($1, $2, $3, $4, 'queued', 0, 0, $5, 0, 0, NULL, NULL, $5, NULL) \
+    ENQUEUE = "INSERT INTO jobs (id, queue, work, ordered_by, status, attempt, fence, due_ms, lease_until_ms, is_cancel_requested, error_code, error_detail, created_ms, finished_ms, integration_id) VALUES ($1, $2, $3, $4, 'queued', 0, 0, $5, 0, 0, NULL, NULL, $5, NULL, $6) \
         ON CONFLICT (queue) WHERE status IN ('queued', 'running') DO NOTHING";
     HASTEN = "UPDATE jobs SET due_ms = $2, attempt = 0 WHERE queue = $1 AND status = 'queued'";
     GET = "SELECT id, queue, work, ordered_by, status, attempt, fence, due_ms, is_cancel_requested, error_code, error_detail, created_ms, finished_ms FROM jobs WHERE id = $1";
     LIST = "SELECT id, queue, work, ordered_by, status, attempt, fence, due_ms, is_cancel_requested, error_code, error_detail, created_ms, finished_ms FROM jobs WHERE ($1 = '' OR id < $1) AND ($2 = '' OR status = $2) ORDER BY id DESC LIMIT $3";
+    LIST_OF_OWNER = "SELECT id, queue, work, ordered_by, status, attempt, fence, due_ms, is_cancel_requested, error_code, error_detail, created_ms, finished_ms FROM jobs WHERE integration_id IN (SELECT id FROM integrations WHERE owner_id = $4) AND ($1 = '' OR id < $1) AND ($2 = '' OR status = $2) ORDER BY id DESC LIMIT $3";
     /// The outer condition is checked again after waiting for another worker's row lock, so that
     /// two workers never lease the same job (on PostgreSQL; SQLite has one writer).
     LEASE = "UPDATE jobs SET status = 'running', fence = fence + 1, attempt = attempt + 1, lease_until_ms = $2 \
@@ -95,6 +96,19 @@ impl Db {
     ) -> Result<Vec<Job>> {
         let args = args![before.unwrap_or(""), status.map_or("", JobStatus::name), limit];
         self.fetch(LIST, args).await?.iter().map(job).collect()
+    }
+
+    /// Jobs of the integrations that a person owns, as [`Db::list_jobs`].
+    pub async fn list_jobs_of_owner(
+        &self,
+        owner: &PrincipalId,
+        before: Option<&str>,
+        status: Option<JobStatus>,
+        limit: u32,
+    ) -> Result<Vec<Job>> {
+        let status = status.map_or("", JobStatus::name);
+        let args = args![before.unwrap_or(""), status, limit, owner.as_str()];
+        self.fetch(LIST_OF_OWNER, args).await?.iter().map(job).collect()
     }
 
     /// Takes the next due job whose queue begins with the prefix, or one whose worker has been
@@ -184,7 +198,9 @@ impl Tx {
         let work = serde_json::to_string(&new.work)
             .map_err(|error| StoreError::Corrupt { what: "work", reason: error.to_string() })?;
         let now = self.now();
-        let args = args![new.id.as_str(), &new.queue, &work, new.ordered_by.as_str(), now];
+        let integration = new.work.integration().as_str();
+        let args =
+            args![new.id.as_str(), &new.queue, &work, new.ordered_by.as_str(), now, integration];
         if self.execute(ENQUEUE, args).await? == 1 {
             return Ok(true);
         }

@@ -2,7 +2,7 @@
 
 use grantry_authz::{Permissions, Permit, Role, actions};
 use grantry_model::clock::UnixMs;
-use grantry_model::ids::{AppId, DataSourceId, PrincipalId};
+use grantry_model::ids::{AppId, DataSourceId, IntegrationId, PrincipalId};
 use grantry_model::permission::{Action, Entity, Principal, PrincipalKind};
 
 use crate::db::{Db, HousekeepingTx, Row, Tx, args};
@@ -41,6 +41,7 @@ statements! {
     CLAIM_FIRST = "INSERT INTO first_admin (id, principal_id) VALUES (1, $1) ON CONFLICT (id) DO NOTHING";
     ANY_PERSON = "SELECT COUNT(*) FROM principals WHERE kind = 'person'";
     PERMISSIONS = "SELECT action, entity_kind, entity_id FROM permissions WHERE principal_id = $1";
+    OWNED = "SELECT id FROM integrations WHERE owner_id = $1 ORDER BY id";
     CLEAR_PERMISSIONS = "DELETE FROM permissions WHERE principal_id = $1";
     INSERT_PERMISSION = "INSERT INTO permissions (principal_id, action, entity_kind, entity_id) VALUES ($1, $2, $3, $4)";
 }
@@ -101,6 +102,12 @@ impl Db {
                     permissions.entities.insert(Entity::DataSource(source));
                 }
                 _ => return Err(corrupt()),
+            }
+        }
+        if record.principal.kind == PrincipalKind::Person {
+            for row in &self.fetch(OWNED, args![record.principal.id.as_str()]).await? {
+                let owned = row.parsed(0, "integration id", |id| IntegrationId::parse(id).ok())?;
+                permissions.integrations.insert(owned);
             }
         }
         Ok(permissions)

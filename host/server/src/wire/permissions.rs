@@ -93,6 +93,7 @@ pub(crate) fn effective(effective: &Effective) -> wire::EffectivePermission {
         Reason::Global => "held on every app and data source".to_owned(),
         Reason::Entity => "this entity is given with all four actions".to_owned(),
         Reason::Role(Role::User) => "by the role `user`".to_owned(),
+        Reason::Relation(_) => "by being its owner or maintainer".to_owned(),
         Reason::Job => "background work".to_owned(),
         Reason::Own | Reason::FirstStart | Reason::SignUp => "the person's own affair".to_owned(),
     });

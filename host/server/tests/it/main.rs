@@ -14,6 +14,7 @@ mod integrations;
 mod lists;
 mod memberships;
 mod openapi;
+mod owners;
 mod paths;
 mod people;
 mod permission_matrix;

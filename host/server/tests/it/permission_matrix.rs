@@ -114,7 +114,7 @@ enum Kind {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Which {
+pub(crate) enum Which {
     Own,
     Other,
     Missing,
@@ -174,12 +174,12 @@ fn oracle(action: &str, caller: Caller, entity: Option<(Kind, Which)>) -> Class 
 }
 
 /// A host with two apps, two data sources and one of everything, and a token of every caller.
-struct World {
-    host: Host,
+pub(crate) struct World {
+    pub(crate) host: Host,
     tokens: Vec<(Caller, String)>,
     /// Values of path and query parameters and of body fields, by name, for each entity.
-    own: BTreeMap<&'static str, String>,
-    other: BTreeMap<&'static str, String>,
+    pub(crate) own: BTreeMap<&'static str, String>,
+    pub(crate) other: BTreeMap<&'static str, String>,
 }
 
 /// A person with that role: their id, an unscoped token, and the id of that token.
@@ -243,7 +243,7 @@ async fn values(host: &Host, name: &str) -> BTreeMap<&'static str, String> {
     ])
 }
 
-async fn world() -> World {
+pub(crate) async fn world() -> World {
     let host = Host::start().await;
     let mut own = values(&host, "Own").await;
     let mut other = values(&host, "Other").await;
@@ -281,7 +281,7 @@ impl World {
     }
 
     /// The request of an operation, made from its description.
-    fn request(
+    pub(crate) fn request(
         &self,
         document: &Value,
         (method, path, operation): &(String, String, Value),
