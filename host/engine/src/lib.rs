@@ -14,6 +14,7 @@ mod connection_tests;
 mod cursor;
 mod data_sources;
 mod error;
+mod external_changes;
 mod gate;
 mod idempotency;
 mod integrations;
@@ -55,9 +56,9 @@ pub use tokens::NewOwnToken;
 
 // What use cases return as it is stored, for those who show it.
 pub use grantry_store::{
-    App, AuditFilter, AuditRow, Class, DataSource, Integration, Job, Person, PrincipalRecord,
-    RunIssue, StoreError, StoredAssignment, StoredEntitlement, StoredIdentity, StoredObject,
-    StoredOperation, TokenRecord,
+    App, AuditFilter, AuditRow, Change, Class, DataSource, ExternalChange, Integration, Job,
+    Person, PrincipalRecord, RunIssue, StoreError, StoredAssignment, StoredEntitlement,
+    StoredIdentity, StoredObject, StoredOperation, TokenRecord,
 };
 
 /// A result of the engine.

@@ -6,6 +6,7 @@ mod audit;
 mod catalogue;
 mod clients;
 mod data_sources;
+mod external_changes;
 mod health;
 mod integrations;
 mod jobs;
@@ -24,6 +25,7 @@ pub(crate) fn all() -> OpenApiRouter<Server> {
     let api = OpenApiRouter::new()
         .merge(plugins::routes())
         .merge(integrations::routes())
+        .merge(external_changes::routes())
         .merge(catalogue::routes())
         .merge(aggregations::routes())
         .merge(apps::routes())

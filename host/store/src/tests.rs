@@ -94,6 +94,7 @@ async fn every_statement_prepares_on_both_databases() {
         catalogue::STATEMENTS,
         clients::STATEMENTS,
         data_sources::STATEMENTS,
+        external_changes::STATEMENTS,
         idempotency::STATEMENTS,
         identities::STATEMENTS,
         integrations::STATEMENTS,
@@ -113,7 +114,8 @@ async fn every_statement_prepares_on_both_databases() {
     for test in databases().await {
         let fixed = lists.concat().into_iter().map(|(name, sql)| (name, sql.to_owned()));
         let built = catalogue::built_statements(test.db.is_postgres());
-        let all: Vec<(&str, String)> = fixed.chain(built).collect();
+        let pairs = external_changes::built_statements(test.db.is_postgres());
+        let all: Vec<(&str, String)> = fixed.chain(built).chain(pairs).collect();
         for (name, sql) in &all {
             let sql = AssertSqlSafe(sql.clone()).into_sql_str();
             let prepared = match &test.db.pools {
