@@ -33,8 +33,8 @@ pub struct CatalogueObject {
 pub struct Entitlement {
     /// Its id in Grantry.
     pub id: String,
-    /// The integration that it was found by.
-    pub integration_id: String,
+    /// The integration that it was found by; missing where an upload named it.
+    pub integration_id: Option<String>,
     /// The app that it belongs to.
     pub app_id: String,
     /// The resource that it is on.

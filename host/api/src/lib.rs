@@ -12,7 +12,6 @@ pub mod catalogue;
 pub mod client;
 pub mod clients;
 pub mod data_sources;
-pub mod external_changes;
 pub mod headers;
 pub mod integrations;
 pub mod jobs;
@@ -24,6 +23,7 @@ pub mod permissions;
 pub mod plugins;
 pub mod problem;
 pub mod settings;
+pub mod uploads;
 
 pub use page::{List, ListQuery};
 pub use problem::{FieldProblem, Problem};

@@ -74,6 +74,15 @@ pub struct EffectiveQuery {
     pub entity_id: String,
 }
 
+/// What a principal may do on an entity.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct EffectivePermissions {
+    /// The four actions.
+    pub items: Vec<EffectivePermission>,
+    /// What an admin should know about it.
+    pub warnings: Vec<String>,
+}
+
 /// Whether a principal holds an action on an entity, and why.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct EffectivePermission {

@@ -41,4 +41,17 @@ pub struct FieldProblem {
     pub code: String,
     /// The fault in words.
     pub message: String,
+    /// The line of an uploaded file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub line: Option<u64>,
+    /// The column of an uploaded file, by its name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub column: Option<String>,
+}
+
+impl FieldProblem {
+    /// A fault of a field.
+    pub fn new(path: String, code: String, message: String) -> Self {
+        Self { path, code, message, line: None, column: None }
+    }
 }

@@ -3,10 +3,14 @@
 use grantry_authz::actions;
 use grantry_model::ids::{AppId, IntegrationId};
 use grantry_store::{
-    App, Class, RowQuery, StoredAssignment, StoredEntitlement, StoredObject, search_pattern,
+    App, AuditEntry, Class, NewApp, RowQuery, StoredAssignment, StoredEntitlement, StoredObject,
+    search_pattern,
 };
+use serde_json::json;
 
-use crate::{Ctx, EngineError, Page, PageQuery, Result};
+use crate::error::{check_description, check_name};
+use crate::idempotency::Turn;
+use crate::{Answer, Ctx, EngineError, Idempotent, Page, PageQuery, Result};
 
 const NO_APP: EngineError = EngineError::NotFound { what: "app" };
 
@@ -36,6 +40,116 @@ impl Ctx {
     pub async fn app(&self, id: &AppId) -> Result<App> {
         self.permit_app::<actions::AppAndRoleRead>(id).await?;
         self.db().app(id).await?.ok_or(NO_APP)
+    }
+
+    /// Creates an app that no integration feeds, without members.
+    pub async fn create_app(
+        &self,
+        name: &str,
+        description: &str,
+        request: &Idempotent<'_, App>,
+    ) -> Result<Answer> {
+        let permit = self.permit_admin::<actions::AppWrite>().await?;
+        check_name("/name", name)?;
+        check_description("/description", description)?;
+        let claimed = match self.claim(request).await? {
+            Turn::Ours(claimed) => claimed,
+            Turn::Answered(answer) => return Ok(answer),
+        };
+        let db = self.db();
+        let new = NewApp {
+            id: AppId::fresh(db.clock(), db.random()),
+            name: name.trim().to_owned(),
+            description: description.to_owned(),
+        };
+        let work = async {
+            let mut tx = db.begin(permit.provenance()).await?;
+            tx.create_app(&permit, &new).await?;
+            let app = App {
+                id: new.id.clone(),
+                name: new.name.clone(),
+                description: new.description.clone(),
+                integration_id: None,
+                roles: 0,
+                columns: Vec::new(),
+                revision: 0,
+                created: tx.now(),
+                version: 1,
+            };
+            let answer = claimed.finish(&mut tx, &app).await?;
+            let detail = json!({ "name": new.name });
+            tx.commit(AuditEntry::about("app.created", "app", new.id.as_str(), detail)).await?;
+            Ok(answer)
+        };
+        let outcome = work.await;
+        self.settle(&claimed, outcome).await
+    }
+
+    /// Changes the name or description of an app that is still at that version. What is `None`
+    /// stays.
+    pub async fn update_app(
+        &self,
+        id: &AppId,
+        version: i64,
+        name: Option<&str>,
+        description: Option<&str>,
+    ) -> Result<App> {
+        let permit = self.permit_admin::<actions::AppWrite>().await?;
+        let before = self.db().app(id).await?.ok_or(NO_APP)?;
+        let mut changed = App { version, ..before.clone() };
+        if let Some(name) = name {
+            check_name("/name", name)?;
+            changed.name = name.trim().to_owned();
+        }
+        if let Some(description) = description {
+            check_description("/description", description)?;
+            changed.description = description.to_owned();
+        }
+        let mut tx = self.db().begin(permit.provenance()).await?;
+        tx.update_app(&permit, &changed).await?;
+        let detail = json!({ "name_before": before.name, "name_after": changed.name });
+        tx.commit(AuditEntry::about("app.updated", "app", id.as_str(), detail)).await?;
+        Ok(App { version: version + 1, ..changed })
+    }
+
+    /// Removes an app that no integration feeds, with its accounts and roles, if it is still at that
+    /// version.
+    pub async fn delete_app(&self, id: &AppId, version: i64) -> Result<()> {
+        let permit = self.permit_admin::<actions::AppWrite>().await?;
+        let app = self.db().app(id).await?.ok_or(NO_APP)?;
+        if app.integration_id.is_some() {
+            return Err(EngineError::FedByIntegration);
+        }
+        let mut tx = self.db().begin(permit.provenance()).await?;
+        tx.delete_app(&permit, id, version).await?;
+        let detail = json!({ "name": app.name });
+        tx.commit(AuditEntry::about("app.deleted", "app", id.as_str(), detail)).await?;
+        Ok(())
+    }
+
+    /// An app's accounts.
+    pub async fn list_app_accounts(
+        &self,
+        app: &AppId,
+        query: &PageQuery,
+    ) -> Result<Page<StoredObject>> {
+        let source = self.app(app).await?.source();
+        let list = format!("app-accounts/{app}");
+        let after = self.engine.position(&list, query.cursor.as_deref())?;
+        let rows = self.db().list_objects(&source, Class::Account, &query.rows(after)).await?;
+        Ok(self.engine.page(&list, rows, query.limit, |row| row.id.clone()))
+    }
+
+    /// Who holds which role of an app; optionally of one role or one account.
+    pub async fn list_app_assignments(
+        &self,
+        app: &AppId,
+        role: &str,
+        account: &str,
+        query: &PageQuery,
+    ) -> Result<Page<StoredAssignment>> {
+        let source = self.app(app).await?.source();
+        self.assignments_of(format!("app-assignments/{app}"), &source, role, account, query).await
     }
 
     /// An app's roles.
@@ -89,6 +203,17 @@ impl Ctx {
     ) -> Result<Page<StoredAssignment>> {
         self.permit_catalogue(integration).await?;
         let list = format!("assignments/{integration}");
+        self.assignments_of(list, integration, entitlement, holder, query).await
+    }
+
+    async fn assignments_of(
+        &self,
+        list: String,
+        integration: &IntegrationId,
+        entitlement: &str,
+        holder: &str,
+        query: &PageQuery,
+    ) -> Result<Page<StoredAssignment>> {
         let position = self.engine.position(&list, query.cursor.as_deref())?;
         let after = position.split_once('.').unwrap_or(("", ""));
         let (search, limit) = (&query.search, query.limit + 1);

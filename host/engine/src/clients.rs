@@ -243,27 +243,36 @@ impl Ctx {
     /// What does not exist is not given: a wrong id would only look like a right.
     async fn check_entities(&self, entities: &std::collections::HashSet<Entity>) -> Result<()> {
         for entity in entities {
-            let (is_there, code, message) = match entity {
-                Entity::App(app) => {
-                    let is_there = self.db().app(app).await?.is_some();
-                    (is_there, "unknown_app", format!("there is no app `{app}`"))
-                }
+            let (code, message) = match entity {
+                Entity::App(app) => ("unknown_app", format!("there is no app `{app}`")),
                 Entity::DataSource(source) => {
-                    let is_there = self.db().data_source(source).await?.is_some();
-                    let message = format!("there is no data source `{source}`");
-                    (is_there, "unknown_data_source", message)
+                    ("unknown_data_source", format!("there is no data source `{source}`"))
                 }
             };
-            if !is_there {
+            if !self.exists(entity).await? {
                 return Err(EngineError::field("/entities", code, message));
             }
         }
         Ok(())
     }
 
-    /// What a principal may do on an entity, and why (PRM-3).
-    pub async fn effective(&self, id: &PrincipalId, entity: &Entity) -> Result<Vec<Effective>> {
+    async fn exists(&self, entity: &Entity) -> Result<bool> {
+        Ok(match entity {
+            Entity::App(app) => self.db().app(app).await?.is_some(),
+            Entity::DataSource(source) => self.db().data_source(source).await?.is_some(),
+        })
+    }
+
+    /// What a principal may do on an entity that is there, and why (PRM-3), with all that it holds.
+    pub async fn effective(
+        &self,
+        id: &PrincipalId,
+        entity: &Entity,
+    ) -> Result<(Permissions, Vec<Effective>)> {
         let (_, permissions) = self.permissions(id).await?;
+        if !self.exists(entity).await? {
+            return Err(EngineError::NotFound { what: "app or data source" });
+        }
         let effective = |action| Effective {
             action,
             reason: match decide(&permissions, action, entity) {
@@ -271,7 +280,8 @@ impl Ctx {
                 Decision::Missing | Decision::Hidden => None,
             },
         };
-        Ok(Action::ALL.into_iter().map(effective).collect())
+        let all = Action::ALL.into_iter().map(effective).collect();
+        Ok((permissions, all))
     }
 }
 

@@ -1,10 +1,12 @@
 //! Why the engine cannot or will not do it.
 
 use grantry_authz::Refusal;
+use grantry_model::csv::LineError;
 use grantry_model::fault::{Fault, FieldIssue};
 use grantry_model::gate::Closed;
 use grantry_model::membership::{InvalidDuration, NotPossible};
 use grantry_model::package::PackageRejection;
+use grantry_model::upload::{Diff, UPLOAD_BYTES_MAX, UPLOADS_WAITING_MAX, UploadStatus};
 use grantry_store::StoreError;
 
 /// Why the engine cannot or will not do it.
@@ -34,6 +36,46 @@ pub enum EngineError {
     /// The integration's source is being read already.
     #[error("an aggregation of this integration is under way: wait for it or cancel it")]
     SyncRunning,
+    /// The file is not a list that can be read; nothing was applied.
+    #[error("{count} error(s) in the file; nothing of it was applied")]
+    CsvInvalid {
+        /// The first of them.
+        errors: Vec<LineError>,
+        /// How many there are.
+        count: u64,
+    },
+    /// The file is too large.
+    #[error("a list has at most {} MiB", UPLOAD_BYTES_MAX / (1024 * 1024))]
+    UploadTooLarge,
+    /// Too many uploads of the list wait.
+    #[error("{UPLOADS_WAITING_MAX} uploads of this list wait already: apply or delete one of them")]
+    TooManyUploads,
+    /// The upload's status does not allow it.
+    #[error("the upload is `{}`, with {bytes} bytes", .status.name())]
+    UploadNotReady {
+        /// Where it stands.
+        status: UploadStatus,
+        /// How many bytes of it are there.
+        bytes: u64,
+    },
+    /// The list, or the file, is not what its caller saw.
+    #[error("this is not the diff as it is now: look at it again, then apply it by its hash")]
+    DiffChanged,
+    /// The upload would take too much away.
+    #[error(
+        "this would remove {} of {} people and {} of {} roles held: if it is meant, send the diff's \
+         hash as `approve_diff` too", .diff.removed, .diff.before, .diff.grants_removed, .diff.grants_before
+    )]
+    MassRemoval {
+        /// What it would change.
+        diff: Diff,
+    },
+    /// The app's accounts come from its integration.
+    #[error("an integration feeds this app: its members come from there, not from a file")]
+    FedByIntegration,
+    /// Nothing makes the app's memberships true.
+    #[error("nothing provisions this app: upload its members list instead")]
+    NotProvisioned,
     /// The plugin is in use.
     #[error("integrations use this plugin: remove them first")]
     PluginInUse,

@@ -16,6 +16,13 @@ pub struct Answer {
     pub body: String,
 }
 
+impl Answer {
+    /// An answer without words.
+    pub(crate) fn nothing() -> Self {
+        Self { status: 204, body: String::new() }
+    }
+}
+
 /// A request's key with the way to put its result into words.
 pub struct Idempotent<'a, T> {
     /// What the caller sent; 1 to 255 visible ASCII characters.

@@ -14,7 +14,6 @@ mod connection_tests;
 mod cursor;
 mod data_sources;
 mod error;
-mod external_changes;
 mod gate;
 mod idempotency;
 mod integrations;
@@ -29,6 +28,7 @@ mod runs;
 mod scope;
 mod settings;
 mod tokens;
+mod uploads;
 pub mod worker;
 
 use std::sync::Arc;
@@ -53,12 +53,13 @@ pub use people::PersonChange;
 pub use plugins::Installed;
 pub use runs::RunView;
 pub use tokens::NewOwnToken;
+pub use uploads::{EXPORT_ROWS, Intake, Received};
 
 // What use cases return as it is stored, for those who show it.
 pub use grantry_store::{
-    App, AuditFilter, AuditRow, Change, Class, DataSource, ExternalChange, Integration, Job,
-    Person, PrincipalRecord, RunIssue, StoreError, StoredAssignment, StoredEntitlement,
-    StoredIdentity, StoredObject, StoredOperation, TokenRecord,
+    App, AuditFilter, AuditRow, Class, DataSource, Integration, Job, ListChange, ListRow, Person,
+    PrincipalRecord, RunIssue, StoreError, StoredAssignment, StoredEntitlement, StoredIdentity,
+    StoredObject, StoredOperation, TokenRecord, Upload,
 };
 
 /// A result of the engine.

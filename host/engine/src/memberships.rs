@@ -158,7 +158,8 @@ impl Ctx {
     /// The integration that the app's access is provisioned through.
     async fn provisioned_integration(&self, app: &AppId) -> Result<IntegrationId> {
         self.db().app(app).await?.ok_or(NO_APP)?;
-        let integration = self.db().integration_of_app(app).await?.ok_or(NO_APP)?;
+        let integration = self.db().integration_of_app(app).await?;
+        let integration = integration.ok_or(EngineError::NotProvisioned)?;
         let plugin = self.db().plugin(&integration.plugin_id).await?;
         let plugin = plugin.ok_or(EngineError::NotFound { what: "plugin" })?;
         require(&plugin, Interface::Provision, "provision")?;

@@ -4,6 +4,7 @@
 use async_trait::async_trait;
 use grantry_authz::Refusal;
 use grantry_model::clock::UnixMs;
+use grantry_model::csv::LineError;
 use grantry_model::ids::{AccountId, AppId, EntitlementId, MembershipId, PrincipalId};
 use grantry_model::membership::Membership;
 
@@ -53,6 +54,12 @@ fn refused(error: EngineError) -> PlatformError {
         EngineError::Invalid(issues) => PlatformError::Invalid(
             issues.into_iter().map(|issue| (issue.path, issue.message)).collect(),
         ),
+        EngineError::CsvInvalid { errors, .. } => {
+            PlatformError::Invalid(errors.into_iter().map(line_error).collect())
+        }
+        EngineError::UploadTooLarge | EngineError::TooManyUploads => {
+            PlatformError::QuotaExceeded(error.to_string())
+        }
         EngineError::InvalidCursor => {
             PlatformError::Invalid(vec![("after".to_owned(), error.to_string())])
         }
@@ -66,6 +73,11 @@ fn refused(error: EngineError) -> PlatformError {
         | EngineError::GateClosed(_)
         | EngineError::PluginInUse
         | EngineError::LastAdmin
+        | EngineError::UploadNotReady { .. }
+        | EngineError::DiffChanged
+        | EngineError::MassRemoval { .. }
+        | EngineError::FedByIntegration
+        | EngineError::NotProvisioned
         | EngineError::PluginInstalled(_)
         | EngineError::Quarantined => PlatformError::Conflict(error.to_string()),
         EngineError::Rejected(_)
@@ -73,6 +85,15 @@ fn refused(error: EngineError) -> PlatformError {
         | EngineError::Store(_)
         | EngineError::Interrupted => PlatformError::Unavailable("try again later".to_owned()),
     }
+}
+
+/// An error of a file, with its place as the path.
+fn line_error(error: LineError) -> (String, String) {
+    let place = match error.column {
+        Some(column) => format!("line {}, {column}", error.line),
+        None => format!("line {}", error.line),
+    };
+    (place, error.message)
 }
 
 fn invalid(path: &str) -> PlatformError {

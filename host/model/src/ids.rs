@@ -103,6 +103,8 @@ ids! {
     JobId,
     /// An installed plugin version.
     PluginId,
+    /// An uploaded list.
+    UploadId,
     /// A bearer token (its public half).
     TokenId,
     /// An OIDC issuer that people or clients come from.
@@ -117,6 +119,4 @@ ids! {
     DeliveryId,
     /// A receiver of the audit log.
     SinkId,
-    /// Access that changed without Grantry.
-    ExternalChangeId,
 }

@@ -38,6 +38,16 @@ pub fn check_description(text: &str) -> Result<(), InvalidText> {
     check(text, DESCRIPTION_CHARACTERS_MAX, true)
 }
 
+/// Accepts a cell of a list: any length that the caller allows, tabs and line ends included.
+pub fn check_cell(text: &str) -> Result<(), InvalidText> {
+    let is_hidden =
+        |c: char| (c.is_control() && !matches!(c, '\n' | '\r' | '\t')) || is_direction_control(c);
+    match text.chars().find(|&c| is_hidden(c)) {
+        Some(c) => Err(InvalidText::Invisible { code: c as u32 }),
+        None => Ok(()),
+    }
+}
+
 fn check(text: &str, max: usize, is_multi_line: bool) -> Result<(), InvalidText> {
     if text.chars().count() > max {
         return Err(InvalidText::TooLong { max });

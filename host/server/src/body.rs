@@ -48,8 +48,28 @@ impl FromRequest<Server> for Component {
     }
 }
 
+/// How many bytes the sender announces.
+pub(crate) fn announced_bytes(headers: &HeaderMap) -> Option<usize> {
+    headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+/// Reads on for a moment, so that the sender of a refused body gets to read the answer.
+pub(crate) async fn drain(body: &mut Body) {
+    let rest = async {
+        let mut drained = 0;
+        // Bounded in bytes here and in time below.
+        while let Some(Ok(frame)) = body.frame().await {
+            drained += frame.data_ref().map_or(0, Bytes::len);
+            if drained > DRAIN_BYTES_MAX {
+                break;
+            }
+        }
+    };
+    let _ = tokio::time::timeout(DRAIN_TIME_MAX, rest).await;
+}
+
 /// The media type must be this one; a charset, if any, must be UTF-8.
-fn check_media_type(headers: &HeaderMap, expected: &str) -> Result<(), Problem> {
+pub(crate) fn check_media_type(headers: &HeaderMap, expected: &str) -> Result<(), Problem> {
     let value = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let mut parts = value.unwrap_or_default().split(';').map(str::trim);
     let is_expected = parts.next().is_some_and(|essence| essence.eq_ignore_ascii_case(expected));
@@ -69,8 +89,7 @@ fn check_media_type(headers: &HeaderMap, expected: &str) -> Result<(), Problem> 
 }
 
 async fn read(request: Request, bytes_max: usize, time_max: Duration) -> Result<Bytes, Problem> {
-    let announced = request.headers().get(header::CONTENT_LENGTH);
-    let announced: Option<usize> = announced.and_then(|value| value.to_str().ok()?.parse().ok());
+    let announced = announced_bytes(request.headers());
     let mut body = request.into_body();
     let collected = if announced.is_some_and(|bytes| bytes > bytes_max) {
         Ok(None)
@@ -83,7 +102,7 @@ async fn read(request: Request, bytes_max: usize, time_max: Duration) -> Result<
     if let Some(bytes) = collected? {
         return Ok(bytes);
     }
-    let _ = tokio::time::timeout(DRAIN_TIME_MAX, collect(&mut body, DRAIN_BYTES_MAX)).await;
+    drain(&mut body).await;
     let detail = format!("a body here has at most {bytes_max} bytes");
     Err(Problem::new("payload_too_large", detail).closing())
 }

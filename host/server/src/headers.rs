@@ -25,6 +25,11 @@ impl Once {
         Self { request: format!("{} {}", self.request, Digest::of(body)), ..self }
     }
 
+    /// The request of this key with a body that was not held, by its digest.
+    pub(crate) fn with_digest(self, digest: &str) -> Self {
+        Self { request: format!("{} {digest}", self.request), ..self }
+    }
+
     /// The request as the engine wants it, with the way to put its result on the wire.
     pub(crate) fn answered<'a, T>(
         &'a self,

@@ -175,7 +175,7 @@ pub(crate) fn field_problem(path: &Path, error: &dyn fmt::Display) -> FieldProbl
     if matches!(code, "unknown_field" | "required") && !has_name(&path) {
         path = format!("{path}/{}", escape(named));
     }
-    FieldProblem { path, code: code.to_owned(), message }
+    FieldProblem::new(path, code.to_owned(), message)
 }
 
 #[cfg(test)]

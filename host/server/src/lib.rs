@@ -8,6 +8,7 @@ mod access;
 pub mod authentication;
 mod body;
 mod context;
+mod csv;
 mod events;
 mod headers;
 mod json;

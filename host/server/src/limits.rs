@@ -15,6 +15,8 @@ pub struct Limits {
     pub body_timeout: Duration,
     /// How long an uploaded component may take to arrive.
     pub component_timeout: Duration,
+    /// How long an uploaded list may take to arrive.
+    pub upload_timeout: Duration,
     /// Most open connections.
     pub connections_max: usize,
     /// Most open event streams.
@@ -46,6 +48,7 @@ impl Default for Limits {
             header_timeout: Duration::from_secs(10),
             body_timeout: Duration::from_secs(30),
             component_timeout: Duration::from_secs(300),
+            upload_timeout: Duration::from_secs(600),
             connections_max: 1_024,
             streams_max: 256,
             stream_timeout: Duration::from_secs(3_600),

@@ -47,6 +47,7 @@ const BEARER: &str = "bearer";
         (name = "apps", description = "What people get access to."),
         (name = "memberships", description = "Managed access with a start and an end."),
         (name = "data sources", description = "Where identities come from."),
+        (name = "uploads", description = "Lists of people as CSV files."),
         (name = "clients", description = "External systems that call this API."),
         (name = "people", description = "People and their roles."),
         (name = "me", description = "The caller, with a person's own tokens."),

@@ -9,6 +9,7 @@ mod kinds;
 use axum::response::{IntoResponse, Response};
 use grantry_api::FieldProblem;
 use grantry_engine::{AuthenticationError, EngineError, StoreError};
+use grantry_model::csv::LineError;
 use grantry_model::fault::FieldIssue;
 use http::{HeaderName, HeaderValue, StatusCode, header};
 
@@ -52,7 +53,31 @@ impl Problem {
     /// One faulty field.
     pub fn field(path: impl Into<String>, code: &str, message: impl Into<String>) -> Self {
         let (path, code, message) = (path.into(), code.to_owned(), message.into());
-        Self::fields(vec![FieldProblem { path, code, message }])
+        Self::fields(vec![FieldProblem::new(path, code, message)])
+    }
+
+    /// Faults of a file's lines, of which the first are told.
+    fn lines(errors: Vec<LineError>, count: u64) -> Self {
+        let detail = match errors.as_slice() {
+            [first, ..] if count > errors.len() as u64 => {
+                let (told, line) = (errors.len(), first.line);
+                format!(
+                    "{count} errors, the first {told} of them here, from line {line} on; nothing was applied"
+                )
+            }
+            [first, ..] => {
+                format!("{count} error(s), from line {} on; nothing was applied", first.line)
+            }
+            [] => "the file cannot be read; nothing was applied".to_owned(),
+        };
+        let errors = errors.into_iter().map(|error| FieldProblem {
+            path: String::new(),
+            code: error.code,
+            message: error.message,
+            line: Some(error.line),
+            column: error.column,
+        });
+        Self { errors: errors.collect(), ..Self::new("csv_invalid", detail) }
     }
 
     /// A fault of the server itself. The cause is logged, not told.
@@ -139,6 +164,14 @@ impl From<EngineError> for Problem {
             EngineError::Invalid(issues) => {
                 Self::fields(issues.into_iter().map(field_problem).collect())
             }
+            EngineError::CsvInvalid { errors, count } => Self::lines(errors, count),
+            EngineError::UploadTooLarge => Self::new("payload_too_large", detail),
+            EngineError::TooManyUploads => Self::new("too_many_uploads", detail),
+            EngineError::UploadNotReady { .. } => Self::new("upload_not_ready", detail),
+            EngineError::DiffChanged => Self::new("diff_changed", detail),
+            EngineError::MassRemoval { .. } => Self::new("blocked_threshold", detail),
+            EngineError::FedByIntegration => Self::new("fed_by_integration", detail),
+            EngineError::NotProvisioned => Self::new("not_provisioned", detail),
             EngineError::InvalidCursor => Self::new("invalid_cursor", detail),
             EngineError::InvalidDuration(_) => Self::new("invalid_duration", detail),
             EngineError::MembershipNotActive(_) => Self::new("membership_not_active", detail),
@@ -177,7 +210,7 @@ impl From<StoreError> for Problem {
 }
 
 fn field_problem(issue: FieldIssue) -> FieldProblem {
-    FieldProblem { path: issue.path, code: issue.code, message: issue.message }
+    FieldProblem::new(issue.path, issue.code, issue.message)
 }
 
 #[cfg(test)]
@@ -197,11 +230,7 @@ mod tests {
 
     #[test]
     fn faults_that_share_a_code_give_it_to_the_problem() {
-        let fault = |code: &str| FieldProblem {
-            path: "/name".into(),
-            code: code.into(),
-            message: "is wrong".into(),
-        };
+        let fault = |code: &str| FieldProblem::new("/name".into(), code.into(), "is wrong".into());
         let one = Problem::fields(vec![fault("invalid_string"), fault("invalid_string")]);
         assert_eq!(one.kind.code, "invalid_string");
         let mixed = Problem::fields(vec![fault("invalid_string"), fault("schema")]);

@@ -1,12 +1,13 @@
 //! All routes, by noun. Each file holds the handlers of one noun with their operations.
 
 mod aggregations;
+mod app_uploads;
 mod apps;
 mod audit;
 mod catalogue;
 mod clients;
+mod data_source_uploads;
 mod data_sources;
-mod external_changes;
 mod health;
 mod integrations;
 mod jobs;
@@ -15,6 +16,7 @@ mod memberships;
 mod people;
 mod permissions;
 mod plugins;
+mod uploads;
 
 use utoipa_axum::router::OpenApiRouter;
 
@@ -25,12 +27,13 @@ pub(crate) fn all() -> OpenApiRouter<Server> {
     let api = OpenApiRouter::new()
         .merge(plugins::routes())
         .merge(integrations::routes())
-        .merge(external_changes::routes())
         .merge(catalogue::routes())
         .merge(aggregations::routes())
         .merge(apps::routes())
         .merge(memberships::routes())
         .merge(data_sources::routes())
+        .merge(app_uploads::routes())
+        .merge(data_source_uploads::routes())
         .merge(jobs::routes())
         .merge(clients::routes())
         .merge(people::routes())

@@ -6,7 +6,6 @@ pub(crate) mod audit;
 pub(crate) mod catalogue;
 pub(crate) mod clients;
 pub(crate) mod data_sources;
-pub(crate) mod external_changes;
 pub(crate) mod integrations;
 pub(crate) mod jobs;
 pub(crate) mod me;
@@ -15,6 +14,7 @@ pub(crate) mod people;
 pub(crate) mod permissions;
 pub(crate) mod plugins;
 pub(crate) mod settings;
+pub(crate) mod uploads;
 
 use serde::Serialize;
 use serde_json::Value;

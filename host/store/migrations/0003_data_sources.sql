@@ -1,7 +1,7 @@
 -- Where people come from, and who they are (CAT-10).
 
 -- `revision` grows with every applied change of the list: an upload's diff holds for one revision.
--- `columns` are the further columns of the last file, so that an export has them too.
+-- `columns` are those of the last file, so that an export has them too.
 CREATE TABLE data_sources (
   id TEXT PRIMARY KEY,
   name TEXT NOT NULL,
@@ -25,7 +25,7 @@ CREATE TABLE identities (
   display TEXT NOT NULL,
   is_active BIGINT NOT NULL,
   manager_external_id TEXT,
-  attributes TEXT NOT NULL,
+  details TEXT NOT NULL,
   search TEXT NOT NULL,
   row_hash BIGINT NOT NULL,
   first_seen_ms BIGINT NOT NULL,
@@ -42,3 +42,69 @@ ALTER TABLE apps ADD COLUMN description TEXT NOT NULL DEFAULT '';
 ALTER TABLE apps ADD COLUMN columns TEXT NOT NULL DEFAULT '[]';
 ALTER TABLE apps ADD COLUMN revision BIGINT NOT NULL DEFAULT 0;
 ALTER TABLE apps ADD COLUMN version BIGINT NOT NULL DEFAULT 1;
+
+-- Files on their way. What they say is staged beside the lists, so that a list changes in one
+-- transaction and a crash leaves the old one. `has_rows`: something is staged still.
+CREATE TABLE uploads (
+  id TEXT PRIMARY KEY,
+  entity_kind TEXT NOT NULL,
+  entity_id TEXT NOT NULL,
+  principal_id TEXT NOT NULL,
+  status TEXT NOT NULL,
+  bytes BIGINT NOT NULL,
+  row_count BIGINT NOT NULL,
+  columns TEXT NOT NULL,
+  digest TEXT NOT NULL,
+  revision BIGINT NOT NULL,
+  diff TEXT NOT NULL,
+  diff_hash TEXT NOT NULL,
+  has_rows BIGINT NOT NULL,
+  created_ms BIGINT NOT NULL,
+  expires_ms BIGINT NOT NULL,
+  applied_ms BIGINT
+);
+CREATE INDEX uploads_by_entity ON uploads (entity_kind, entity_id, id);
+CREATE INDEX uploads_by_expiry ON uploads (expires_ms);
+
+-- Pieces of a file that a plugin sends over several calls.
+CREATE TABLE upload_pieces (
+  upload_id TEXT NOT NULL,
+  begins BIGINT NOT NULL,
+  content BLOB NOT NULL,
+  PRIMARY KEY (upload_id, begins)
+);
+
+CREATE TABLE upload_people (
+  upload_id TEXT NOT NULL,
+  id TEXT NOT NULL,
+  line BIGINT NOT NULL,
+  external_id TEXT NOT NULL,
+  user_name TEXT,
+  user_name_key TEXT,
+  email TEXT,
+  email_key TEXT,
+  display TEXT NOT NULL,
+  is_active BIGINT NOT NULL,
+  manager_external_id TEXT,
+  details TEXT NOT NULL,
+  search TEXT NOT NULL,
+  row_hash BIGINT NOT NULL,
+  PRIMARY KEY (upload_id, id)
+) /* WITHOUT ROWID */;
+
+CREATE TABLE upload_roles (
+  upload_id TEXT NOT NULL,
+  id TEXT NOT NULL,
+  name TEXT NOT NULL,
+  search TEXT NOT NULL,
+  details TEXT NOT NULL,
+  row_hash BIGINT NOT NULL,
+  PRIMARY KEY (upload_id, id)
+) /* WITHOUT ROWID */;
+
+CREATE TABLE upload_grants (
+  upload_id TEXT NOT NULL,
+  role_id TEXT NOT NULL,
+  account_id TEXT NOT NULL,
+  PRIMARY KEY (upload_id, role_id, account_id)
+) /* WITHOUT ROWID */;

@@ -9,7 +9,7 @@ use crate::db::{Arg, Db, HousekeepingTx, Row, args};
 use crate::{Result, dialect, statements};
 
 /// Rows of one multi-row INSERT.
-const BATCH_ROWS: usize = 200;
+pub(crate) const BATCH_ROWS: usize = 200;
 
 /// Accounts and resources share a table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -383,26 +383,33 @@ fn keys(rows: Vec<Row>) -> Result<Vec<Key>> {
     rows.iter().map(|row| row.parsed(0, "catalogue key", Key::parse)).collect()
 }
 
-/// A multi-row statement, rebuilt only when the number of rows changes. The last column,
-/// `removed_ms`, is NULL in every row and is not bound.
-struct Batch {
+/// A multi-row statement, rebuilt only when the number of rows changes.
+pub(crate) struct Batch {
     insert: &'static str,
     upsert: &'static str,
     columns: usize,
+    /// What ends each row, behind the bound columns.
+    tail: &'static str,
     built: (usize, String),
 }
 
 impl Batch {
+    /// For rows of the catalogue: the last column, `removed_ms`, is NULL and is not bound.
     fn new(insert: &'static str, upsert: &'static str, columns: usize) -> Self {
-        Self { insert, upsert, columns, built: (0, String::new()) }
+        Self { tail: ", NULL", ..Self::plain(insert, upsert, columns) }
     }
 
-    fn text(&self, is_postgres: bool, rows: usize) -> String {
-        let values = dialect::values(is_postgres, rows, self.columns, ", NULL");
+    /// For rows of which every column is bound.
+    pub(crate) fn plain(insert: &'static str, upsert: &'static str, columns: usize) -> Self {
+        Self { insert, upsert, columns, tail: "", built: (0, String::new()) }
+    }
+
+    pub(crate) fn text(&self, is_postgres: bool, rows: usize) -> String {
+        let values = dialect::values(is_postgres, rows, self.columns, self.tail);
         format!("{}{values}{}", self.insert, self.upsert)
     }
 
-    async fn run(&mut self, tx: &mut HousekeepingTx, args: &[Arg<'_>]) -> Result<u64> {
+    pub(crate) async fn run(&mut self, tx: &mut HousekeepingTx, args: &[Arg<'_>]) -> Result<u64> {
         let rows = args.len() / self.columns;
         if self.built.0 != rows {
             self.built = (rows, self.text(tx.is_postgres(), rows));

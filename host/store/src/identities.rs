@@ -1,6 +1,7 @@
 //! Identities: the people of a data source.
 
 use grantry_model::clock::UnixMs;
+use grantry_model::csv::ListedPerson;
 use grantry_model::identity::Identity;
 use grantry_model::ids::{DataSourceId, IdentityId};
 
@@ -20,8 +21,8 @@ pub struct StoredIdentity {
 }
 
 statements! {
-    GET = "SELECT id, data_source_id, external_id, user_name, email, display, is_active, manager_external_id, attributes, first_seen_ms, removed_ms FROM identities WHERE id = $1";
-    LIST = "SELECT id, data_source_id, external_id, user_name, email, display, is_active, manager_external_id, attributes, first_seen_ms, removed_ms FROM identities \
+    GET = "SELECT id, data_source_id, external_id, user_name, email, display, is_active, manager_external_id, details, first_seen_ms, removed_ms FROM identities WHERE id = $1";
+    LIST = "SELECT id, data_source_id, external_id, user_name, email, display, is_active, manager_external_id, details, first_seen_ms, removed_ms FROM identities \
         WHERE data_source_id = $1 AND id > $2 AND ($3 = '' OR search LIKE $3 ESCAPE '\\') AND ($4 = '' OR is_active = CASE $4 WHEN 'active' THEN 1 ELSE 0 END) AND removed_ms IS NULL ORDER BY id LIMIT $5";
 }
 
@@ -35,7 +36,7 @@ fn identity(row: &Row) -> Result<StoredIdentity> {
         display_name: row.text(5)?,
         is_active: row.is_true(6)?,
         manager_external_id: row.text_or_null(7)?,
-        attributes: row.json(8, "attributes")?,
+        attributes: row.json::<ListedPerson>(8, "person")?.attributes,
     };
     Ok(StoredIdentity { identity, first_seen: row.time(9)?, removed: row.time_or_null(10)? })
 }

@@ -1,6 +1,6 @@
-//! Integrations with their sealed secrets, and the apps that they feed.
+//! Integrations with their sealed secrets.
 
-use grantry_authz::{Permit, Visible, actions};
+use grantry_authz::{Permit, actions};
 use grantry_model::approval::Approval;
 use grantry_model::clock::UnixMs;
 use grantry_model::ids::{AppId, IntegrationId, PluginId, PrincipalId};
@@ -50,19 +50,7 @@ pub struct NewIntegration {
     pub settings: Settings,
 }
 
-/// An app.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the names say it")]
-pub struct App {
-    pub id: AppId,
-    pub name: String,
-    pub integration_id: Option<IntegrationId>,
-    pub roles: u32,
-    pub created: UnixMs,
-}
-
 statements! {
-    INSERT_APP = "INSERT INTO apps (id, name, created_ms) VALUES ($1, $2, $3)";
     INSERT = "INSERT INTO integrations (id, name, description, plugin_id, app_id, principal_id, connection, approval, policy_version, quarantined_ms, created_ms, version, owner_id, settings) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 1, NULL, $9, 1, $10, $11)";
     GET = "SELECT id, name, description, plugin_id, app_id, principal_id, connection, approval, policy_version, quarantined_ms, created_ms, version, owner_id, settings FROM integrations WHERE id = $1";
     GET_BY_APP = "SELECT id, name, description, plugin_id, app_id, principal_id, connection, approval, policy_version, quarantined_ms, created_ms, version, owner_id, settings FROM integrations WHERE app_id = $1";
@@ -77,8 +65,6 @@ statements! {
     ADD_FAULT = "INSERT INTO plugin_faults (integration_id, at_ms, code) VALUES ($1, $2, $3)";
     COUNT_FAULTS = "SELECT COUNT(*) FROM plugin_faults WHERE integration_id = $1 AND at_ms > $2";
     CLEAR_FAULTS = "DELETE FROM plugin_faults WHERE integration_id = $1";
-    LIST_APPS = "SELECT a.id, a.name, i.id, a.created_ms, (SELECT COUNT(*) FROM entitlements e WHERE e.app_id = a.id AND e.removed_ms IS NULL) FROM apps a LEFT JOIN integrations i ON i.app_id = a.id WHERE a.id > $1 AND ($3 = '' OR LOWER(a.name) LIKE $3 ESCAPE '\\') ORDER BY a.id LIMIT $2";
-    GET_APP = "SELECT a.id, a.name, i.id, a.created_ms, (SELECT COUNT(*) FROM entitlements e WHERE e.app_id = a.id AND e.removed_ms IS NULL) FROM apps a LEFT JOIN integrations i ON i.app_id = a.id WHERE a.id = $1";
 }
 
 fn integration(row: &Row) -> Result<Integration> {
@@ -100,16 +86,6 @@ fn integration(row: &Row) -> Result<Integration> {
             Some(_) => Some(row.parsed(12, "owner id", |text| PrincipalId::parse(text).ok())?),
         },
         settings: row.json(13, "settings")?,
-    })
-}
-
-fn app(row: &Row) -> Result<App> {
-    Ok(App {
-        id: row.parsed(0, "app id", |text| AppId::parse(text).ok())?,
-        name: row.text(1)?,
-        integration_id: row.text_or_null(2)?.and_then(|text| IntegrationId::parse(&text).ok()),
-        created: row.time(3)?,
-        roles: u32::try_from(row.int(4)?).unwrap_or(u32::MAX),
     })
 }
 
@@ -148,39 +124,6 @@ impl Db {
         rows.iter().map(|row| row.text(0)).collect()
     }
 
-    /// The app with that id.
-    pub async fn app(&self, id: &AppId) -> Result<Option<App>> {
-        self.fetch_one(GET_APP, args![id.as_str()]).await?.as_ref().map(app).transpose()
-    }
-
-    /// Visible apps after the given id, whose name matches the (already escaped) pattern.
-    pub async fn list_apps(
-        &self,
-        visible: &Visible,
-        pattern: &str,
-        after: &str,
-        limit: u32,
-    ) -> Result<Vec<App>> {
-        match visible {
-            Visible::All => {
-                let rows = self.fetch(LIST_APPS, args![after, limit, pattern]).await?;
-                rows.iter().map(app).collect()
-            }
-            Visible::Only(ids) => {
-                let mut apps = Vec::new();
-                let later = ids.iter().filter(|id| id.as_str() > after);
-                for id in later {
-                    if apps.len() >= limit as usize {
-                        break;
-                    }
-                    let is_match = |app: &App| like(pattern, &app.name.to_lowercase());
-                    apps.extend(self.app(id).await?.filter(is_match));
-                }
-                Ok(apps)
-            }
-        }
-    }
-
     /// Takes note of a misbehaviour; returns how many there were since the given moment.
     pub async fn add_plugin_fault(
         &self,
@@ -197,13 +140,6 @@ impl Db {
     }
 }
 
-/// The LIKE of [`LIST_APPS`] for the few apps of an entity-permitted caller: `%word%` only.
-fn like(pattern: &str, name: &str) -> bool {
-    let word =
-        pattern.trim_matches('%').replace("\\%", "%").replace("\\_", "_").replace("\\\\", "\\");
-    pattern.is_empty() || name.contains(&word)
-}
-
 impl Tx {
     /// Creates an integration with its app.
     pub async fn create_integration(
@@ -212,7 +148,7 @@ impl Tx {
         new: &NewIntegration,
     ) -> Result<()> {
         let now = self.now();
-        self.execute(INSERT_APP, args![new.app_id.as_str(), &new.name, now]).await?;
+        self.create_fed_app(&new.app_id, &new.name).await?;
         let approval = json("approval", &new.approval)?;
         let settings = json("settings", &new.settings)?;
         let args = args![

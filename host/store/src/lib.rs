@@ -4,6 +4,7 @@
 //! begun with a permit's provenance and cannot be committed without an audit entry. Dialects differ
 //! in `dialect.rs` alone. Secrets are sealed in [`seal`].
 
+mod apps;
 mod audit;
 mod catalogue;
 mod clients;
@@ -11,7 +12,6 @@ mod data_sources;
 mod db;
 mod dialect;
 mod error;
-mod external_changes;
 mod idempotency;
 mod identities;
 mod integrations;
@@ -28,7 +28,9 @@ mod runs;
 pub mod seal;
 mod sessions;
 mod tokens;
+mod uploads;
 
+pub use apps::{App, NewApp};
 pub use audit::{AuditEntry, AuditFilter, AuditRow, Denied};
 pub use catalogue::{
     AssignmentRow, Class, EntitlementRow, ObjectRow, RowQuery, StoredAssignment, StoredEntitlement,
@@ -38,10 +40,9 @@ pub use clients::{NewRegistration, Registration};
 pub use data_sources::{DataSource, NewDataSource};
 pub use db::{Arg, Db, HousekeepingTx, Row, Tx};
 pub use error::StoreError;
-pub use external_changes::{Change, ExternalChange};
 pub use idempotency::Claim;
 pub use identities::StoredIdentity;
-pub use integrations::{App, Integration, NewIntegration};
+pub use integrations::{Integration, NewIntegration};
 pub use issuers::Issuer;
 pub use jobs::{Job, NewJob};
 pub use kv::IntegrationKv;
@@ -54,6 +55,7 @@ pub use principals::{NewPrincipal, PrincipalRecord};
 pub use runs::{Domain, ISSUES_MAX, PageRecord, Run, RunEnd, RunIssue, Seen};
 pub use sessions::Session;
 pub use tokens::TokenRecord;
+pub use uploads::{ListChange, ListRow, StagedPerson, StagedRole, Upload, UploadEnd};
 
 /// A result of the store.
 pub type Result<T> = std::result::Result<T, StoreError>;

@@ -90,11 +90,11 @@ fn admin() -> Actor {
 #[tokio::test]
 async fn every_statement_prepares_on_both_databases() {
     let lists = [
+        apps::STATEMENTS,
         audit::STATEMENTS,
         catalogue::STATEMENTS,
         clients::STATEMENTS,
         data_sources::STATEMENTS,
-        external_changes::STATEMENTS,
         idempotency::STATEMENTS,
         identities::STATEMENTS,
         integrations::STATEMENTS,
@@ -110,12 +110,17 @@ async fn every_statement_prepares_on_both_databases() {
         runs::STATEMENTS,
         sessions::STATEMENTS,
         tokens::STATEMENTS,
+        uploads::STATEMENTS,
+        uploads::apply::STATEMENTS,
+        uploads::diff::STATEMENTS,
+        uploads::rows::STATEMENTS,
     ];
     for test in databases().await {
         let fixed = lists.concat().into_iter().map(|(name, sql)| (name, sql.to_owned()));
-        let built = catalogue::built_statements(test.db.is_postgres());
-        let pairs = external_changes::built_statements(test.db.is_postgres());
-        let all: Vec<(&str, String)> = fixed.chain(built).chain(pairs).collect();
+        let is_postgres = test.db.is_postgres();
+        let built = catalogue::built_statements(is_postgres);
+        let staged = uploads::rows::built_statements(is_postgres);
+        let all: Vec<(&str, String)> = fixed.chain(built).chain(staged).collect();
         for (name, sql) in &all {
             let sql = AssertSqlSafe(sql.clone()).into_sql_str();
             let prepared = match &test.db.pools {

@@ -125,7 +125,7 @@ impl Host {
         self.ctx.engine.db()
     }
 
-    fn key(&self) -> String {
+    pub fn key(&self) -> String {
         format!("key-{}", self.keys.fetch_add(1, Ordering::SeqCst))
     }
 

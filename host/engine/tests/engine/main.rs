@@ -1,8 +1,8 @@
 //! The engine against a scripted connector, on SQLite and (where a server is named) PostgreSQL.
 
 mod aggregation;
-mod external_changes;
 mod gate;
 mod host;
 mod provisioning;
 mod scripted;
+mod uploads;

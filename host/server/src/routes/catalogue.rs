@@ -25,7 +25,8 @@ pub(super) fn routes() -> OpenApiRouter<Server> {
         .routes(routes!(list_assignments))
 }
 
-fn objects(query: ObjectQuery) -> PageQuery {
+/// Which accounts or resources.
+pub(super) fn objects(query: ObjectQuery) -> PageQuery {
     PageQuery {
         search: query.search.unwrap_or_default(),
         kind: query.kind.unwrap_or_default(),

@@ -7,7 +7,7 @@ use grantry_api::data_sources::{
 };
 use grantry_api::headers::{IdempotencyHeader, IfMatchHeader};
 use grantry_engine::{DataSource as Stored, DataSourceChange, DataSourceInput, PageQuery};
-use grantry_model::ids::DataSourceId;
+use grantry_model::ids::{DataSourceId, IdentityId};
 use http::StatusCode;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -26,6 +26,7 @@ pub(super) fn routes() -> OpenApiRouter<Server> {
         .routes(routes!(create_data_source, list_data_sources))
         .routes(routes!(get_data_source, update_data_source, delete_data_source))
         .routes(routes!(list_identities))
+        .routes(routes!(get_identity))
 }
 
 /// Create a data source
@@ -126,4 +127,20 @@ async fn list_identities(
         ..page(query.limit, query.cursor)
     };
     Ok(list(ctx.list_identities(&id, &wanted).await?, wire::identity))
+}
+
+/// Show an identity
+///
+/// Also one that the data source does not have any more.
+#[utoipa::path(get, path = "/data-sources/{data_source_id}/identities/{identity_id}",
+    tag = "data sources",
+    extensions(("x-grantry-action" = json!("data_source_read"))),
+    params(("data_source_id" = String, Path, description = "The data source's id."),
+        ("identity_id" = String, Path, description = "The identity's id.")),
+    responses((status = 200, description = "The identity", body = Identity)))]
+async fn get_identity(
+    ctx: Ctx,
+    Path((source, id)): Path<(DataSourceId, IdentityId)>,
+) -> Reply<Body<Identity>> {
+    Ok(Body(wire::identity(&ctx.identity(&source, &id).await?)))
 }

@@ -1,9 +1,8 @@
 //! What principals hold (PRM-1 to PRM-3).
 
 use axum::Json as Body;
-use grantry_api::List;
 use grantry_api::headers::IfMatchHeader;
-use grantry_api::permissions::{EffectivePermission, EffectiveQuery, Permissions, SetPermissions};
+use grantry_api::permissions::{EffectivePermissions, EffectiveQuery, Permissions, SetPermissions};
 use grantry_model::ids::PrincipalId;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -62,13 +61,14 @@ async fn set_permissions(
     params(("principal_id" = String, Path,
         description = "A client, an integration's plugin, or a person."), EffectiveQuery),
     responses((status = 200, description = "The four actions",
-        body = List<EffectivePermission>)))]
+        body = EffectivePermissions)))]
 async fn list_effective(
     ctx: Ctx,
     Path(id): Path<PrincipalId>,
     Query(query): Query<EffectiveQuery>,
-) -> Reply<Body<List<EffectivePermission>>> {
+) -> Reply<Body<EffectivePermissions>> {
     let entity = wire::read_entity(query.entity_kind, &query.entity_id, "?entity_id")?;
-    let items = ctx.effective(&id, &entity).await?.iter().map(wire::effective).collect();
-    Ok(Body(List { items, next: None }))
+    let (held, effective) = ctx.effective(&id, &entity).await?;
+    let items = effective.iter().map(wire::effective).collect();
+    Ok(Body(EffectivePermissions { items, warnings: wire::warnings(&held) }))
 }

@@ -24,7 +24,8 @@ pub(crate) fn object(object: &StoredObject) -> wire::CatalogueObject {
 pub(crate) fn entitlement(entitlement: &StoredEntitlement) -> wire::Entitlement {
     wire::Entitlement {
         id: entitlement.id.to_string(),
-        integration_id: entitlement.integration_id.to_string(),
+        integration_id: Some(entitlement.integration_id.to_string())
+            .filter(|source| source != entitlement.app_id.as_str()),
         app_id: entitlement.app_id.to_string(),
         resource_id: entitlement.resource_id.clone(),
         kind: entitlement.kind.clone(),

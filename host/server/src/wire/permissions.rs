@@ -37,14 +37,18 @@ pub(crate) fn global(permissions: &Permissions) -> Vec<wire::Action> {
     global
 }
 
-/// The entities in a stable order.
-pub(crate) fn entities(permissions: &Permissions) -> Vec<wire::Entity> {
-    let entity = |entity: &Entity| match entity {
+/// An app or a data source.
+pub(crate) fn entity(entity: &Entity) -> wire::Entity {
+    match entity {
         Entity::App(app) => wire::Entity { kind: wire::EntityKind::App, id: app.to_string() },
         Entity::DataSource(source) => {
             wire::Entity { kind: wire::EntityKind::DataSource, id: source.to_string() }
         }
-    };
+    }
+}
+
+/// The entities in a stable order.
+pub(crate) fn entities(permissions: &Permissions) -> Vec<wire::Entity> {
     let mut entities: Vec<_> = permissions.entities.iter().map(entity).collect();
     entities.sort();
     entities
@@ -52,18 +56,22 @@ pub(crate) fn entities(permissions: &Permissions) -> Vec<wire::Entity> {
 
 /// All that a principal holds, with a warning about what is held everywhere (PRM-3).
 pub(crate) fn permissions(permissions: &Permissions) -> wire::Permissions {
-    let mut warnings = Vec::new();
-    if !permissions.global.is_empty() {
-        let words = "global permissions hold on every app and data source, those of the future \
-                     included: prefer permissions on single entities";
-        warnings.push(words.to_owned());
-    }
     wire::Permissions {
         global: global(permissions),
         entities: entities(permissions),
         role: permissions.role.map(|role| role.name().to_owned()),
-        warnings,
+        warnings: warnings(permissions),
     }
+}
+
+/// What an admin should know wherever permissions are set or shown (PRM-3).
+pub(crate) fn warnings(permissions: &Permissions) -> Vec<String> {
+    if permissions.global.is_empty() {
+        return Vec::new();
+    }
+    let words = "global permissions hold on every app and data source, those of the future \
+                 included: prefer permissions on single entities";
+    vec![words.to_owned()]
 }
 
 /// An entity from the wire.

@@ -238,6 +238,22 @@ impl Host {
         integration
     }
 
+    /// Sends a list; the path is that of its app or data source.
+    pub async fn send_list(&self, path: &str, file: &str) -> Reply {
+        let request = self
+            .request("POST", &format!("{path}/uploads"), &Value::Null)
+            .header(header::CONTENT_TYPE, "text/csv");
+        self.send(request.body(Body::from(file.to_owned())).unwrap()).await
+    }
+
+    /// Sends a list, applies it, and returns another upload of the same list that waits.
+    pub async fn applied(&self, path: &str, file: &str) -> Value {
+        let upload = self.send_list(path, file).await.ok();
+        let apply = format!("{path}/uploads/{}/apply", text(&upload, "id"));
+        self.call("POST", &apply, json!({"diff": upload["diff"]["hash"]})).await.ok();
+        self.send_list(path, file).await.ok()
+    }
+
     /// The first id of a list.
     pub async fn first(&self, path: &str) -> String {
         text(&self.get(path).await.ok()["items"][0], "id")

@@ -119,7 +119,8 @@ async fn permissions_are_set_with_a_warning_about_global_ones() {
     let held: Vec<_> =
         effective["items"].as_array().unwrap().iter().map(|item| &item["is_allowed"]).collect();
     assert_eq!(held, [true; 4].map(|held| json!(held)).iter().collect::<Vec<_>>());
-    let path = format!("/principals/{principal}/effective?entity_kind=app&entity_id=other");
+    let other = text(&host.call("POST", "/apps", json!({"name": "Other"})).await.ok(), "id");
+    let path = format!("/principals/{principal}/effective?entity_kind=app&entity_id={other}");
     let elsewhere = host.get(&path).await.ok();
     let held =
         elsewhere["items"].as_array().unwrap().iter().filter(|item| item["is_allowed"] == true);

@@ -20,3 +20,4 @@ mod people;
 mod permission_matrix;
 mod service;
 mod settings;
+mod uploads;

@@ -29,7 +29,6 @@ const ROWS: &[(&str, &str)] = &[
     ("test_connection", "integration.write"),
     ("try_connection", "integration.write"),
     ("release_integration", "integration.write"),
-    ("list_external_changes", "integration.read"),
     ("list_accounts", "integration.read"),
     ("list_resources", "integration.read"),
     ("list_entitlements", "integration.read"),
@@ -42,6 +41,11 @@ const ROWS: &[(&str, &str)] = &[
     ("list_issues", "integration.read"),
     ("list_apps", "app_and_role_read"),
     ("get_app", "app_and_role_read"),
+    ("create_app", "app.write"),
+    ("update_app", "app.write"),
+    ("delete_app", "app.write"),
+    ("list_app_accounts", "app_and_role_read"),
+    ("list_app_assignments", "app_and_role_read"),
     ("list_roles", "app_and_role_read"),
     ("list_memberships", "app_and_role_read"),
     ("grant_membership", "app_membership_write"),
@@ -56,6 +60,25 @@ const ROWS: &[(&str, &str)] = &[
     ("update_data_source", "data_source.write"),
     ("delete_data_source", "data_source.write"),
     ("list_identities", "data_source_read"),
+    ("get_identity", "data_source_read"),
+    ("upload_members", "csv_app_user_upload"),
+    ("list_members_uploads", "csv_app_user_upload"),
+    ("get_members_upload", "csv_app_user_upload"),
+    ("discard_members_upload", "csv_app_user_upload"),
+    ("preview_members_upload", "csv_app_user_upload"),
+    ("list_members_upload_changes", "csv_app_user_upload"),
+    ("apply_members_upload", "csv_app_user_upload"),
+    ("get_members_template", "csv_app_user_upload"),
+    ("export_members", "app_and_role_read"),
+    ("upload_users", "data_source_users_update"),
+    ("list_users_uploads", "data_source_users_update"),
+    ("get_users_upload", "data_source_users_update"),
+    ("discard_users_upload", "data_source_users_update"),
+    ("preview_users_upload", "data_source_users_update"),
+    ("list_users_upload_changes", "data_source_users_update"),
+    ("apply_users_upload", "data_source_users_update"),
+    ("get_users_template", "data_source_users_update"),
+    ("export_users", "data_source_read"),
     ("list_jobs", "job.read"),
     ("get_job", "job.read"),
     ("cancel_job", "aggregation.run"),
@@ -224,8 +247,20 @@ async fn values(host: &Host, name: &str) -> BTreeMap<&'static str, String> {
     let client = text(&host.call("POST", "/clients", json!({"name": name})).await.ok(), "id");
     let token = host.call("POST", &format!("/clients/{client}/tokens"), json!({})).await.ok();
     let source = host.call("POST", "/data-sources", json!({"name": name})).await.ok();
+    let source = text(&source, "id");
+    let users = host.applied(&format!("/data-sources/{source}"), "external_id\n1\n").await;
+    let identity = host.first(&format!("/data-sources/{source}/identities")).await;
+    let csv_app = text(&host.call("POST", "/apps", json!({"name": name})).await.ok(), "id");
+    let members = host.applied(&format!("/apps/{csv_app}"), "external_id\n1\n").await;
     BTreeMap::from([
-        ("data_source_id", text(&source, "id")),
+        ("data_source_id", source),
+        ("identity_id", identity),
+        ("users upload_id", text(&users, "id")),
+        ("users diff", text(&users["diff"], "hash")),
+        ("csv app_id", csv_app),
+        ("members upload_id", text(&members, "id")),
+        ("members diff", text(&members["diff"], "hash")),
+        ("kind", "added".to_owned()),
         ("integration_id", id),
         ("app_id", app.clone()),
         ("entity_id", app),
@@ -252,15 +287,16 @@ pub(crate) async fn world() -> World {
     own.insert("plugin_id", unused.clone());
     other.insert("plugin_id", unused);
     let app = |values: &BTreeMap<&str, String>| json!({"kind": "app", "id": values["app_id"]});
+    let csv = |values: &BTreeMap<&str, String>| json!({"kind": "app", "id": values["csv app_id"]});
     let source = |values: &BTreeMap<&str, String>| json!({"kind": "data_source", "id": values["data_source_id"]});
     let mut tokens = vec![
         (Caller::Anonymous, String::new()),
         (Caller::Nobody, host.client(json!([]), json!([])).await.1),
-        (Caller::OwnApp, host.client(json!([]), json!([app(&own)])).await.1),
-        (Caller::OtherApp, host.client(json!([]), json!([app(&other)])).await.1),
+        (Caller::OwnApp, host.client(json!([]), json!([app(&own), csv(&own)])).await.1),
+        (Caller::OtherApp, host.client(json!([]), json!([app(&other), csv(&other)])).await.1),
         (Caller::OwnSource, host.client(json!([]), json!([source(&own)])).await.1),
         (Caller::OtherSource, host.client(json!([]), json!([source(&other)])).await.1),
-        (Caller::Both, host.client(json!([]), json!([app(&own), source(&own)])).await.1),
+        (Caller::Both, host.client(json!([]), json!([app(&own), csv(&own), source(&own)])).await.1),
         (Caller::Auditor, person(&host, Role::Auditor).await.1),
         (Caller::User, person(&host, Role::User).await.1),
         (Caller::Admin, host.admin.clone()),
@@ -273,11 +309,20 @@ pub(crate) async fn world() -> World {
 }
 
 impl World {
-    fn value(&self, name: &str, which: Which) -> String {
+    fn value(&self, path: &str, name: &str, which: Which) -> String {
         if which == Which::Missing && matches!(name, "app_id" | "data_source_id") {
             return "missing".to_owned();
         }
         let values = if which == Which::Other { &self.other } else { &self.own };
+        // Lists are uploaded for apps that no integration feeds, and only such an app is deleted.
+        let is_fed = !path.contains("/uploads") && !path.contains("/members/") && path != "DELETE";
+        let name = match name {
+            "upload_id" | "diff" if path.contains("{app_id}") => format!("members {name}"),
+            "upload_id" | "diff" => format!("users {name}"),
+            "app_id" if !is_fed => "csv app_id".to_owned(),
+            _ => name.to_owned(),
+        };
+        let name = &*name;
         values.get(name).unwrap_or_else(|| panic!("give `{name}` a value in this test")).clone()
     }
 
@@ -290,18 +335,22 @@ impl World {
         which: Which,
     ) -> Request<Body> {
         let mut uri = path.clone();
+        let is_delete_app = method == "DELETE" && path.ends_with("/{app_id}");
+        let about = if is_delete_app { "DELETE" } else { path };
         let mut query = Vec::new();
         let mut request = Request::builder().method(method.as_str());
         for parameter in operation["parameters"].as_array().into_iter().flatten() {
             let name = parameter["name"].as_str().unwrap();
             match parameter["in"].as_str().unwrap() {
-                "path" => uri = uri.replace(&format!("{{{name}}}"), &self.value(name, which)),
+                "path" => {
+                    uri = uri.replace(&format!("{{{name}}}"), &self.value(about, name, which))
+                }
                 "header" if name == "Idempotency-Key" => {
                     request = request.header(name, fresh_key());
                 }
                 "header" => request = request.header(name, parameter["example"].as_str().unwrap()),
                 "query" if parameter["required"] == true => {
-                    query.push(format!("{name}={}", self.value(name, which)));
+                    query.push(format!("{name}={}", self.value(about, name, which)));
                 }
                 _ => {}
             }
@@ -315,7 +364,10 @@ impl World {
             format!("\0asm {}", fresh_key())
         } else if let Some(json) = content.get("application/json") {
             request = request.header("Content-Type", "application/json");
-            self.example(document, &json["schema"], which).to_string()
+            self.example(document, &json["schema"], (about, which)).to_string()
+        } else if content.get("text/csv").is_some() {
+            request = request.header("Content-Type", "text/csv");
+            format!("external_id\n1\n{}\n", fresh_key())
         } else {
             String::new()
         };
@@ -323,7 +375,7 @@ impl World {
     }
 
     /// An object of a schema: its fields with an example, and those that are required.
-    fn example(&self, document: &Value, schema: &Value, which: Which) -> Value {
+    fn example(&self, document: &Value, schema: &Value, (about, which): (&str, Which)) -> Value {
         let name = schema["$ref"].as_str().unwrap().rsplit('/').next().unwrap();
         let schema = &document["components"]["schemas"][name];
         let required = schema["required"].as_array().cloned().unwrap_or_default();
@@ -335,9 +387,9 @@ impl World {
                 let connection = json!({"url": "https://c.example", "token": "t"});
                 object.insert(name.clone(), connection);
             } else if field.get("$ref").is_some() && required.contains(&json!(name)) {
-                object.insert(name.clone(), self.example(document, field, which));
+                object.insert(name.clone(), self.example(document, field, (about, which)));
             } else if required.contains(&json!(name)) {
-                object.insert(name.clone(), json!(self.value(name, which)));
+                object.insert(name.clone(), json!(self.value(about, name, which)));
             }
         }
         Value::Object(object)

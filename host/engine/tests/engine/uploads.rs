@@ -1,0 +1,238 @@
+//! Lists that are uploaded: read, compared, applied, refused (CAT-10, security.md rows 62 to 65).
+
+use grantry_engine::{
+    Answer, Ctx, DataSourceInput, EngineError, Idempotent, PageQuery, Received, Upload,
+};
+use grantry_model::ids::{AppId, DataSourceId, UploadId};
+use grantry_model::permission::Entity;
+
+use crate::host::{Host, hosts};
+
+type Result<T> = std::result::Result<T, EngineError>;
+
+fn id_of(upload: &Upload) -> Answer {
+    let words = format!("{} {}", upload.id, upload.diff_hash);
+    Answer { status: 201, body: words }
+}
+
+/// An upload that waits: its id and its diff's hash.
+struct Waiting {
+    id: UploadId,
+    hash: String,
+}
+
+impl Host {
+    async fn data_source(&self) -> Entity {
+        let input = DataSourceInput { name: "People".to_owned(), description: String::new() };
+        let answer = |source: &grantry_engine::DataSource| Answer {
+            status: 201,
+            body: source.id.to_string(),
+        };
+        let key = self.key();
+        let request = Idempotent { key: &key, request: b"source", answer: &answer };
+        let made = self.ctx.create_data_source(&input, &request).await.unwrap();
+        Entity::DataSource(DataSourceId::parse(&made.body).unwrap())
+    }
+
+    async fn csv_app(&self) -> Entity {
+        let answer = |app: &grantry_engine::App| Answer { status: 201, body: app.id.to_string() };
+        let key = self.key();
+        let request = Idempotent { key: &key, request: b"app", answer: &answer };
+        let made = self.ctx.create_app("Targeting", "", &request).await.unwrap();
+        Entity::App(AppId::parse(&made.body).unwrap())
+    }
+
+    async fn receive(&self, entity: &Entity, file: &[u8]) -> Result<Received> {
+        let mut intake = self.ctx.receive_upload(entity).await?;
+        for piece in file.chunks(7_001) {
+            intake.feed(piece).await?;
+        }
+        intake.finish().await
+    }
+
+    async fn send(&self, entity: &Entity, file: &str) -> Result<Waiting> {
+        let received = self.receive(entity, file.as_bytes()).await?;
+        let key = self.key();
+        let request = Idempotent { key: &key, request: b"upload", answer: &id_of };
+        let answer = self.ctx.finish_upload(&received, &request).await?;
+        let (id, hash) = answer.body.split_once(' ').unwrap();
+        Ok(Waiting { id: UploadId::parse(id).unwrap(), hash: hash.to_owned() })
+    }
+
+    async fn apply(&self, entity: &Entity, waiting: &Waiting, approve: bool) -> Result<Answer> {
+        let approved = approve.then_some(&*waiting.hash);
+        let key = self.key();
+        let request = Idempotent { key: &key, request: b"apply", answer: &id_of };
+        self.ctx.apply_upload(entity, &waiting.id, (&waiting.hash, approved), &request).await
+    }
+
+    /// Sends and applies.
+    async fn put(&self, entity: &Entity, file: &str) -> Upload {
+        let waiting = self.send(entity, file).await.unwrap();
+        self.apply(entity, &waiting, false).await.unwrap();
+        self.ctx.upload(entity, &waiting.id).await.unwrap()
+    }
+}
+
+fn all() -> PageQuery {
+    PageQuery { limit: 200, ..PageQuery::default() }
+}
+
+async fn names(ctx: &Ctx, entity: &Entity) -> Vec<String> {
+    let Entity::DataSource(source) = entity else { panic!("not a data source") };
+    let page = ctx.list_identities(source, &all()).await.unwrap();
+    let mut names: Vec<_> = page.items.into_iter().map(|row| row.identity.display_name).collect();
+    names.sort();
+    names
+}
+
+#[tokio::test]
+async fn a_list_of_users_becomes_identities_and_the_same_file_changes_nothing() {
+    for host in hosts(0, 0).await {
+        let people = host.data_source().await;
+        let file =
+            "external_id,user_name,email,Department\r\n1,ada,Ada@x.example,=1+1\r\n2,bob,,\r\n";
+        let first = host.put(&people, file).await;
+        assert_eq!((first.diff.added, first.rows, first.revision), (3, 3, 0));
+        assert_eq!(names(&host.ctx, &people).await, ["ada", "bob", "cy"]);
+        let same = host.put(&people, file).await;
+        assert!(same.diff.is_empty());
+        let changed = file.replace("bob,,", "bob,bob@x.example,").replace("2,", "3,");
+        let diff = host.put(&people, &changed.replace("1,ada", "1,Ada")).await.diff;
+        assert_eq!((diff.added, diff.changed, diff.removed), (1, 1, 1), "{diff:?}");
+        assert_eq!(names(&host.ctx, &people).await, ["Ada", "bob", "cy"]);
+    }
+}
+
+#[tokio::test]
+async fn a_list_of_members_becomes_accounts_roles_and_assignments() {
+    for host in hosts(0, 0).await {
+        let app = host.csv_app().await;
+        let Entity::App(id) = &app else { panic!("not an app") };
+        let members = |text: &str| format!("user_name,roles\n{text}");
+        let diff = host.put(&app, &members("ada,Admin;Audit\nbob,Audit\ncy,Audit\n")).await.diff;
+        assert_eq!((diff.added, diff.grants_added, diff.roles_added), (3, 4, 2));
+        let roles = host.ctx.list_roles(id, &all()).await.unwrap().items;
+        assert_eq!(roles.len(), 2);
+        let held = host.ctx.list_app_assignments(id, "", "", &all()).await.unwrap().items;
+        assert_eq!(held.len(), 4);
+        let diff = host.put(&app, &members("ada,Audit\nbob,Audit\ncy,Audit\n")).await.diff;
+        assert_eq!((diff.changed, diff.grants_removed, diff.roles_removed), (1, 1, 1));
+        let roles = host.ctx.list_roles(id, &all()).await.unwrap().items;
+        assert_eq!(roles[0].display, "Audit");
+        let accounts = host.ctx.list_app_accounts(id, &all()).await.unwrap().items;
+        assert_eq!(accounts.len(), 3);
+    }
+}
+
+#[tokio::test]
+async fn a_diff_is_applied_by_its_hash_only_and_only_while_nothing_changed() {
+    for host in hosts(0, 0).await {
+        let people = host.data_source().await;
+        let first = host.send(&people, "external_id\n1\n").await.unwrap();
+        let second = host.send(&people, "external_id\n2\n").await.unwrap();
+        let forged = Waiting { id: first.id.clone(), hash: second.hash.clone() };
+        let refused = host.apply(&people, &forged, false).await;
+        assert!(matches!(refused, Err(EngineError::DiffChanged)), "{refused:?}");
+        host.apply(&people, &first, false).await.unwrap();
+        let stale = host.apply(&people, &second, false).await;
+        assert!(matches!(stale, Err(EngineError::DiffChanged)), "{stale:?}");
+        assert_eq!(names(&host.ctx, &people).await, ["1"]);
+        let anew = host.ctx.preview_upload(&people, &second.id).await.unwrap();
+        assert_eq!((anew.diff.added, anew.diff.removed), (1, 1));
+        let anew = Waiting { id: anew.id, hash: anew.diff_hash };
+        host.apply(&people, &anew, false).await.unwrap();
+        assert_eq!(names(&host.ctx, &people).await, ["2"]);
+        // Applying again is answered, and changes nothing.
+        host.apply(&people, &anew, false).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn an_empty_file_and_half_of_a_list_want_a_second_word() {
+    for host in hosts(0, 0).await {
+        let people = host.data_source().await;
+        host.put(&people, "external_id\n1\n2\n3\n4\n").await;
+        for file in ["", "external_id\n", "external_id\n1\n2\n"] {
+            let waiting = host.send(&people, file).await.unwrap();
+            let refused = host.apply(&people, &waiting, false).await;
+            assert!(matches!(refused, Err(EngineError::MassRemoval { .. })), "{refused:?}");
+            assert_eq!(names(&host.ctx, &people).await.len(), 4);
+        }
+        let meant = host.send(&people, "external_id\n1\n2\n").await.unwrap();
+        host.apply(&people, &meant, true).await.unwrap();
+        assert_eq!(names(&host.ctx, &people).await, ["1", "2"]);
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_line_leaves_the_list_as_it_is_and_every_fault_is_told() {
+    for host in hosts(0, 0).await {
+        let people = host.data_source().await;
+        host.put(&people, "external_id,a\n1,x\n").await;
+        let many = format!("external_id,a\n{}", "2\n".repeat(150));
+        let refused = host.send(&people, &many).await.map(|_| ()).unwrap_err();
+        let EngineError::CsvInvalid { errors, count } = refused else { panic!("{refused:?}") };
+        assert_eq!((errors.len(), count, errors[0].line), (100, 150, 2));
+        let twice = host.send(&people, "external_id,a\n7,x\n8,x\n7,y\n").await.map(|_| ());
+        let Err(EngineError::CsvInvalid { errors, .. }) = twice else { panic!("{twice:?}") };
+        assert_eq!((errors[0].line, errors[0].code.as_str()), (4, "duplicate_row"));
+        let cell = format!("external_id,a\n3,\"{}\"\n", "x".repeat(2 * 1024 * 1024));
+        assert!(matches!(host.send(&people, &cell).await, Err(EngineError::CsvInvalid { .. })));
+        assert_eq!(names(&host.ctx, &people).await, ["1"]);
+        assert!(host.ctx.list_uploads(&people, &all()).await.unwrap().items.len() >= 3);
+        host.advance(25 * 3_600_000);
+        grantry_engine::worker::run_due(&host.ctx.engine).await.unwrap();
+        assert_eq!(host.ctx.list_uploads(&people, &all()).await.unwrap().items, vec![]);
+    }
+}
+
+#[tokio::test]
+async fn a_large_file_is_held_in_small_parts_only() {
+    for host in hosts(0, 0).await.into_iter().take(1) {
+        let people = host.data_source().await;
+        let mut intake = host.ctx.receive_upload(&people).await.unwrap();
+        intake.feed(b"external_id,display_name\n").await.unwrap();
+        let mut bytes = 0;
+        for block in 0..40_u32 {
+            let rows = (0..500_u32).map(|row| format!("{block}-{row},{}\n", "n".repeat(200)));
+            let text: String = rows.collect();
+            bytes += text.len();
+            intake.feed(text.as_bytes()).await.unwrap();
+        }
+        let received = intake.finish().await.unwrap();
+        assert!(bytes > 4_000_000);
+        assert!(received.buffered_max() < 1_000_000, "{}", received.buffered_max());
+    }
+}
+
+#[tokio::test]
+async fn too_many_waiting_uploads_and_those_of_a_fed_app_are_refused() {
+    for host in hosts(0, 0).await {
+        let people = host.data_source().await;
+        for _ in 0..grantry_model::upload::UPLOADS_WAITING_MAX {
+            host.send(&people, "external_id\n1\n").await.unwrap();
+        }
+        let more = host.send(&people, "external_id\n1\n").await.map(|_| ());
+        assert!(matches!(more, Err(EngineError::TooManyUploads)), "{more:?}");
+        let fed = Entity::App(host.app.clone());
+        let refused = host.send(&fed, "user_name\nada\n").await.map(|_| ());
+        assert!(matches!(refused, Err(EngineError::FedByIntegration)), "{refused:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_repeated_request_is_answered_with_the_first_upload() {
+    for host in hosts(0, 0).await {
+        let people = host.data_source().await;
+        let file = b"external_id\n1\n";
+        let request = Idempotent { key: "same", request: b"same", answer: &id_of };
+        let first = host.receive(&people, file).await.unwrap();
+        let first = host.ctx.finish_upload(&first, &request).await.unwrap();
+        let again = host.receive(&people, file).await.unwrap();
+        assert_eq!(host.ctx.finish_upload(&again, &request).await.unwrap(), first);
+        let uploads = host.ctx.list_uploads(&people, &all()).await.unwrap().items;
+        let waiting = uploads.iter().filter(|upload| upload.status.name() == "ready").count();
+        assert_eq!(waiting, 1);
+    }
+}

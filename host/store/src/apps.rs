@@ -1,0 +1,163 @@
+//! Apps: fed by an integration, or by uploads of their members.
+
+use grantry_authz::{Permit, Visible, actions};
+use grantry_model::clock::UnixMs;
+use grantry_model::ids::{AppId, IntegrationId};
+
+use crate::db::{Db, Row, Tx, args};
+use crate::{Result, StoreError, statements};
+
+/// An app.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct App {
+    /// Its id.
+    pub id: AppId,
+    /// What people call it.
+    pub name: String,
+    /// What it is for.
+    pub description: String,
+    /// The integration that feeds it; without one, uploads do.
+    pub integration_id: Option<IntegrationId>,
+    /// How many roles it has.
+    pub roles: u32,
+    /// Columns of the last file.
+    pub columns: Vec<String>,
+    /// Grows with every applied change of its members list.
+    pub revision: i64,
+    /// When it was created.
+    pub created: UnixMs,
+    /// Grows with every change of its own fields.
+    pub version: i64,
+}
+
+/// An app to be created, which uploads will feed.
+#[derive(Debug, Clone)]
+#[expect(missing_docs, reason = "the names say it")]
+pub struct NewApp {
+    pub id: AppId,
+    pub name: String,
+    pub description: String,
+}
+
+statements! {
+    INSERT = "INSERT INTO apps (id, name, created_ms, description) VALUES ($1, $2, $3, $4)";
+    LIST = "SELECT a.id, a.name, i.id, a.created_ms, (SELECT COUNT(*) FROM entitlements e WHERE e.app_id = a.id AND e.removed_ms IS NULL), a.description, a.columns, a.revision, a.version FROM apps a LEFT JOIN integrations i ON i.app_id = a.id WHERE a.id > $1 AND ($3 = '' OR LOWER(a.name) LIKE $3 ESCAPE '\\') ORDER BY a.id LIMIT $2";
+    GET = "SELECT a.id, a.name, i.id, a.created_ms, (SELECT COUNT(*) FROM entitlements e WHERE e.app_id = a.id AND e.removed_ms IS NULL), a.description, a.columns, a.revision, a.version FROM apps a LEFT JOIN integrations i ON i.app_id = a.id WHERE a.id = $1 AND ($2 = '' OR LOWER(a.name) LIKE $2 ESCAPE '\\')";
+    UPDATE = "UPDATE apps SET name = $3, description = $4, version = version + 1 WHERE id = $1 AND version = $2";
+    DELETE = "DELETE FROM apps WHERE id = $1 AND version = $2 AND NOT EXISTS (SELECT 1 FROM integrations i WHERE i.app_id = apps.id)";
+    BUMP_HOLDERS = "UPDATE principals SET version = version + 1 WHERE id IN (SELECT principal_id FROM permissions WHERE entity_kind = 'app' AND entity_id = $1)";
+    DELETE_PERMISSIONS = "DELETE FROM permissions WHERE entity_kind = 'app' AND entity_id = $1";
+    DELETE_ASSIGNMENTS = "DELETE FROM assignments WHERE entitlement_id IN (SELECT id FROM entitlements WHERE app_id = $1)";
+    DELETE_ENTITLEMENTS = "DELETE FROM entitlements WHERE app_id = $1";
+    DELETE_OBJECTS = "DELETE FROM objects WHERE integration_id = $1";
+}
+
+fn app(row: &Row) -> Result<App> {
+    Ok(App {
+        id: row.parsed(0, "app id", |text| AppId::parse(text).ok())?,
+        name: row.text(1)?,
+        integration_id: row.text_or_null(2)?.and_then(|text| IntegrationId::parse(&text).ok()),
+        created: row.time(3)?,
+        roles: u32::try_from(row.int(4)?).unwrap_or(u32::MAX),
+        description: row.text(5)?,
+        columns: row.json(6, "columns")?,
+        revision: row.int(7)?,
+        version: row.int(8)?,
+    })
+}
+
+impl App {
+    /// Under which id the catalogue keeps the app's rows: its integration's, or its own.
+    pub fn source(&self) -> IntegrationId {
+        self.integration_id.clone().unwrap_or_else(|| own_source(&self.id))
+    }
+}
+
+/// The catalogue's rows of an app without an integration carry the app's own id.
+pub(crate) fn own_source(app: &AppId) -> IntegrationId {
+    IntegrationId::parse(app.as_str()).expect("ids of all kinds look alike")
+}
+
+impl Db {
+    /// The app with that id.
+    pub async fn app(&self, id: &AppId) -> Result<Option<App>> {
+        self.matching_app(id, "").await
+    }
+
+    async fn matching_app(&self, id: &AppId, pattern: &str) -> Result<Option<App>> {
+        self.fetch_one(GET, args![id.as_str(), pattern]).await?.as_ref().map(app).transpose()
+    }
+
+    /// Visible apps after the given id, whose name matches the (already escaped) pattern.
+    pub async fn list_apps(
+        &self,
+        visible: &Visible,
+        pattern: &str,
+        after: &str,
+        limit: u32,
+    ) -> Result<Vec<App>> {
+        let ids = match visible {
+            Visible::All => {
+                let rows = self.fetch(LIST, args![after, limit, pattern]).await?;
+                return rows.iter().map(app).collect();
+            }
+            Visible::Only(ids) => ids,
+        };
+        let mut apps = Vec::new();
+        for id in ids.iter().filter(|id| id.as_str() > after) {
+            if apps.len() >= limit as usize {
+                break;
+            }
+            apps.extend(self.matching_app(id, pattern).await?);
+        }
+        Ok(apps)
+    }
+}
+
+impl Tx {
+    /// Creates an app without an integration.
+    pub async fn create_app(&mut self, _: &Permit<actions::AppWrite>, new: &NewApp) -> Result<()> {
+        let now = self.now();
+        let args = args![new.id.as_str(), &new.name, now, &new.description];
+        self.execute(INSERT, args).await.map(drop)
+    }
+
+    /// Creates the app that an integration feeds.
+    pub(crate) async fn create_fed_app(&mut self, id: &AppId, name: &str) -> Result<()> {
+        let now = self.now();
+        self.execute(INSERT, args![id.as_str(), name, now, ""]).await.map(drop)
+    }
+
+    /// Changes the fields of an app that is still at that version.
+    pub async fn update_app(&mut self, _: &Permit<actions::AppWrite>, changed: &App) -> Result<()> {
+        let args = args![changed.id.as_str(), changed.version, &changed.name, &changed.description];
+        match self.execute(UPDATE, args).await? {
+            0 => Err(StoreError::VersionConflict { what: "app" }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Removes an app without an integration, with its accounts, roles and all permissions on it, if
+    /// it is still at that version.
+    pub async fn delete_app(
+        &mut self,
+        _: &Permit<actions::AppWrite>,
+        id: &AppId,
+        version: i64,
+    ) -> Result<()> {
+        let id = id.as_str();
+        if self.execute(DELETE, args![id, version]).await? == 0 {
+            return Err(StoreError::VersionConflict { what: "app" });
+        }
+        for sql in [
+            DELETE_ASSIGNMENTS,
+            DELETE_ENTITLEMENTS,
+            DELETE_OBJECTS,
+            BUMP_HOLDERS,
+            DELETE_PERMISSIONS,
+        ] {
+            self.execute(sql, args![id]).await?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,113 @@
+//! Makes an upload the list: everything in the caller's one transaction, or nothing.
+
+use grantry_authz::{Permit, actions};
+use grantry_model::fingerprint::{Domain, Keys, row_hash};
+use grantry_model::ids::{AppId, DataSourceId};
+
+use crate::apps::own_source;
+use crate::catalogue::{Class, ObjectRow};
+use crate::db::{Tx, args};
+use crate::uploads::{SET_APPLIED, Upload, json};
+use crate::{Result, StoreError, statements};
+
+statements! {
+    TAKE_USERS = "UPDATE data_sources SET revision = revision + $3, columns = $4 WHERE id = $1 AND revision = $2";
+    REMOVE_USERS = "UPDATE identities SET removed_ms = $3 WHERE data_source_id = $2 AND removed_ms IS NULL AND NOT EXISTS (SELECT 1 FROM upload_people u WHERE u.upload_id = $1 AND u.id = identities.id)";
+    WRITE_USERS = "INSERT INTO identities (id, data_source_id, external_id, user_name, user_name_key, email, email_key, display, is_active, manager_external_id, details, search, row_hash, first_seen_ms, removed_ms) \
+        SELECT u.id, CAST($2 AS TEXT), u.external_id, u.user_name, u.user_name_key, u.email, u.email_key, u.display, u.is_active, u.manager_external_id, u.details, u.search, u.row_hash, CAST($3 AS BIGINT), NULL FROM upload_people u WHERE u.upload_id = $1 \
+        ON CONFLICT (id) DO UPDATE SET user_name = excluded.user_name, user_name_key = excluded.user_name_key, email = excluded.email, email_key = excluded.email_key, display = excluded.display, is_active = excluded.is_active, manager_external_id = excluded.manager_external_id, details = excluded.details, search = excluded.search, row_hash = excluded.row_hash, removed_ms = NULL \
+        WHERE identities.row_hash <> excluded.row_hash OR identities.removed_ms IS NOT NULL";
+
+    TAKE_MEMBERS = "UPDATE apps SET revision = revision + $3, columns = $4 WHERE id = $1 AND revision = $2 AND NOT EXISTS (SELECT 1 FROM integrations i WHERE i.app_id = apps.id)";
+    REMOVE_GRANTS = "UPDATE assignments SET removed_ms = $3 WHERE removed_ms IS NULL AND entitlement_id IN (SELECT e.id FROM entitlements e WHERE e.integration_id = $2) AND NOT EXISTS (SELECT 1 FROM upload_grants u WHERE u.upload_id = $1 AND u.role_id = assignments.entitlement_id AND u.account_id = assignments.holder_id)";
+    REMOVE_ROLES = "UPDATE entitlements SET removed_ms = $3 WHERE integration_id = $2 AND removed_ms IS NULL AND NOT EXISTS (SELECT 1 FROM upload_roles u WHERE u.upload_id = $1 AND u.id = entitlements.id)";
+    REMOVE_MEMBERS = "UPDATE objects SET removed_ms = $3 WHERE integration_id = $2 AND class = 'account' AND removed_ms IS NULL AND NOT EXISTS (SELECT 1 FROM upload_people u WHERE u.upload_id = $1 AND u.id = objects.id)";
+    WRITE_MEMBERS = "INSERT INTO objects (id, integration_id, class, kind, native_id, name, display, search, status, details, row_hash, first_seen_ms, removed_ms) \
+        SELECT u.id, CAST($2 AS TEXT), 'account', 'Account', u.external_id, u.user_name, u.display, u.search, CASE u.is_active WHEN 1 THEN 'enabled' ELSE 'disabled' END, u.details, u.row_hash, CAST($3 AS BIGINT), NULL FROM upload_people u WHERE u.upload_id = $1 \
+        ON CONFLICT (id) DO UPDATE SET name = excluded.name, display = excluded.display, search = excluded.search, status = excluded.status, details = excluded.details, row_hash = excluded.row_hash, removed_ms = NULL \
+        WHERE objects.row_hash <> excluded.row_hash OR objects.removed_ms IS NOT NULL";
+    WRITE_ROLES = "INSERT INTO entitlements (id, integration_id, app_id, resource_id, kind, native_id, slug, display, search, is_privileged, is_immutable, details, row_hash, first_seen_ms, removed_ms) \
+        SELECT u.id, CAST($2 AS TEXT), CAST($2 AS TEXT), CAST($4 AS TEXT), 'Role', u.name, u.name, u.name, u.search, 0, 0, u.details, u.row_hash, CAST($3 AS BIGINT), NULL FROM upload_roles u WHERE u.upload_id = $1 \
+        ON CONFLICT (id) DO UPDATE SET removed_ms = NULL WHERE entitlements.removed_ms IS NOT NULL";
+    WRITE_GRANTS = "INSERT INTO assignments (entitlement_id, holder_id, details, removed_ms) SELECT u.role_id, u.account_id, NULL, NULL FROM upload_grants u WHERE u.upload_id = $1 \
+        ON CONFLICT (entitlement_id, holder_id) DO UPDATE SET removed_ms = NULL WHERE assignments.removed_ms IS NOT NULL";
+}
+
+/// The kind of the one resource of an app that uploads feed: the app itself.
+const APP_KIND: &str = "App";
+
+impl Tx {
+    /// Makes an upload the users of its data source, if nothing changed since it was compared.
+    pub async fn apply_users(
+        &mut self,
+        permit: &Permit<actions::DataSourceUsersUpdate>,
+        source: &DataSourceId,
+        upload: &Upload,
+    ) -> Result<()> {
+        if permit.data_source() != Some(source) {
+            return Err(StoreError::NotFound { what: "data source" });
+        }
+        self.take(TAKE_USERS, source.as_str(), upload).await?;
+        let now = self.now();
+        let args = args![upload.id.as_str(), source.as_str(), now];
+        self.execute(REMOVE_USERS, args).await?;
+        self.execute(WRITE_USERS, args).await.map(drop)
+    }
+
+    /// Makes an upload the members of its app, if nothing changed since it was compared.
+    pub async fn apply_members(
+        &mut self,
+        permit: &Permit<actions::CsvAppUserUpload>,
+        app: &AppId,
+        upload: &Upload,
+    ) -> Result<()> {
+        if permit.app() != Some(app) {
+            return Err(StoreError::NotFound { what: "app" });
+        }
+        self.take(TAKE_MEMBERS, app.as_str(), upload).await?;
+        let now = self.now();
+        let resource = self.write_own_resource(app).await?;
+        let args = args![upload.id.as_str(), app.as_str(), now];
+        for sql in [REMOVE_GRANTS, REMOVE_ROLES, REMOVE_MEMBERS, WRITE_MEMBERS] {
+            self.execute(sql, args).await?;
+        }
+        let with_resource = args![upload.id.as_str(), app.as_str(), now, &resource];
+        self.execute(WRITE_ROLES, with_resource).await?;
+        self.execute(WRITE_GRANTS, args![upload.id.as_str()]).await.map(drop)
+    }
+
+    /// Takes the list's lock: the first of two uploads that were compared with the same revision
+    /// wins. A file that changes nobody leaves the revision as it is.
+    async fn take(&mut self, sql: &'static str, id: &str, upload: &Upload) -> Result<()> {
+        let step = i64::from(!upload.diff.is_empty());
+        let columns = json(&upload.columns)?;
+        let now = self.now();
+        let is_current = self.execute(sql, args![id, upload.revision, step, &columns]).await? == 1;
+        let applied = args![upload.id.as_str(), &upload.diff_hash, now];
+        if !is_current || self.execute(SET_APPLIED, applied).await? == 0 {
+            return Err(StoreError::VersionConflict { what: "list" });
+        }
+        Ok(())
+    }
+
+    /// What the app's roles are on.
+    async fn write_own_resource(&mut self, app: &AppId) -> Result<String> {
+        let source = own_source(app);
+        let key = Keys::of(&source).object(Domain::Resource, APP_KIND, app.as_str());
+        let row = ObjectRow {
+            key,
+            class: Class::Resource,
+            kind: APP_KIND.to_owned(),
+            native_id: app.to_string(),
+            name: None,
+            display: APP_KIND.to_owned(),
+            search: APP_KIND.to_lowercase(),
+            status: "enabled",
+            details: "{}".to_owned(),
+            row_hash: row_hash(app.as_str().as_bytes()),
+        };
+        let now = self.now();
+        self.upsert_objects(&source, now, &[row]).await?;
+        Ok(key.text())
+    }
+}
