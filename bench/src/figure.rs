@@ -1,9 +1,11 @@
 //! What is measured, and how it is shown.
 
 /// All figures.
-pub const NAMES: [&str; 6] = [
+pub const NAMES: [&str; 8] = [
     "page_1000",
     "instantiate_call",
+    "permission_decision_ns",
+    "http_read_ratio",
     "sync_1m_cpu_s",
     "sync_1m_rss_mib",
     "resync_1m_cpu_ratio",

@@ -5,8 +5,10 @@
 
 mod bare;
 mod bare_wasm;
+mod decision;
 mod figure;
 mod host;
+mod http_read;
 mod process;
 mod sync;
 
@@ -18,11 +20,11 @@ fn main() -> Result<()> {
     match arguments.first().map(String::as_str) {
         Some("child-sync") => runtime.block_on(sync::child(&arguments[1..])),
         Some("child-bare") => runtime.block_on(bare::child(&arguments[1..])),
-        _ => all(&arguments),
+        _ => all(&runtime, &arguments),
     }
 }
 
-fn all(arguments: &[String]) -> Result<()> {
+fn all(runtime: &tokio::runtime::Runtime, arguments: &[String]) -> Result<()> {
     let is_json = arguments.iter().any(|argument| argument == "--json");
     let names: Vec<&str> =
         arguments.iter().map(String::as_str).filter(|name| *name != "--json").collect();
@@ -36,6 +38,12 @@ fn all(arguments: &[String]) -> Result<()> {
     let mut figures = Vec::new();
     if is_wanted(&["page_", "instantiate_"]) {
         figures.extend(host::calls().context("calls of a plugin")?);
+    }
+    if is_wanted(&["permission_"]) {
+        figures.extend(decision::figures()?);
+    }
+    if is_wanted(&["http_"]) {
+        figures.extend(runtime.block_on(http_read::figures()).context("reads over HTTP")?);
     }
     if is_wanted(&["sync_", "resync_"]) {
         figures.extend(sync::figures().context("the large aggregation")?);

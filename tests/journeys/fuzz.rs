@@ -22,9 +22,16 @@ const EXAMPLES: &str = "8";
 /// does not expect.
 const REFUSED: &str = "[400, 401, 403, 404, 405, 406, 409, 412, 415, 422, 428]";
 
-/// Bodies that are not JSON: schemathesis needs to be told how to write them.
+/// What schemathesis needs to be told: how to write bodies that are not JSON, and how keys are made.
 const HOOKS: &str = r#"
+import uuid
 import schemathesis
+
+# A repeated key repeats the first answer: each request is to be one of its own.
+@schemathesis.hook
+def before_call(context, case, kwargs):
+    if case.headers and "Idempotency-Key" in case.headers:
+        case.headers["Idempotency-Key"] = str(uuid.uuid4())
 
 for kind in ["application/wasm", "text/csv"]:
     @schemathesis.serializer(kind)

@@ -100,6 +100,7 @@ pub fn decide_integration(
 #[cfg(test)]
 mod tests {
     use std::collections::{BTreeSet, HashSet};
+    use std::sync::Arc;
 
     use grantry_model::ids::{AppId, DataSourceId};
     use proptest::prelude::*;
@@ -121,7 +122,7 @@ mod tests {
         let permissions = Permissions {
             role: None,
             global: HashSet::from([Action::AppAndRoleRead, Action::CsvAppUserUpload]),
-            entities: HashSet::from([app("advanced-targeting"), data_source("entra-id")]),
+            entities: Arc::new(HashSet::from([app("advanced-targeting"), data_source("entra-id")])),
             ..Permissions::default()
         };
         for entity in [app("advanced-targeting"), data_source("entra-id")] {
@@ -136,7 +137,8 @@ mod tests {
 
     #[test]
     fn an_entity_on_which_nothing_is_held_is_hidden() {
-        let permissions = Permissions { entities: HashSet::from([app("a")]), ..Default::default() };
+        let permissions =
+            Permissions { entities: Arc::new(HashSet::from([app("a")])), ..Default::default() };
         assert_eq!(decide(&permissions, Action::AppAndRoleRead, &app("b")), Decision::Hidden);
         // An app's id is not a data source's id.
         assert_eq!(
@@ -182,7 +184,7 @@ mod tests {
         let permissions = Permissions {
             role: None,
             global: Action::ALL.into_iter().collect(),
-            entities: HashSet::from([app("a")]),
+            entities: Arc::new(HashSet::from([app("a")])),
             ..Permissions::default()
         };
         for action in AdminAction::ALL {
@@ -238,7 +240,7 @@ mod tests {
         (role, global, entities, scope).prop_map(|(role, global, entities, scope)| Permissions {
             role,
             global,
-            entities,
+            entities: Arc::new(entities),
             scope,
             ..Permissions::default()
         })

@@ -1,6 +1,7 @@
 //! What a principal holds.
 
 use std::collections::{BTreeSet, HashSet};
+use std::sync::Arc;
 
 use grantry_model::ids::{AppId, DataSourceId, IntegrationId};
 use grantry_model::permission::{Action, AdminAction, Entity};
@@ -124,8 +125,8 @@ pub struct Permissions {
     pub role: Option<Role>,
     /// Actions that are held on every app and data source.
     pub global: HashSet<Action>,
-    /// Apps and data sources on which all four actions are held.
-    pub entities: HashSet<Entity>,
+    /// Apps and data sources on which all four actions are held. Shared: there may be thousands.
+    pub entities: Arc<HashSet<Entity>>,
     /// What a person's API token leaves of all this; `None` leaves everything.
     pub scope: Option<Scope>,
     /// Integrations that a person owns.

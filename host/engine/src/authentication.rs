@@ -117,7 +117,7 @@ impl Engine {
             return Ok(Err(AuthenticationError::InvalidToken));
         };
         let db = self.db();
-        let Some(record) = db.token(&id).await? else {
+        let Some((record, principal)) = db.token_with_owner(&id).await? else {
             return Ok(Err(AuthenticationError::InvalidToken));
         };
         let is_same: bool = hash(token).as_bytes().ct_eq(record.hash.as_bytes()).into();
@@ -127,7 +127,7 @@ impl Engine {
         if record.expires.is_some_and(|expires| expires <= db.now()) {
             return Ok(Err(AuthenticationError::TokenExpired));
         }
-        let Some(principal) = db.principal(&record.principal_id).await? else {
+        let Some(principal) = principal else {
             return Ok(Err(AuthenticationError::ClientDisabled));
         };
         if principal.is_disabled {

@@ -54,6 +54,17 @@ impl Server {
         }))
     }
 
+    /// The same with another proof of who calls.
+    ///
+    /// # Panics
+    /// When it serves already.
+    #[must_use]
+    pub fn with_authenticator(mut self, authenticator: Arc<dyn Authenticator>) -> Self {
+        let parts = Arc::get_mut(&mut self.0).expect("nobody else has this server yet");
+        parts.authenticator = authenticator;
+        self
+    }
+
     /// The whole service: every route with the layers around them.
     pub fn router(&self) -> Router {
         let (routes, document) = openapi::router().split_for_parts();

@@ -12,6 +12,7 @@ use crate::Result;
 use crate::audit::{self, AuditEntry};
 use crate::dialect::{self, Pools};
 use crate::error::StoreError;
+use crate::held::Remembered;
 
 /// One database.
 #[derive(Clone)]
@@ -19,6 +20,7 @@ pub struct Db {
     pub(crate) pools: Pools,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
+    pub(crate) remembered: Arc<Remembered>,
 }
 
 /// A bound argument. `None` is NULL of that type.
@@ -222,7 +224,8 @@ impl Db {
         clock: Arc<dyn Clock>,
         random: Arc<dyn Random>,
     ) -> Result<Self> {
-        Ok(Self { pools: dialect::connect(url).await?, clock, random })
+        let pools = dialect::connect(url).await?;
+        Ok(Self { pools, clock, random, remembered: Arc::default() })
     }
 
     /// The current moment, by the clock that the database was opened with.

@@ -12,6 +12,7 @@ mod data_sources;
 mod db;
 mod dialect;
 mod error;
+mod held;
 mod idempotency;
 mod identities;
 mod integrations;

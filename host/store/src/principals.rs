@@ -2,8 +2,8 @@
 
 use grantry_authz::{Permissions, Permit, Role, actions};
 use grantry_model::clock::UnixMs;
-use grantry_model::ids::{AppId, DataSourceId, IntegrationId, PrincipalId};
-use grantry_model::permission::{Action, Entity, Principal, PrincipalKind};
+use grantry_model::ids::PrincipalId;
+use grantry_model::permission::{Entity, Principal, PrincipalKind};
 
 use crate::db::{Db, HousekeepingTx, Row, Tx, args};
 use crate::tokens::{self, TokenRecord};
@@ -40,13 +40,12 @@ statements! {
     BUMP = "UPDATE principals SET version = version + 1 WHERE id = $1 AND version = $2";
     CLAIM_FIRST = "INSERT INTO first_admin (id, principal_id) VALUES (1, $1) ON CONFLICT (id) DO NOTHING";
     ANY_PERSON = "SELECT COUNT(*) FROM principals WHERE kind = 'person'";
-    PERMISSIONS = "SELECT action, entity_kind, entity_id FROM permissions WHERE principal_id = $1";
-    OWNED = "SELECT id FROM integrations WHERE owner_id = $1 ORDER BY id";
     CLEAR_PERMISSIONS = "DELETE FROM permissions WHERE principal_id = $1";
     INSERT_PERMISSION = "INSERT INTO permissions (principal_id, action, entity_kind, entity_id) VALUES ($1, $2, $3, $4)";
 }
 
-fn principal(row: &Row) -> Result<PrincipalRecord> {
+/// From the first columns of a row, in the order of [`GET`].
+pub(crate) fn principal(row: &Row) -> Result<PrincipalRecord> {
     let principal = Principal {
         id: row.parsed(0, "principal id", |text| PrincipalId::parse(text).ok())?,
         kind: row.parsed(1, "principal kind", PrincipalKind::parse)?,
@@ -78,39 +77,6 @@ impl Db {
     ) -> Result<Vec<PrincipalRecord>> {
         let rows = self.fetch(LIST, args![kind.name(), after, limit]).await?;
         rows.iter().map(principal).collect()
-    }
-
-    /// What a principal holds.
-    pub async fn permissions(&self, record: &PrincipalRecord) -> Result<Permissions> {
-        let rows = self.fetch(PERMISSIONS, args![record.principal.id.as_str()]).await?;
-        let mut permissions = Permissions { role: record.role, ..Permissions::default() };
-        for row in &rows {
-            let (action, kind, id) = (row.text(0)?, row.text(1)?, row.text(2)?);
-            let corrupt =
-                || StoreError::Corrupt { what: "permission", reason: format!("{kind} {id}") };
-            match kind.as_str() {
-                "" => {
-                    let action = Action::parse(&action).ok_or_else(corrupt)?;
-                    permissions.global.insert(action);
-                }
-                "app" => {
-                    let app = AppId::parse(&id).map_err(|_| corrupt())?;
-                    permissions.entities.insert(Entity::App(app));
-                }
-                "data_source" => {
-                    let source = DataSourceId::parse(&id).map_err(|_| corrupt())?;
-                    permissions.entities.insert(Entity::DataSource(source));
-                }
-                _ => return Err(corrupt()),
-            }
-        }
-        if record.principal.kind == PrincipalKind::Person {
-            for row in &self.fetch(OWNED, args![record.principal.id.as_str()]).await? {
-                let owned = row.parsed(0, "integration id", |id| IntegrationId::parse(id).ok())?;
-                permissions.integrations.insert(owned);
-            }
-        }
-        Ok(permissions)
     }
 
     /// Whether anybody could sign in: false before the first start.
@@ -199,7 +165,7 @@ impl Tx {
             let args = args![principal.as_str(), action.name(), "", ""];
             self.execute(INSERT_PERMISSION, args).await?;
         }
-        for entity in &permissions.entities {
+        for entity in permissions.entities.iter() {
             let (kind, id) = match entity {
                 Entity::App(app) => ("app", app.as_str()),
                 Entity::DataSource(source) => ("data_source", source.as_str()),

@@ -95,6 +95,7 @@ async fn every_statement_prepares_on_both_databases() {
         catalogue::STATEMENTS,
         clients::STATEMENTS,
         data_sources::STATEMENTS,
+        held::STATEMENTS,
         idempotency::STATEMENTS,
         identities::STATEMENTS,
         integrations::STATEMENTS,

@@ -5,7 +5,11 @@ use grantry_model::clock::UnixMs;
 use grantry_model::ids::{PrincipalId, TokenId};
 
 use crate::db::{Db, HousekeepingTx, Row, Tx, args};
+use crate::principals::{self, PrincipalRecord};
 use crate::{Result, StoreError, statements};
+
+/// Columns of a principal, before those of its token.
+const PRINCIPAL_COLUMNS: usize = 8;
 
 /// A stored token, without its secret half.
 #[derive(Debug, Clone, PartialEq)]
@@ -29,29 +33,35 @@ pub struct TokenRecord {
 statements! {
     INSERT = "INSERT INTO tokens (id, principal_id, name, hash, scope, created_ms, expires_ms, revoked_ms, used_ms) VALUES ($1, $2, $3, $4, $5, $6, $7, NULL, NULL)";
     GET = "SELECT id, principal_id, name, hash, scope, created_ms, expires_ms, revoked_ms, used_ms FROM tokens WHERE id = $1";
+    WITH_OWNER = "SELECT p.id, p.kind, p.name, p.description, p.role, p.is_disabled, p.created_ms, p.version, t.id, t.principal_id, t.name, t.hash, t.scope, t.created_ms, t.expires_ms, t.revoked_ms, t.used_ms FROM tokens t LEFT JOIN principals p ON p.id = t.principal_id WHERE t.id = $1";
     LIST = "SELECT id, principal_id, name, hash, scope, created_ms, expires_ms, revoked_ms, used_ms FROM tokens WHERE principal_id = $1 AND id > $2 ORDER BY id LIMIT $3";
     REVOKE = "UPDATE tokens SET revoked_ms = $3 WHERE id = $1 AND principal_id = $2 AND revoked_ms IS NULL";
     TOUCH = "UPDATE tokens SET used_ms = $2 WHERE id = $1";
 }
 
-fn token(row: &Row) -> Result<TokenRecord> {
-    let scope = row.text_or_null(4)?.map(|text| serde_json::from_str(&text)).transpose();
+/// From the columns that begin at `at`.
+fn token_at(row: &Row, at: usize) -> Result<TokenRecord> {
+    let scope = row.text_or_null(at + 4)?.map(|text| serde_json::from_str(&text)).transpose();
     // A scope that cannot be read must not become none, which would leave everything.
     let corrupt = |error: serde_json::Error| StoreError::Corrupt {
         what: "token's scope",
         reason: error.to_string(),
     };
     Ok(TokenRecord {
-        id: row.parsed(0, "token id", |text| TokenId::parse(text).ok())?,
-        principal_id: row.parsed(1, "principal id", |text| PrincipalId::parse(text).ok())?,
-        name: row.text(2)?,
-        hash: row.text(3)?,
+        id: row.parsed(at, "token id", |text| TokenId::parse(text).ok())?,
+        principal_id: row.parsed(at + 1, "principal id", |text| PrincipalId::parse(text).ok())?,
+        name: row.text(at + 2)?,
+        hash: row.text(at + 3)?,
         scope: scope.map_err(corrupt)?,
-        created: row.time(5)?,
-        expires: row.time_or_null(6)?,
-        revoked: row.time_or_null(7)?,
-        used: row.time_or_null(8)?,
+        created: row.time(at + 5)?,
+        expires: row.time_or_null(at + 6)?,
+        revoked: row.time_or_null(at + 7)?,
+        used: row.time_or_null(at + 8)?,
     })
+}
+
+fn token(row: &Row) -> Result<TokenRecord> {
+    token_at(row, 0)
 }
 
 pub(crate) async fn insert(tx: &mut HousekeepingTx, token: &TokenRecord) -> Result<()> {
@@ -73,6 +83,19 @@ impl Db {
     /// The token with that public half.
     pub async fn token(&self, id: &TokenId) -> Result<Option<TokenRecord>> {
         self.fetch_one(GET, args![id.as_str()]).await?.as_ref().map(token).transpose()
+    }
+
+    /// The token with that public half and whose it is; the owner may be gone.
+    pub async fn token_with_owner(
+        &self,
+        id: &TokenId,
+    ) -> Result<Option<(TokenRecord, Option<PrincipalRecord>)>> {
+        let Some(row) = self.fetch_one(WITH_OWNER, args![id.as_str()]).await? else {
+            return Ok(None);
+        };
+        let has_owner = row.text_or_null(0)?.is_some();
+        let owner = has_owner.then(|| principals::principal(&row)).transpose()?;
+        Ok(Some((token_at(&row, PRINCIPAL_COLUMNS)?, owner)))
     }
 
     /// A principal's tokens after the given id, in order of their ids.

@@ -4,6 +4,8 @@
 //! directory, which records every write, is the judge. The same way then writes with the gate open,
 //! so that no way is dead for another reason.
 
+use std::sync::Arc;
+
 use grantry_authz::Permissions;
 use grantry_engine::EngineError;
 use grantry_model::gate::Closed;
@@ -71,7 +73,7 @@ fn writes(host: &Host) -> usize {
 /// The plugin's own grant, through the platform that it is called with.
 async fn grant_as_plugin(host: &Host) -> MembershipId {
     let view = host.ctx.integration(&host.integration).await.unwrap().integration;
-    let entities = [Entity::App(host.app.clone())].into();
+    let entities = Arc::new([Entity::App(host.app.clone())].into());
     let permissions = Permissions { entities, ..Permissions::default() };
     host.ctx.set_permissions(&view.principal_id, 1, &permissions).await.unwrap();
     host.ctx.test_connection(&host.integration, TestDepth::Read).await.unwrap();

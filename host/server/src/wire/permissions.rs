@@ -1,6 +1,7 @@
 //! Actions, entities and what principals hold.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use grantry_api::permissions as wire;
 use grantry_authz::{Permissions, Reason, Role};
@@ -90,7 +91,7 @@ pub(crate) fn read_permissions(set: &wire::SetPermissions) -> Result<Permissions
     };
     let entities: Result<HashSet<_>, _> = set.entities.iter().enumerate().map(entity).collect();
     let global = set.global.iter().map(read_action).collect();
-    Ok(Permissions { global, entities: entities?, ..Permissions::default() })
+    Ok(Permissions { global, entities: Arc::new(entities?), ..Permissions::default() })
 }
 
 /// Whether an action is held, and why.

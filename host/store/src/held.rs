@@ -1,0 +1,94 @@
+//! What principals hold, kept in memory as long as it stands.
+//!
+//! A principal's version grows with every change of its permissions and is read with every request;
+//! what was read at a version is right as long as the version is. So a request of a principal with
+//! a thousand entity permissions reads one row, on any number of nodes.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use grantry_authz::Permissions;
+use grantry_model::ids::{AppId, DataSourceId, IntegrationId, PrincipalId};
+use grantry_model::permission::{Action, Entity, PrincipalKind};
+
+use crate::db::{Db, Row, args};
+use crate::principals::PrincipalRecord;
+use crate::{Result, StoreError, statements};
+
+/// Most principals that are remembered; beyond it the memory starts anew.
+const PRINCIPALS_MAX: usize = 10_000;
+
+statements! {
+    PERMISSIONS = "SELECT action, entity_kind, entity_id FROM permissions WHERE principal_id = $1";
+    OWNED = "SELECT id FROM integrations WHERE owner_id = $1 ORDER BY id";
+}
+
+/// Permissions as they were read at a version of their principal.
+#[derive(Debug, Default)]
+pub(crate) struct Remembered(Mutex<HashMap<PrincipalId, (i64, Permissions)>>);
+
+impl Remembered {
+    fn get(&self, id: &PrincipalId, version: i64) -> Option<Permissions> {
+        let remembered = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (at, permissions) = remembered.get(id)?;
+        (*at == version).then(|| permissions.clone())
+    }
+
+    fn put(&self, id: &PrincipalId, version: i64, permissions: Permissions) {
+        let mut remembered = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if remembered.len() >= PRINCIPALS_MAX {
+            remembered.clear();
+        }
+        remembered.insert(id.clone(), (version, permissions));
+    }
+}
+
+impl Db {
+    /// What a principal holds.
+    pub async fn permissions(&self, record: &PrincipalRecord) -> Result<Permissions> {
+        let id = &record.principal.id;
+        let held = match self.remembered.get(id, record.version) {
+            Some(held) => held,
+            // Read after the version: at worst it is newer than the version says, never older.
+            None => {
+                let held = permissions(&self.fetch(PERMISSIONS, args![id.as_str()]).await?)?;
+                self.remembered.put(id, record.version, held.clone());
+                held
+            }
+        };
+        let integrations = self.owned(record).await?;
+        Ok(Permissions { role: record.role, integrations, ..held })
+    }
+
+    /// The integrations that a person owns: an owner changes without the person's version.
+    async fn owned(&self, record: &PrincipalRecord) -> Result<HashSet<IntegrationId>> {
+        if record.principal.kind != PrincipalKind::Person {
+            return Ok(HashSet::new());
+        }
+        let rows = self.fetch(OWNED, args![record.principal.id.as_str()]).await?;
+        let owned = |row: &Row| row.parsed(0, "integration id", |id| IntegrationId::parse(id).ok());
+        rows.iter().map(owned).collect()
+    }
+}
+
+fn permissions(rows: &[Row]) -> Result<Permissions> {
+    let (mut global, mut entities) = (HashSet::new(), HashSet::new());
+    for row in rows {
+        let (action, kind, id) = (row.text(0)?, row.text(1)?, row.text(2)?);
+        let corrupt = || StoreError::Corrupt { what: "permission", reason: format!("{kind} {id}") };
+        match kind.as_str() {
+            "" => {
+                global.insert(Action::parse(&action).ok_or_else(corrupt)?);
+            }
+            "app" => {
+                entities.insert(Entity::App(AppId::parse(&id).map_err(|_| corrupt())?));
+            }
+            "data_source" => {
+                let source = DataSourceId::parse(&id).map_err(|_| corrupt())?;
+                entities.insert(Entity::DataSource(source));
+            }
+            _ => return Err(corrupt()),
+        }
+    }
+    Ok(Permissions { global, entities: Arc::new(entities), ..Permissions::default() })
+}
