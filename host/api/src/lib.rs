@@ -12,6 +12,7 @@ pub mod catalogue;
 pub mod client;
 pub mod clients;
 pub mod data_sources;
+pub mod external_changes;
 pub mod headers;
 pub mod integrations;
 pub mod jobs;

@@ -22,6 +22,7 @@ use grantry_store::{AuditEntry, Domain, Integration, Job, PageRecord, Plugin, Ru
 use serde_json::json;
 
 use self::end::End;
+use crate::external_changes;
 use crate::integrations::require;
 use crate::reconcile::{self, Known, Rows};
 use crate::worker::{LEASE_MS, Verdict};
@@ -64,6 +65,8 @@ struct Aggregation<'a> {
     permit: Permit<actions::AggregationRun>,
     progress: Progress,
     keys: Keys,
+    /// Whether no run has read everything before this one.
+    is_baseline: bool,
     /// Whether this worker committed a page of the run.
     has_progressed: bool,
     known: Option<(Domain, Known)>,
@@ -100,6 +103,7 @@ pub(crate) async fn aggregate(engine: &Engine, job: &Job, run: Run) -> Result<Ve
     let keys = Keys::of(&integration.id);
     let lease = job.lease();
     let (known, buffer) = (None, Vec::new());
+    let is_baseline = db.is_baseline(&integration.id).await?;
     let mut aggregation = Aggregation {
         engine,
         job,
@@ -112,6 +116,7 @@ pub(crate) async fn aggregate(engine: &Engine, job: &Job, run: Run) -> Result<Ve
         keys,
         known,
         buffer,
+        is_baseline,
         has_progressed: false,
         trusted: None,
         unchanged: Vec::new(),
@@ -380,7 +385,14 @@ impl Aggregation<'_> {
         let written = match &prepared.rows {
             Rows::Objects(rows) => tx.upsert_objects(id, now, rows).await?,
             Rows::Entitlements(rows) => tx.upsert_entitlements(id, app, now, rows).await?,
-            Rows::Assignments(rows) => tx.upsert_assignments(rows).await?,
+            Rows::Assignments(rows) => {
+                if !self.is_baseline {
+                    let before = progress.appeared;
+                    progress.appeared +=
+                        external_changes::note_appeared(&mut tx, &self.run, rows, before).await?;
+                }
+                tx.upsert_assignments(rows).await?
+            }
         };
         progress.written += written;
         let is_trusted = prepared.issues.is_empty() && !is_overtaken;

@@ -14,6 +14,7 @@ mod connection_tests;
 mod cursor;
 mod data_sources;
 mod error;
+mod external_changes;
 mod gate;
 mod idempotency;
 mod integrations;
@@ -57,9 +58,9 @@ pub use uploads::{EXPORT_ROWS, Intake, Received};
 
 // What use cases return as it is stored, for those who show it.
 pub use grantry_store::{
-    App, AuditFilter, AuditRow, Class, DataSource, Integration, Job, ListChange, ListRow, Person,
-    PrincipalRecord, RunIssue, StoreError, StoredAssignment, StoredEntitlement, StoredIdentity,
-    StoredObject, StoredOperation, TokenRecord, Upload,
+    App, AuditFilter, AuditRow, Change, Class, DataSource, ExternalChange, Integration, Job,
+    ListChange, ListRow, Person, PrincipalRecord, RunIssue, StoreError, StoredAssignment,
+    StoredEntitlement, StoredIdentity, StoredObject, StoredOperation, TokenRecord, Upload,
 };
 
 /// A result of the engine.

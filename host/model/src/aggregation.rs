@@ -111,6 +111,9 @@ pub struct Progress {
     pub skipped: u64,
     /// Rows that point at nothing or do not fit.
     pub quarantined: u64,
+    /// Assignments that the catalogue did not hold before, beyond what Grantry made itself.
+    #[serde(default)]
+    pub appeared: u64,
     /// Rows that were written, because they are new or have changed.
     pub written: u64,
     /// Listings that ended without claiming to be whole, or with something skipped.
@@ -203,6 +206,7 @@ impl Progress {
             cycle: CycleFinder::default(),
             skipped: 0,
             quarantined: 0,
+            appeared: 0,
             written: 0,
             incomplete: Vec::new(),
             listing_has_skips: false,

@@ -119,4 +119,6 @@ ids! {
     DeliveryId,
     /// A receiver of the audit log.
     SinkId,
+    /// Access that changed without Grantry.
+    ExternalChangeId,
 }

@@ -8,6 +8,7 @@ mod catalogue;
 mod clients;
 mod data_source_uploads;
 mod data_sources;
+mod external_changes;
 mod health;
 mod integrations;
 mod jobs;
@@ -27,6 +28,7 @@ pub(crate) fn all() -> OpenApiRouter<Server> {
     let api = OpenApiRouter::new()
         .merge(plugins::routes())
         .merge(integrations::routes())
+        .merge(external_changes::routes())
         .merge(catalogue::routes())
         .merge(aggregations::routes())
         .merge(apps::routes())

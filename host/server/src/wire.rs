@@ -6,6 +6,7 @@ pub(crate) mod audit;
 pub(crate) mod catalogue;
 pub(crate) mod clients;
 pub(crate) mod data_sources;
+pub(crate) mod external_changes;
 pub(crate) mod integrations;
 pub(crate) mod jobs;
 pub(crate) mod me;

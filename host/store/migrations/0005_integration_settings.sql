@@ -10,3 +10,18 @@ CREATE INDEX jobs_by_integration ON jobs (integration_id, id);
 
 -- Which setting keeps a membership from being made true, or untrue: a person has to do it.
 ALTER TABLE memberships ADD COLUMN waiting TEXT;
+
+-- Access that changed in the target without Grantry. Those that a run finds on its pages are not
+-- concluded until a run has read everything.
+CREATE TABLE external_changes (
+  id TEXT PRIMARY KEY,
+  integration_id TEXT NOT NULL REFERENCES integrations (id) ON DELETE CASCADE,
+  run_id TEXT NOT NULL,
+  change TEXT NOT NULL,
+  entitlement_id TEXT NOT NULL,
+  holder_id TEXT NOT NULL,
+  membership_id TEXT,
+  found_ms BIGINT NOT NULL,
+  is_concluded BIGINT NOT NULL
+);
+CREATE INDEX external_changes_by_integration ON external_changes (integration_id, is_concluded, id);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use grantry_authz::Provenance;
 use grantry_model::clock::{Clock, Random, UnixMs};
-use grantry_model::ids::NoticeId;
+use grantry_model::ids::{ExternalChangeId, NoticeId};
 use sqlx::{AssertSqlSafe, Row as _, SqlSafeStr, SqlStr};
 
 use crate::Result;
@@ -321,6 +321,11 @@ impl HousekeepingTx {
         self.transaction.fetch(sql.into_sql_str(), args).await
     }
 
+    /// Reads with a statement whose text was assembled from constants (multi-row VALUES).
+    pub(crate) async fn fetch_built(&mut self, sql: &str, args: &[Arg<'_>]) -> Result<Vec<Row>> {
+        self.transaction.fetch(AssertSqlSafe(sql.to_owned()).into_sql_str(), args).await
+    }
+
     pub(crate) async fn fetch_one(
         &mut self,
         sql: &'static str,
@@ -361,9 +366,19 @@ impl Tx {
         self.now
     }
 
+    /// An id for an external change that this change notes.
+    pub(crate) fn fresh_external_change_id(&self) -> ExternalChangeId {
+        ExternalChangeId::fresh(self.db.clock(), self.db.random())
+    }
+
     /// An id for a notice that begins in this change.
     pub(crate) fn fresh_notice_id(&self) -> NoticeId {
         NoticeId::fresh(self.db.clock(), self.db.random())
+    }
+
+    /// Writes one more audit entry, where a change tells of several things.
+    pub async fn record(&mut self, entry: &AuditEntry) -> Result<()> {
+        audit::append(&mut self.inner, self.now, &self.provenance, entry).await
     }
 
     /// Writes the audit entry and commits, both or neither.

@@ -95,6 +95,7 @@ async fn every_statement_prepares_on_both_databases() {
         catalogue::STATEMENTS,
         clients::STATEMENTS,
         data_sources::STATEMENTS,
+        external_changes::STATEMENTS,
         held::STATEMENTS,
         idempotency::STATEMENTS,
         identities::STATEMENTS,
@@ -121,7 +122,8 @@ async fn every_statement_prepares_on_both_databases() {
         let is_postgres = test.db.is_postgres();
         let built = catalogue::built_statements(is_postgres);
         let staged = uploads::rows::built_statements(is_postgres);
-        let all: Vec<(&str, String)> = fixed.chain(built).chain(staged).collect();
+        let pairs = external_changes::built_statements(is_postgres);
+        let all: Vec<(&str, String)> = fixed.chain(built).chain(staged).chain(pairs).collect();
         for (name, sql) in &all {
             let sql = AssertSqlSafe(sql.clone()).into_sql_str();
             let prepared = match &test.db.pools {

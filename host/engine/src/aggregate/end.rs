@@ -12,6 +12,7 @@ use grantry_store::{AuditEntry, Domain, Job, Run, RunEnd, Seen};
 use serde_json::json;
 
 use super::Stop;
+use crate::external_changes;
 use crate::worker::Verdict;
 use crate::{Engine, Result};
 
@@ -87,6 +88,7 @@ impl End<'_> {
                 distrusted.push(*domain);
             }
         }
+        let is_baseline = db.is_baseline(&self.run.integration_id).await?;
         let mut tx = db.begin(self.permit.provenance()).await?;
         tx.hold(&self.job.lease(), self.engine.lease_until()).await?;
         let ours = tx.provisioned_since(self.run).await?;
@@ -108,6 +110,13 @@ impl End<'_> {
         for domain in distrusted {
             tx.distrust_pages(&self.run.integration_id, Some(domain)).await?;
         }
+        let external = if is_baseline {
+            0
+        } else {
+            let (engine, appeared) = (self.engine, self.progress.appeared);
+            let lost = lost_alone(&vanished);
+            external_changes::conclude(engine, &mut tx, self.run, appeared, &lost).await?
+        };
         let live: u64 = live.iter().sum();
         let added = if is_unchanged { 0 } else { live.saturating_sub(self.run.live_before) };
         let changed = self.progress.written.saturating_sub(added);
@@ -117,11 +126,11 @@ impl End<'_> {
         tx.finish_job(&self.job.lease(), JobStatus::Succeeded, None).await?;
         let detail = json!({
             "run": self.run.id, "added": added, "changed": changed, "removed": removed,
-            "left_out": self.progress.quarantined,
+            "left_out": self.progress.quarantined, "external_changes": external,
         });
         let (event, id) = (ended_event(status), self.run.integration_id.as_str());
         tx.commit(AuditEntry::about(event, "integration", id, detail)).await?;
-        tracing::info!(run.id = %self.run.id, added, changed, removed, "aggregation succeeded");
+        tracing::info!(run.id = %self.run.id, added, changed, removed, external, "aggregation succeeded");
         Ok(Verdict::Done)
     }
 
@@ -146,6 +155,20 @@ impl End<'_> {
         }
         Ok(dependent)
     }
+}
+
+/// Assignments that vanished although their entitlement and their holder are still there.
+fn lost_alone(vanished: &[(Domain, HashSet<Seen>)]) -> HashSet<Seen> {
+    let of = |wanted: Domain| {
+        let rows = vanished.iter().filter(move |(domain, _)| *domain == wanted);
+        rows.flat_map(|(_, rows)| rows.iter().copied())
+    };
+    let entitlements: HashSet<_> = of(Domain::Entitlements).map(|(key, _)| key).collect();
+    let objects: HashSet<_> = of(Domain::Objects).map(|(key, _)| key).collect();
+    let is_alone = |(entitlement, holder): &Seen| {
+        !entitlements.contains(entitlement) && !objects.contains(holder)
+    };
+    of(Domain::Assignments).filter(is_alone).collect()
 }
 
 fn position(domain: Domain) -> usize {

@@ -1,6 +1,7 @@
 //! The engine against a scripted connector, on SQLite and (where a server is named) PostgreSQL.
 
 mod aggregation;
+mod external_changes;
 mod gate;
 mod host;
 mod provisioning;

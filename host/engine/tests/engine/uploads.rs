@@ -90,8 +90,8 @@ async fn names(ctx: &Ctx, entity: &Entity) -> Vec<String> {
 async fn a_list_of_users_becomes_identities_and_the_same_file_changes_nothing() {
     for host in hosts(0, 0).await {
         let people = host.data_source().await;
-        let file =
-            "external_id,user_name,email,Department\r\n1,ada,Ada@x.example,=1+1\r\n2,bob,,\r\n";
+        let file = "external_id,user_name,email,Department\r\n1,ada,Ada@x.example,=1+1\r\n\
+                    2,bob,,\r\n4,cy,,\r\n";
         let first = host.put(&people, file).await;
         assert_eq!((first.diff.added, first.rows, first.revision), (3, 3, 0));
         assert_eq!(names(&host.ctx, &people).await, ["ada", "bob", "cy"]);

@@ -29,6 +29,7 @@ const ROWS: &[(&str, &str)] = &[
     ("test_connection", "integration.write"),
     ("try_connection", "integration.write"),
     ("release_integration", "integration.write"),
+    ("list_external_changes", "integration.read"),
     ("list_accounts", "integration.read"),
     ("list_resources", "integration.read"),
     ("list_entitlements", "integration.read"),
