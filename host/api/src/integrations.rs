@@ -19,6 +19,8 @@ pub struct Integration {
     pub description: String,
     /// The plugin that connects.
     pub plugin_id: String,
+    /// The plugin version before this one, to which a roll-back goes.
+    pub previous_plugin_id: Option<String>,
     /// The app that it feeds.
     pub app_id: String,
     /// The principal that its plugin acts as: see `/principals/{id}/permissions`.

@@ -5,6 +5,7 @@
 //! refuse fields that they do not know. Not here: any rule about what is allowed.
 
 pub mod aggregations;
+pub mod application_types;
 pub mod apps;
 pub mod audit;
 pub mod catalogue;
@@ -25,6 +26,7 @@ pub mod plugins;
 pub mod problem;
 pub mod settings;
 pub mod uploads;
+pub mod versions;
 
 pub use page::{List, ListQuery};
 pub use problem::{FieldProblem, Problem};

@@ -67,6 +67,38 @@ pub(crate) fn split(schema: &str, connection: &Value) -> Result<Split> {
     Ok(Split { public, secrets })
 }
 
+/// The places of all fields that a schema marks as secret, in whatever branch, for showing before
+/// there is a connection. A schema that hides or multiplies them shows those that are found.
+pub(crate) fn secret_places(schema: &str) -> Vec<String> {
+    let schema: Value = serde_json::from_str(schema).unwrap_or(Value::Null);
+    let mut found = Vec::new();
+    let mut steps = 0;
+    let mut waiting = vec![(&schema, String::new(), 0_usize)];
+    while let Some((node, at, depth)) = waiting.pop() {
+        steps += 1;
+        if depth > DEPTH_MAX || steps > STEPS_MAX {
+            continue;
+        }
+        if node.get("writeOnly") == Some(&Value::Bool(true)) && !found.contains(&at) {
+            found.push(at.clone());
+        }
+        let reference = node.get("$ref").and_then(Value::as_str);
+        let target = reference.and_then(|text| schema.pointer(text.strip_prefix('#')?));
+        let branches = ["allOf", "anyOf", "oneOf"].iter().filter_map(|word| node.get(word));
+        let listed = branches.filter_map(Value::as_array).flatten();
+        let single = ["then", "else", "if"].iter().filter_map(|word| node.get(word));
+        for same in target.into_iter().chain(listed).chain(single) {
+            waiting.push((same, at.clone(), depth + 1));
+        }
+        let properties = node.get("properties").and_then(Value::as_object);
+        for (name, property) in properties.into_iter().flatten() {
+            waiting.push((property, format!("{at}/{}", escape(name)), depth + 1));
+        }
+    }
+    found.sort();
+    found
+}
+
 /// How deep a schema is followed.
 const DEPTH_MAX: usize = 16;
 /// How many places of a schema are looked at: a hostile one refers to itself many times.
@@ -221,6 +253,14 @@ mod tests {
         }
         let number = split(r#"{"properties": {"pin": {"writeOnly": true}}}"#, &json!({"pin": 1}));
         assert!(number.is_err());
+    }
+
+    #[test]
+    fn secrets_are_named_before_there_is_a_connection() {
+        assert_eq!(secret_places(SCHEMA), ["/auth/password", "/auth/token"]);
+        let circular = r##"{"allOf": [{"$ref": "#"}, {"$ref": "#"}], "writeOnly": true}"##;
+        assert_eq!(secret_places(circular), [""]);
+        assert!(secret_places("no JSON").is_empty());
     }
 
     #[test]

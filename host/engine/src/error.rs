@@ -93,6 +93,12 @@ pub enum EngineError {
     /// A setting of the integration keeps Grantry from writing to its target.
     #[error(transparent)]
     GateClosed(Closed),
+    /// The other plugin version asks for more than the one before.
+    #[error("this version asks for more: {}; send the approval that it is to have", .0.join(", "))]
+    AsksForMore(Vec<String>),
+    /// There is nothing to go back to.
+    #[error("there is no version before this one, or it is not installed any more")]
+    NoPreviousVersion,
     /// The component was refused.
     #[error(transparent)]
     Rejected(#[from] PackageRejection),

@@ -137,6 +137,7 @@ impl Ctx {
                     version: 1,
                     owner: new.owner.clone(),
                     settings: new.settings.clone(),
+                    previous: None,
                 },
                 plugin: plugin.clone(),
                 secrets: split.secrets.iter().map(|(pointer, _)| pointer.clone()).collect(),
@@ -236,7 +237,7 @@ impl Ctx {
         self.view(integration).await
     }
 
-    async fn view(&self, integration: Integration) -> Result<IntegrationView> {
+    pub(crate) async fn view(&self, integration: Integration) -> Result<IntegrationView> {
         let plugin = self.db().plugin(&integration.plugin_id).await?.ok_or(NO_PLUGIN)?;
         let secrets = self.db().secret_pointers(&integration.id).await?;
         Ok(IntegrationView { integration, plugin, secrets })
@@ -301,6 +302,14 @@ impl Ctx {
         if origins(&before) != origins(changed) {
             return Ok(changed.clone());
         }
+        Ok(connection::join(changed, &self.open_secrets(view).await?))
+    }
+
+    /// The stored secrets of a connection, by place.
+    pub(crate) async fn open_secrets(
+        &self,
+        view: &IntegrationView,
+    ) -> Result<Vec<(String, String)>> {
         let policy = view.integration.policy_version;
         let mut kept = Vec::new();
         for pointer in &view.secrets {
@@ -311,7 +320,7 @@ impl Ctx {
                 kept.push((pointer.clone(), secret.expose().to_owned()));
             }
         }
-        Ok(connection::join(changed, &kept))
+        Ok(kept)
     }
 
     /// Runs an integration's plugin again after its quarantine.
@@ -327,7 +336,7 @@ impl Ctx {
 }
 
 /// Refuses an approval of what the plugin did not ask for: it would only look like a right.
-fn check_approval(plugin: &Plugin, approval: &Approval) -> Result<()> {
+pub(crate) fn check_approval(plugin: &Plugin, approval: &Approval) -> Result<()> {
     let beyond = approval.beyond(&plugin.manifest);
     if beyond.is_empty() {
         return Ok(());

@@ -5,6 +5,7 @@
 //! there is no HTTP and no Wasm here.
 
 mod aggregate;
+mod application_types;
 mod apps;
 mod audit;
 mod authentication;
@@ -27,9 +28,11 @@ mod provision;
 mod reconcile;
 mod runs;
 mod scope;
+mod secrets;
 mod settings;
 mod tokens;
 mod uploads;
+mod versions;
 pub mod worker;
 
 use std::sync::Arc;
@@ -41,6 +44,7 @@ use grantry_model::runner::TaskRunner;
 use grantry_store::Db;
 use grantry_store::seal::KeyRing;
 
+pub use application_types::ApplicationType;
 pub use authentication::{AuthenticationError, FirstAdmin, token_text};
 pub use clients::{ClientChange, Effective, NewClient, NewToken};
 pub use connection_tests::TestReport;
@@ -55,6 +59,7 @@ pub use plugins::Installed;
 pub use runs::RunView;
 pub use tokens::NewOwnToken;
 pub use uploads::{EXPORT_ROWS, Intake, Received};
+pub use versions::RolledOut;
 
 // What use cases return as it is stored, for those who show it.
 pub use grantry_store::{

@@ -71,6 +71,8 @@ fn refused(error: EngineError) -> PlatformError {
         | EngineError::RequestInProgress
         | EngineError::SyncRunning
         | EngineError::GateClosed(_)
+        | EngineError::AsksForMore(_)
+        | EngineError::NoPreviousVersion
         | EngineError::PluginInUse
         | EngineError::LastAdmin
         | EngineError::UploadNotReady { .. }

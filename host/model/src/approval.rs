@@ -47,6 +47,21 @@ impl Approval {
         }
     }
 
+    /// What of this approval the manifest asks for.
+    #[must_use]
+    pub fn within(&self, manifest: &Manifest) -> Self {
+        let asked = Self::all_of(manifest);
+        let hosts = self.hosts.iter().filter(|host| asked.hosts.contains(host));
+        let actions =
+            self.platform_actions.iter().filter(|action| asked.platform_actions.contains(action));
+        Self {
+            hosts: hosts.cloned().collect(),
+            platform_actions: actions.copied().collect(),
+            kv: self.kv && asked.kv,
+            address_exceptions: self.address_exceptions.clone(),
+        }
+    }
+
     /// What is approved but was never asked for: such an approval is refused.
     pub fn beyond(&self, manifest: &Manifest) -> Vec<String> {
         let asked = Self::all_of(manifest);
@@ -60,6 +75,40 @@ impl Approval {
         }
         beyond
     }
+}
+
+/// What another version of a plugin asks for beyond the version before it, in words: an admin says
+/// yes to it, or the old version stays (PLG-3). Methods and paths count too, which an approval takes
+/// from the manifest.
+pub fn widening(before: &Manifest, after: &Manifest) -> Vec<String> {
+    let mut wider = Vec::new();
+    if before.publisher != after.publisher {
+        wider.push(format!("the publisher is `{}`, not `{}`", after.publisher, before.publisher));
+    }
+    let is_covered = |asked: &NeededHost| {
+        before.hosts.iter().any(|had| {
+            let methods = had.methods.is_empty()
+                || (!asked.methods.is_empty()
+                    && asked.methods.iter().all(|method| had.methods.contains(method)));
+            had.host == asked.host && methods && asked.path_prefix.starts_with(&had.path_prefix)
+        })
+    };
+    for asked in after.hosts.iter().filter(|asked| !is_covered(asked)) {
+        let methods = asked.methods.join(", ");
+        wider.push(format!("host {:?} {methods} below `{}`", asked.host, asked.path_prefix));
+    }
+    for action in &after.platform_actions {
+        if !before.platform_actions.contains(action) {
+            wider.push(format!("platform action `{}`", action.name()));
+        }
+    }
+    if after.needs_kv && !before.needs_kv {
+        wider.push("kv".to_owned());
+    }
+    for scheme in after.auth.iter().filter(|scheme| !before.auth.contains(scheme)) {
+        wider.push(format!("another way to place a credential, `{}`", scheme.name));
+    }
+    wider
 }
 
 /// What a plugin may do in one integration: asked ∩ approved, with `from-connection` resolved.

@@ -176,6 +176,8 @@ impl From<EngineError> for Problem {
             EngineError::InvalidDuration(_) => Self::new("invalid_duration", detail),
             EngineError::MembershipNotActive(_) => Self::new("membership_not_active", detail),
             EngineError::SyncRunning => Self::new("sync_running", detail),
+            EngineError::AsksForMore(_) => Self::new("plugin_asks_for_more", detail),
+            EngineError::NoPreviousVersion => Self::new("no_previous_version", detail),
             EngineError::GateClosed(closed) => Self::new(closed.code(), detail),
             EngineError::LastAdmin => Self::new("last_admin", detail),
             EngineError::PluginInUse => Self::new("plugin_in_use", detail),

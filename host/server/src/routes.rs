@@ -2,6 +2,7 @@
 
 mod aggregations;
 mod app_uploads;
+mod application_types;
 mod apps;
 mod audit;
 mod catalogue;
@@ -18,6 +19,7 @@ mod people;
 mod permissions;
 mod plugins;
 mod uploads;
+mod versions;
 
 use utoipa_axum::router::OpenApiRouter;
 
@@ -29,6 +31,8 @@ pub(crate) fn all() -> OpenApiRouter<Server> {
         .merge(plugins::routes())
         .merge(integrations::routes())
         .merge(external_changes::routes())
+        .merge(application_types::routes())
+        .merge(versions::routes())
         .merge(catalogue::routes())
         .merge(aggregations::routes())
         .merge(apps::routes())

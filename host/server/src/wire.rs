@@ -1,6 +1,7 @@
 //! From the engine's words to the wire's and back: plain, total, without decisions.
 
 pub(crate) mod aggregations;
+pub(crate) mod application_types;
 pub(crate) mod apps;
 pub(crate) mod audit;
 pub(crate) mod catalogue;
@@ -16,6 +17,7 @@ pub(crate) mod permissions;
 pub(crate) mod plugins;
 pub(crate) mod settings;
 pub(crate) mod uploads;
+pub(crate) mod versions;
 
 use serde::Serialize;
 use serde_json::Value;

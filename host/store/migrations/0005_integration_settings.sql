@@ -25,3 +25,6 @@ CREATE TABLE external_changes (
   is_concluded BIGINT NOT NULL
 );
 CREATE INDEX external_changes_by_integration ON external_changes (integration_id, is_concluded, id);
+
+-- The plugin version before this one, with its approval: what a roll-back goes back to.
+ALTER TABLE integrations ADD COLUMN previous TEXT;

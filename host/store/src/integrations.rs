@@ -5,6 +5,7 @@ use grantry_model::approval::Approval;
 use grantry_model::clock::UnixMs;
 use grantry_model::ids::{AppId, IntegrationId, PluginId, PrincipalId};
 use grantry_model::settings::Settings;
+use serde::{Deserialize, Serialize};
 
 use crate::db::{Db, Row, Tx, args};
 use crate::{Result, StoreError, statements};
@@ -32,6 +33,15 @@ pub struct Integration {
     /// The person who administers it.
     pub owner: Option<PrincipalId>,
     pub settings: Settings,
+    pub previous: Option<PreviousVersion>,
+}
+
+/// The plugin version that an integration ran before, with what it was allowed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the names say it")]
+pub struct PreviousVersion {
+    pub plugin_id: PluginId,
+    pub approval: Approval,
 }
 
 /// An integration to be created, with its secrets already sealed.
@@ -52,10 +62,11 @@ pub struct NewIntegration {
 
 statements! {
     INSERT = "INSERT INTO integrations (id, name, description, plugin_id, app_id, principal_id, connection, approval, policy_version, quarantined_ms, created_ms, version, owner_id, settings) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 1, NULL, $9, 1, $10, $11)";
-    GET = "SELECT id, name, description, plugin_id, app_id, principal_id, connection, approval, policy_version, quarantined_ms, created_ms, version, owner_id, settings FROM integrations WHERE id = $1";
-    GET_BY_APP = "SELECT id, name, description, plugin_id, app_id, principal_id, connection, approval, policy_version, quarantined_ms, created_ms, version, owner_id, settings FROM integrations WHERE app_id = $1";
-    LIST = "SELECT id, name, description, plugin_id, app_id, principal_id, connection, approval, policy_version, quarantined_ms, created_ms, version, owner_id, settings FROM integrations WHERE id > $1 ORDER BY id LIMIT $2";
+    GET = "SELECT id, name, description, plugin_id, app_id, principal_id, connection, approval, policy_version, quarantined_ms, created_ms, version, owner_id, settings, previous FROM integrations WHERE id = $1";
+    GET_BY_APP = "SELECT id, name, description, plugin_id, app_id, principal_id, connection, approval, policy_version, quarantined_ms, created_ms, version, owner_id, settings, previous FROM integrations WHERE app_id = $1";
+    LIST = "SELECT id, name, description, plugin_id, app_id, principal_id, connection, approval, policy_version, quarantined_ms, created_ms, version, owner_id, settings, previous FROM integrations WHERE id > $1 ORDER BY id LIMIT $2";
     UPDATE = "UPDATE integrations SET name = $3, description = $4, connection = $5, approval = $6, owner_id = $7, settings = $8, policy_version = policy_version + 1, version = version + 1 WHERE id = $1 AND version = $2";
+    MOVE = "UPDATE integrations SET plugin_id = $3, connection = $4, approval = $5, previous = $6, policy_version = policy_version + 1, version = version + 1 WHERE id = $1 AND version = $2";
     SETTINGS = "SELECT settings FROM integrations WHERE id = $1";
     SET_QUARANTINE = "UPDATE integrations SET quarantined_ms = $2, policy_version = policy_version + 1, version = version + 1 WHERE id = $1";
     SET_SECRET = "INSERT INTO integration_secrets (integration_id, pointer, version, sealed) VALUES ($1, $2, $3, $4) ON CONFLICT (integration_id, pointer) DO UPDATE SET version = excluded.version, sealed = excluded.sealed";
@@ -86,6 +97,10 @@ fn integration(row: &Row) -> Result<Integration> {
             Some(_) => Some(row.parsed(12, "owner id", |text| PrincipalId::parse(text).ok())?),
         },
         settings: row.json(13, "settings")?,
+        previous: match row.text_or_null(14)? {
+            None => None,
+            Some(_) => Some(row.json(14, "previous version")?),
+        },
     })
 }
 
@@ -186,6 +201,28 @@ impl Tx {
             &settings
         ];
         match self.execute(UPDATE, args).await? {
+            0 => Err(StoreError::VersionConflict { what: "integration" }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Moves an integration that is still at that version to another plugin version.
+    pub async fn move_integration(
+        &mut self,
+        _: &Permit<actions::IntegrationWrite>,
+        moved: &Integration,
+    ) -> Result<()> {
+        let approval = json("approval", &moved.approval)?;
+        let previous = json("previous version", &moved.previous)?;
+        let args = args![
+            moved.id.as_str(),
+            moved.version,
+            moved.plugin_id.as_str(),
+            &moved.connection,
+            &approval,
+            &previous
+        ];
+        match self.execute(MOVE, args).await? {
             0 => Err(StoreError::VersionConflict { what: "integration" }),
             _ => Ok(()),
         }

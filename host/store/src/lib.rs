@@ -45,7 +45,7 @@ pub use error::StoreError;
 pub use external_changes::{Change, ExternalChange};
 pub use idempotency::Claim;
 pub use identities::StoredIdentity;
-pub use integrations::{Integration, NewIntegration};
+pub use integrations::{Integration, NewIntegration, PreviousVersion};
 pub use issuers::Issuer;
 pub use jobs::{Job, NewJob};
 pub use kv::IntegrationKv;

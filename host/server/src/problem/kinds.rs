@@ -60,6 +60,8 @@ pub const KINDS: &[Kind] = &[
     new("permission_changes_off", 409, "The integration does not change permissions"),
     new("account_creation_off", 409, "The integration creates no accounts"),
     new("last_admin", 409, "It is the last admin"),
+    new("plugin_asks_for_more", 409, "The plugin version asks for more"),
+    new("no_previous_version", 409, "There is no version to go back to"),
     new("plugin_in_use", 409, "Integrations use the plugin"),
     new("plugin_installed", 409, "The component is installed already"),
     new("integration_quarantined", 409, "The plugin is in quarantine"),

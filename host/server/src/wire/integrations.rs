@@ -20,6 +20,7 @@ pub(crate) fn integration(view: &IntegrationView) -> wire::Integration {
         name: stored.name.clone(),
         description: stored.description.clone(),
         plugin_id: stored.plugin_id.to_string(),
+        previous_plugin_id: stored.previous.as_ref().map(|old| old.plugin_id.to_string()),
         app_id: stored.app_id.to_string(),
         principal_id: stored.principal_id.to_string(),
         connection: stored_json(&stored.connection),
@@ -55,7 +56,7 @@ fn approval(approval: &Approval) -> wire::Approval {
     }
 }
 
-fn read_approval(approval: wire::Approval) -> Approval {
+pub(super) fn read_approval(approval: wire::Approval) -> Approval {
     let exception = |exception: wire::AddressException| AddressException {
         ip: exception.ip,
         port: exception.port,
@@ -73,7 +74,7 @@ fn read_owner_id(id: &str) -> Result<PrincipalId, Problem> {
         .map_err(|error| Problem::field("/owner_id", "invalid_id", error.to_string()))
 }
 
-fn read_plugin_id(id: &str) -> Result<PluginId, Problem> {
+pub(super) fn read_plugin_id(id: &str) -> Result<PluginId, Problem> {
     PluginId::parse(id)
         .map_err(|error| Problem::field("/plugin_id", "invalid_id", error.to_string()))
 }

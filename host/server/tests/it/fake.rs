@@ -40,7 +40,7 @@ impl PackageInspector for FakeInspector {
             contract: "0.1.0".to_owned(),
             interfaces: vec![Interface::Lifecycle, Interface::Aggregate, Interface::Provision],
             imports: Vec::new(),
-            manifest: manifest(),
+            manifest: manifest_of(component),
         })
     }
 }
@@ -49,6 +49,17 @@ const SCHEMA: &str = r#"{
     "type": "object", "required": ["url", "token"], "additionalProperties": false,
     "properties": {"url": {"type": "string"}, "token": {"type": "string", "writeOnly": true}}
 }"#;
+
+/// The manifest of a component that says by its last word in what it differs.
+fn manifest_of(component: &[u8]) -> Manifest {
+    let mut manifest = manifest();
+    if component.ends_with(b"wider") {
+        manifest.platform_actions.push(Action::AppMembershipWrite);
+    } else if component.ends_with(b"foreign") {
+        manifest.name = "foreign".to_owned();
+    }
+    manifest
+}
 
 fn manifest() -> Manifest {
     let bearer = AuthKind::Bearer { secret: "/token".to_owned() };

@@ -21,3 +21,4 @@ mod permission_matrix;
 mod service;
 mod settings;
 mod uploads;
+mod versions;

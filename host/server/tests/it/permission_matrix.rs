@@ -30,6 +30,11 @@ const ROWS: &[(&str, &str)] = &[
     ("try_connection", "integration.write"),
     ("release_integration", "integration.write"),
     ("list_external_changes", "integration.read"),
+    ("list_application_types", "plugin.read"),
+    ("rotate_secret", "integration.write"),
+    ("move_version", "integration.write"),
+    ("roll_back_version", "integration.write"),
+    ("roll_out_version", "integration.write"),
     ("list_accounts", "integration.read"),
     ("list_resources", "integration.read"),
     ("list_entitlements", "integration.read"),
@@ -462,8 +467,9 @@ async fn every_cell_of_the_permission_matrix_is_as_the_oracle_says() {
     }
     assert!(mismatches.is_empty(), "{} of {cells}:\n{}", mismatches.len(), mismatches.join("\n"));
     // The admin's requests are good ones, so that no other refusal hides a wrong decision. Only an
-    // active membership cannot be renewed.
-    assert_eq!(unreached, ["renew_membership 409", "renew_membership 409"]);
+    // active membership cannot be renewed, and there is no version to go back to.
+    let none_before = "roll_back_version 409";
+    assert_eq!(unreached, ["renew_membership 409", "renew_membership 409", none_before]);
 }
 
 #[tokio::test]
