@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::clock::UnixMs;
 use crate::ids::{IntegrationId, JobId, MembershipId, RunId};
 
 /// What a job does.
@@ -83,6 +84,8 @@ pub struct Lease {
     pub fence: i64,
     /// How often it was begun, this time included.
     pub attempt: u32,
+    /// When it was due. A later moment in the table tells that somebody is in a hurry.
+    pub due: UnixMs,
 }
 
 /// Shortest pause before another attempt, in milliseconds.

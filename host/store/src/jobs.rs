@@ -39,14 +39,15 @@ pub struct Job {
 impl Job {
     /// The hold on this job.
     pub fn lease(&self) -> Lease {
-        Lease { job: self.id.clone(), fence: self.fence, attempt: self.attempt }
+        Lease { job: self.id.clone(), fence: self.fence, attempt: self.attempt, due: self.due }
     }
 }
 
 statements! {
     ENQUEUE = "INSERT INTO jobs (id, queue, work, ordered_by, status, attempt, fence, due_ms, lease_until_ms, is_cancel_requested, error_code, error_detail, created_ms, finished_ms, integration_id) VALUES ($1, $2, $3, $4, 'queued', 0, 0, $5, 0, 0, NULL, NULL, $5, NULL, $6) \
         ON CONFLICT (queue) WHERE status IN ('queued', 'running') DO NOTHING";
-    HASTEN = "UPDATE jobs SET due_ms = $2, attempt = 0 WHERE queue = $1 AND status = 'queued'";
+    /// One that runs notes it in `due_ms`, for when it is put back.
+    HASTEN = "UPDATE jobs SET due_ms = $2, attempt = CASE WHEN status = 'queued' THEN 0 ELSE attempt END WHERE queue = $1 AND status IN ('queued', 'running')";
     GET = "SELECT id, queue, work, ordered_by, status, attempt, fence, due_ms, is_cancel_requested, error_code, error_detail, created_ms, finished_ms FROM jobs WHERE id = $1";
     LIST = "SELECT id, queue, work, ordered_by, status, attempt, fence, due_ms, is_cancel_requested, error_code, error_detail, created_ms, finished_ms FROM jobs WHERE ($1 = '' OR id < $1) AND ($2 = '' OR status = $2) ORDER BY id DESC LIMIT $3";
     LIST_OF_OWNER = "SELECT id, queue, work, ordered_by, status, attempt, fence, due_ms, is_cancel_requested, error_code, error_detail, created_ms, finished_ms FROM jobs WHERE integration_id IN (SELECT id FROM integrations WHERE owner_id = $4) AND ($1 = '' OR id < $1) AND ($2 = '' OR status = $2) ORDER BY id DESC LIMIT $3";
@@ -57,7 +58,8 @@ statements! {
         AND ((status = 'queued' AND due_ms <= $1) OR (status = 'running' AND lease_until_ms < $1)) \
         RETURNING id, queue, work, ordered_by, status, attempt, fence, due_ms, is_cancel_requested, error_code, error_detail, created_ms, finished_ms";
     FINISH = "UPDATE jobs SET status = $3, error_code = $4, error_detail = $5, finished_ms = $6 WHERE id = $1 AND fence = $2 AND status = 'running'";
-    RETRY = "UPDATE jobs SET status = 'queued', due_ms = $3, error_code = $4, error_detail = $5, attempt = $6 WHERE id = $1 AND fence = $2 AND status = 'running'";
+    /// Whoever hastened or cancelled it meanwhile does not wait for the pause.
+    RETRY = "UPDATE jobs SET status = 'queued', due_ms = CASE WHEN due_ms > $7 THEN due_ms ELSE $3 END, error_code = $4, error_detail = $5, attempt = $6 WHERE id = $1 AND fence = $2 AND status = 'running'";
     CANCEL = "UPDATE jobs SET is_cancel_requested = 1, due_ms = $2 WHERE id = $1 AND status IN ('queued', 'running')";
     IS_CANCELLED = "SELECT is_cancel_requested FROM jobs WHERE id = $1";
     NEXT_DUE = "SELECT MIN(due_ms) FROM jobs WHERE status = 'queued'";
@@ -118,9 +120,19 @@ impl Db {
         let mut tx = self.begin_housekeeping().await?;
         let now = self.now();
         let leased = tx.fetch_one(LEASE, args![now, now.plus_ms(lease_ms), &pattern]).await?;
-        let leased = leased.as_ref().map(job).transpose()?;
+        let Some(row) = leased else { return Ok(None) };
+        let leased = match job(&row) {
+            Ok(job) => Ok(Some(job)),
+            Err(error) => {
+                // It would be the next one for ever, and no other job would get its turn.
+                let (id, fence, why) = (row.text(0)?, row.int(6)?, error.to_string());
+                let args = args![&id, fence, "failed", "unreadable_job", &why, now];
+                tx.execute(FINISH, args).await?;
+                Err(error)
+            }
+        };
         tx.commit().await?;
-        Ok(leased)
+        leased
     }
 
     /// Prolongs a hold.
@@ -143,7 +155,8 @@ impl Db {
         error: (&str, &str),
     ) -> Result<()> {
         let mut tx = self.begin_housekeeping().await?;
-        let args = args![lease.job.as_str(), lease.fence, due, error.0, error.1, attempt];
+        let (id, code, detail) = (lease.job.as_str(), error.0, error.1);
+        let args = args![id, lease.fence, due, code, detail, attempt, lease.due];
         let put_back = tx.execute(RETRY, args).await?;
         tx.commit().await?;
         match put_back {

@@ -185,6 +185,41 @@ async fn a_worker_that_lost_its_lease_cannot_commit() {
 }
 
 #[tokio::test]
+async fn a_job_that_is_hastened_while_it_runs_does_not_wait_for_the_pause() {
+    for TestDb { db, clock, .. } in databases().await {
+        enqueue(&db, &new_job("q")).await;
+        for is_hastened in [false, true] {
+            let lease = db.lease_job("", 1_000).await.unwrap().unwrap().lease();
+            let tomorrow = db.now().plus_ms(24 * 3_600_000);
+            clock.0.fetch_add(10, Ordering::SeqCst);
+            if is_hastened {
+                assert!(!enqueue(&db, &new_job("q")).await);
+            }
+            db.retry_job(&lease, 1, tomorrow, ("rate_limited", "")).await.unwrap();
+            let due = db.next_due().await.unwrap().unwrap();
+            assert_eq!(due == db.now(), is_hastened);
+            clock.0.fetch_add(if is_hastened { 0 } else { 24 * 3_600_000 }, Ordering::SeqCst);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_job_that_cannot_be_read_fails_and_the_next_has_its_turn() {
+    for TestDb { db, clock, .. } in databases().await {
+        enqueue(&db, &new_job("broken")).await;
+        let mut tx = db.begin_housekeeping().await.unwrap();
+        tx.execute("UPDATE jobs SET work = '{}'", &[]).await.unwrap();
+        tx.commit().await.unwrap();
+        clock.0.fetch_add(1, Ordering::SeqCst);
+        let whole = new_job("whole");
+        enqueue(&db, &whole).await;
+        assert!(matches!(db.lease_job("", 1_000).await, Err(StoreError::Corrupt { .. })));
+        assert_eq!(db.lease_job("", 1_000).await.unwrap().unwrap().id, whole.id);
+        assert!(db.lease_job("", 1_000).await.unwrap().is_none());
+    }
+}
+
+#[tokio::test]
 async fn many_workers_lease_each_job_once() {
     for TestDb { db, .. } in databases().await {
         for i in 0..20 {
