@@ -54,6 +54,15 @@ async fn the_whole_journey(variant: Variant, database: Database) -> Result<()> {
     assert!(!server.truth().members_of(group).await?.contains(user));
     assert_eq!(truth(&server).await?, expected, "nobody else's access was touched");
 
+    let metrics = host.api().metrics().await?;
+    for counted in [
+        r#"function="read-page",outcome="ok""#,
+        r#"function="apply",outcome="ok""#,
+        r#"grantry_job_turns_total{work="provision""#,
+    ] {
+        assert!(metrics.contains(counted), "{counted}: {metrics}");
+    }
+
     server.truth().add_member(group, user).await?;
     let run = directory.aggregate().await?;
     assert_eq!(run["status"], "succeeded", "{run}");

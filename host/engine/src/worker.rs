@@ -5,7 +5,7 @@
 //! commits refused (the fence).
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use grantry_authz::{Permit, actions};
 use grantry_model::job::{JobStatus, Lease, Work, backoff_ms};
@@ -117,7 +117,7 @@ async fn lease_all(engine: &Engine, classes: &[(&str, Arc<Semaphore>)]) -> Resul
 
 /// Carries a leased job out, renewing the lease meanwhile.
 async fn carry_out(engine: &Engine, job: &Job) {
-    let lease = job.lease();
+    let (lease, began) = (job.lease(), Instant::now());
     let work = {
         let (engine, job) = (engine.clone(), job.clone());
         // A panic in a job ends that job's turn, not the worker.
@@ -128,13 +128,33 @@ async fn carry_out(engine: &Engine, job: &Job) {
         outcome = work => outcome.unwrap_or(Err(EngineError::Interrupted)),
         () = renew(engine, &lease) => {
             abort.abort();
+            count(job, "lease_lost", began);
             tracing::warn!(job.id = %job.id, "lost the lease of a job; another worker has it");
             return;
         }
     };
+    count(job, outcome_name(&outcome), began);
     if let Err(error) = settle(engine, job, &lease, outcome).await {
         tracing::error!(job.id = %job.id, "cannot settle a job: {error}");
     }
+}
+
+fn outcome_name(outcome: &Result<Verdict>) -> &'static str {
+    match outcome {
+        Ok(Verdict::Done) => "done",
+        Ok(Verdict::Finish(status)) => status.name(),
+        Ok(Verdict::Later { .. }) => "later",
+        Err(EngineError::Store(StoreError::LeaseLost { .. })) => "lease_lost",
+        Err(_) => "error",
+    }
+}
+
+/// Counts a turn of a job.
+fn count(job: &Job, outcome: &'static str, began: Instant) {
+    let work = job.work.name();
+    metrics::counter!("grantry_job_turns_total", "work" => work, "outcome" => outcome).increment(1);
+    let seconds = began.elapsed().as_secs_f64();
+    metrics::histogram!("grantry_job_turn_seconds", "work" => work).record(seconds);
 }
 
 /// Renews the lease until it is lost.

@@ -26,6 +26,14 @@ pub enum Work {
 }
 
 impl Work {
+    /// The work's name, for metrics and lists.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Aggregate { .. } => "aggregate",
+            Self::Provision { .. } => "provision",
+        }
+    }
+
     /// Whose target the work is about.
     pub fn integration(&self) -> &IntegrationId {
         match self {

@@ -29,6 +29,7 @@ fn offered<'a, T>(interface: Option<&'a T>, name: &'static str) -> Result<&'a T,
 pub(crate) struct Describe;
 
 impl GuestCall for Describe {
+    const NAME: &str = "describe";
     type Answer = Manifest;
 
     async fn run(
@@ -49,6 +50,7 @@ pub(crate) struct ValidateConfig {
 }
 
 impl GuestCall for ValidateConfig {
+    const NAME: &str = "validate-config";
     type Answer = Vec<FieldIssue>;
 
     async fn run(
@@ -69,6 +71,7 @@ pub(crate) struct TestConnection {
 }
 
 impl GuestCall for TestConnection {
+    const NAME: &str = "test-connection";
     type Answer = ConnectionReport;
 
     async fn run(
@@ -87,6 +90,7 @@ impl GuestCall for TestConnection {
 pub(crate) struct DiscoverSchema;
 
 impl GuestCall for DiscoverSchema {
+    const NAME: &str = "discover-schema";
     type Answer = Vec<KindSchema>;
 
     async fn run(
@@ -107,6 +111,7 @@ pub(crate) struct ReadPage {
 }
 
 impl GuestCall for ReadPage {
+    const NAME: &str = "read-page";
     type Answer = Page;
 
     async fn run(
@@ -147,6 +152,7 @@ fn provision(
 pub(crate) struct PlanOperation(pub(crate) Operation);
 
 impl GuestCall for PlanOperation {
+    const NAME: &str = "plan";
     type Answer = Plan;
 
     async fn run(
@@ -166,6 +172,7 @@ impl GuestCall for PlanOperation {
 pub(crate) struct Apply(pub(crate) Operation);
 
 impl GuestCall for Apply {
+    const NAME: &str = "apply";
     type Answer = Outcome;
 
     async fn run(
@@ -187,6 +194,7 @@ pub(crate) struct Status {
 }
 
 impl GuestCall for Status {
+    const NAME: &str = "status";
     type Answer = Outcome;
 
     async fn run(
@@ -205,6 +213,7 @@ impl GuestCall for Status {
 pub(crate) struct Verify(pub(crate) Operation);
 
 impl GuestCall for Verify {
+    const NAME: &str = "verify";
     type Answer = Verification;
 
     async fn run(

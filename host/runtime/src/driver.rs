@@ -22,6 +22,9 @@ const SLICE_TICKS: u64 = 1;
 
 /// One exported function with its arguments.
 pub(crate) trait GuestCall: Send + 'static {
+    /// The function, for metrics.
+    const NAME: &str;
+
     /// What it answers, in the host's own types.
     type Answer: Send + 'static;
 

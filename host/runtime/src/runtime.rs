@@ -22,6 +22,9 @@ use crate::plugins::Plugins;
 use crate::settings::Settings;
 use crate::threads::GuestThreads;
 
+/// How much of a digest names a plugin in metrics.
+const DIGEST_CHARACTERS: usize = 12;
+
 /// Everything that running plugins needs. Make one per process.
 pub struct Runtime {
     pub(crate) plugins: Arc<Plugins>,
@@ -80,10 +83,12 @@ impl Runtime {
         access: Access,
         call: C,
     ) -> CallResult<C::Answer> {
-        match self.plugins.get(digest).await {
+        let outcome = match self.plugins.get(digest).await {
             Ok(plugin) => self.call_plugin(plugin, scope, access, call).await,
             Err(fault) => Err(Box::new(CallFailure { fault, report: CallReport::default() })),
-        }
+        };
+        count(C::NAME, digest, &outcome);
+        outcome
     }
 
     /// One call of a loaded plugin: waits for its turn, then runs it on the guests' threads.
@@ -133,6 +138,23 @@ impl Runtime {
             None => Err(Box::new(failure("the host is shutting down"))),
         }
     }
+}
+
+/// Counts a call and what it used.
+fn count<T>(function: &'static str, digest: &Digest, outcome: &CallResult<T>) {
+    let (code, usage) = match outcome {
+        Ok(called) => ("ok", &called.report.usage),
+        Err(failure) => (failure.fault.code(), &failure.report.usage),
+    };
+    let plugin: String = digest.as_str().chars().take(DIGEST_CHARACTERS).collect();
+    let of = [("plugin", plugin)];
+    metrics::counter!("grantry_plugin_requests_total", &of).increment(usage.requests.into());
+    metrics::counter!("grantry_plugin_traffic_bytes_total", &of).increment(usage.traffic_bytes);
+    let [plugin] = of;
+    let labels = [plugin, ("function", function.to_owned()), ("outcome", code.to_owned())];
+    metrics::counter!("grantry_plugin_calls_total", &labels).increment(1);
+    let seconds = Duration::from_micros(usage.elapsed_us).as_secs_f64();
+    metrics::histogram!("grantry_plugin_call_seconds", "function" => function).record(seconds);
 }
 
 fn failure(why: &str) -> CallFailure {

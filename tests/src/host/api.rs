@@ -111,6 +111,15 @@ impl Api {
         matches!(self.http.get(url).send().await, Ok(reply) if reply.status().is_success())
     }
 
+    /// The host's metrics, as Prometheus reads them.
+    ///
+    /// # Errors
+    /// When the host does not answer.
+    pub async fn metrics(&self) -> Result<String> {
+        let url = format!("{}/metrics", self.base_url);
+        Ok(self.http.get(url).send().await?.text().await?)
+    }
+
     /// Whether the host says that it is alive.
     pub async fn is_healthy(&self) -> bool {
         let url = format!("{}/healthz", self.base_url);

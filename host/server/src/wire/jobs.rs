@@ -6,16 +6,14 @@ use grantry_model::job::{JobStatus, Work};
 
 /// A background job.
 pub(crate) fn job(job: &Job) -> wire::Job {
-    let (work, integration_id, subject_id) = match &job.work {
-        Work::Aggregate { integration, run } => ("aggregate", integration, run.to_string()),
-        Work::Provision { integration, membership } => {
-            ("provision", integration, membership.to_string())
-        }
+    let subject_id = match &job.work {
+        Work::Aggregate { run, .. } => run.to_string(),
+        Work::Provision { membership, .. } => membership.to_string(),
     };
     wire::Job {
         id: job.id.to_string(),
-        work: work.to_owned(),
-        integration_id: integration_id.to_string(),
+        work: job.work.name().to_owned(),
+        integration_id: job.work.integration().to_string(),
         subject_id,
         ordered_by: job.ordered_by.to_string(),
         status: status(job.status),
