@@ -64,6 +64,10 @@ pub struct Approval {
     /// otherwise; plain http is accepted there.
     #[serde(default)]
     pub address_exceptions: Vec<AddressException>,
+    /// The host's own address that requests leave from, so that the target can allow it alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub bind_address: Option<std::net::IpAddr>,
 }
 
 /// One address and port.

@@ -1,7 +1,7 @@
 //! Opens connections: resolves once, judges every address, dials a judged one, checks the
 //! certificate against the name. Reads no proxy setting.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use grantry_model::approval::AddressException;
 use http_body_util::Full;
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
@@ -109,8 +109,22 @@ impl Dialer {
         target: &Target,
         exceptions: &[AddressException],
     ) -> Result<Connection, EgressError> {
-        let dial =
-            async { speak_http(self.open(target, exceptions, !target.is_plain).await?).await };
+        self.dial_from(target, exceptions, None).await
+    }
+
+    /// As [`Dialer::dial`], leaving from one of this host's own addresses where one is given.
+    ///
+    /// # Errors
+    /// As [`Dialer::dial`]; also when this host does not have the address.
+    pub async fn dial_from(
+        &self,
+        target: &Target,
+        exceptions: &[AddressException],
+        from: Option<IpAddr>,
+    ) -> Result<Connection, EgressError> {
+        let dial = async {
+            speak_http(self.open(target, exceptions, !target.is_plain, from).await?).await
+        };
         tokio::time::timeout(self.timeout, dial).await.map_err(|_| timed_out(target))?
     }
 
@@ -123,7 +137,7 @@ impl Dialer {
         target: &Target,
         exceptions: &[AddressException],
     ) -> Result<NetworkStream, EgressError> {
-        let open = self.open(target, exceptions, !target.is_plain);
+        let open = self.open(target, exceptions, !target.is_plain, None);
         tokio::time::timeout(self.timeout, open).await.map_err(|_| timed_out(target))?
     }
 
@@ -137,7 +151,7 @@ impl Dialer {
         target: &Target,
         exceptions: &[AddressException],
     ) -> Result<NetworkStream, EgressError> {
-        let open = self.open(target, exceptions, false);
+        let open = self.open(target, exceptions, false, None);
         tokio::time::timeout(self.timeout, open).await.map_err(|_| timed_out(target))?
     }
 
@@ -146,9 +160,10 @@ impl Dialer {
         target: &Target,
         exceptions: &[AddressException],
         with_tls: bool,
+        from: Option<IpAddr>,
     ) -> Result<NetworkStream, EgressError> {
         let addresses = checked_addresses(self.resolver.as_ref(), target, exceptions).await?;
-        let stream = connect(&addresses).await.map_err(|error| {
+        let stream = connect(&addresses, from).await.map_err(|error| {
             EgressError::Connect(format!("`{}` cannot be reached: {}", target.host, error.kind()))
         })?;
         // Without it small requests wait for acknowledgements.
@@ -174,15 +189,23 @@ fn timed_out(target: &Target) -> EgressError {
 }
 
 /// The first address that accepts.
-async fn connect(addresses: &[SocketAddr]) -> std::io::Result<TcpStream> {
+async fn connect(addresses: &[SocketAddr], from: Option<IpAddr>) -> std::io::Result<TcpStream> {
     let mut last = std::io::Error::from(std::io::ErrorKind::AddrNotAvailable);
     for address in addresses {
-        match TcpStream::connect(address).await {
+        match connect_one(*address, from).await {
             Ok(stream) => return Ok(stream),
             Err(error) => last = error,
         }
     }
     Err(last)
+}
+
+async fn connect_one(to: SocketAddr, from: Option<IpAddr>) -> std::io::Result<TcpStream> {
+    let Some(from) = from else { return TcpStream::connect(to).await };
+    let socket = if to.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    // An address of the other family is refused here: it never leaves from elsewhere.
+    socket.bind(SocketAddr::new(from, 0))?;
+    socket.connect(to).await
 }
 
 async fn speak_http(stream: NetworkStream) -> Result<Connection, EgressError> {
@@ -195,4 +218,25 @@ async fn speak_http(stream: NetworkStream) -> Result<Connection, EgressError> {
     // Ends when the sender is dropped or the peer closes; its error is seen by the sender too.
     tokio::spawn(connection);
     Ok(sender)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn arrives_from(from: &str) -> std::io::Result<IpAddr> {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+        let from = from.parse().ok();
+        let _stream = connect(&[listener.local_addr()?], from).await?;
+        Ok(listener.accept().await?.1.ip())
+    }
+
+    #[tokio::test]
+    async fn a_connection_leaves_from_the_address_that_was_fixed_or_not_at_all() {
+        let fixed: IpAddr = "127.0.0.2".parse().unwrap();
+        assert_eq!(arrives_from("127.0.0.2").await.unwrap(), fixed);
+        // An address of the other family, and one that this host does not have.
+        assert!(arrives_from("::1").await.is_err());
+        assert!(arrives_from("192.0.2.1").await.is_err());
+    }
 }

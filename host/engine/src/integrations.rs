@@ -337,6 +337,11 @@ impl Ctx {
 
 /// Refuses an approval of what the plugin did not ask for: it would only look like a right.
 pub(crate) fn check_approval(plugin: &Plugin, approval: &Approval) -> Result<()> {
+    let is_fixed = |ip: std::net::IpAddr| !ip.is_unspecified() && !ip.is_multicast();
+    if approval.bind_address.is_some_and(|ip| !is_fixed(ip)) {
+        let message = "must be one address of this host";
+        return Err(EngineError::field("/approval/bind_address", "invalid_address", message));
+    }
     let beyond = approval.beyond(&plugin.manifest);
     if beyond.is_empty() {
         return Ok(());

@@ -34,6 +34,9 @@ pub struct Approval {
     /// Private or loopback addresses that may be reached.
     #[serde(default)]
     pub address_exceptions: Vec<AddressException>,
+    /// The host's own address that requests leave from, so that the target can allow it (INT-14).
+    #[serde(default)]
+    pub bind_address: Option<std::net::IpAddr>,
 }
 
 impl Approval {
@@ -44,6 +47,7 @@ impl Approval {
             platform_actions: manifest.platform_actions.clone(),
             kv: manifest.needs_kv,
             address_exceptions: Vec::new(),
+            bind_address: None,
         }
     }
 
@@ -59,6 +63,7 @@ impl Approval {
             platform_actions: actions.copied().collect(),
             kv: self.kv && asked.kv,
             address_exceptions: self.address_exceptions.clone(),
+            bind_address: self.bind_address,
         }
     }
 
@@ -118,6 +123,8 @@ pub struct Granted {
     pub origins: Vec<AllowedOrigin>,
     /// Addresses that are excepted from the private-address rule.
     pub address_exceptions: Vec<AddressException>,
+    /// The host's own address that its requests leave from.
+    pub bind_address: Option<std::net::IpAddr>,
     /// Which actions it may try on the platform interface.
     pub platform_actions: Vec<Action>,
     /// Whether it has a key-value store.
@@ -181,6 +188,7 @@ pub fn granted(
     Granted {
         origins,
         address_exceptions: approval.address_exceptions.clone(),
+        bind_address: approval.bind_address,
         platform_actions: approval.platform_actions.iter().copied().filter(is_asked).collect(),
         kv: approval.kv && manifest.needs_kv,
     }

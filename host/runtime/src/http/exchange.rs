@@ -39,6 +39,8 @@ pub(crate) struct Line<'a> {
     pub(crate) dialer: &'a Dialer,
     pub(crate) pool: &'a Pool,
     pub(crate) exceptions: &'a [AddressException],
+    /// The host's own address to leave from.
+    pub(crate) from: Option<std::net::IpAddr>,
     pub(crate) response_bytes_max: usize,
 }
 
@@ -57,7 +59,7 @@ pub(crate) async fn exchange(
             Ok(answer) => return Ok(answer),
         }
     }
-    let dial = line.dialer.dial(outgoing.target, line.exceptions);
+    let dial = line.dialer.dial_from(outgoing.target, line.exceptions, line.from);
     let connection = dial.await.map_err(|error| Failed::For(error.into()))?;
     on(line, outgoing.target, connection, request, received).await.map_err(|sent| match sent {
         Sent::Nothing(_) => Failed::For(Refusal::Connect("the connection broke off".to_owned())),

@@ -96,6 +96,7 @@ mod tests {
                 origin(AllowedHost::Suffix(".example.org".to_owned())),
             ],
             address_exceptions: Vec::new(),
+            bind_address: None,
             platform_actions: Vec::new(),
             kv: false,
         }

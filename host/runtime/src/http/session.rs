@@ -194,6 +194,7 @@ impl HttpSession {
             dialer: &self.access.dialer,
             pool: &tenant.pool,
             exceptions: &self.scope.granted.address_exceptions,
+            from: self.scope.granted.bind_address,
             response_bytes_max: self.access.settings.response_bytes_max,
         };
         let now = Instant::now();

@@ -53,6 +53,7 @@ fn approval(approval: &Approval) -> wire::Approval {
         platform_actions: approval.platform_actions.iter().map(permissions::action).collect(),
         kv: approval.kv,
         address_exceptions: approval.address_exceptions.iter().map(exception).collect(),
+        bind_address: approval.bind_address,
     }
 }
 
@@ -66,6 +67,7 @@ pub(super) fn read_approval(approval: wire::Approval) -> Approval {
         platform_actions: approval.platform_actions.iter().map(permissions::read_action).collect(),
         kv: approval.kv,
         address_exceptions: approval.address_exceptions.into_iter().map(exception).collect(),
+        bind_address: approval.bind_address,
     }
 }
 

@@ -68,6 +68,26 @@ async fn nothing_is_approved_that_the_plugin_does_not_ask_for() {
 }
 
 #[tokio::test]
+async fn an_address_to_leave_from_is_one_address() {
+    let host = Host::start().await;
+    let plugin = host.upload(b"\0asm fake").await.ok();
+    let create = async |address: &str| {
+        let body = json!({
+            "name": "a", "plugin_id": plugin["id"],
+            "connection": {"url": "https://a.example", "token": "t"},
+            "approval": {"bind_address": address},
+        });
+        host.call("POST", "/integrations", body).await
+    };
+    let created = create("192.0.2.7").await.ok();
+    assert_eq!(created["approval"]["bind_address"], "192.0.2.7");
+    for refused in ["0.0.0.0", "::", "224.0.0.1", "no address"] {
+        let reply = create(refused).await;
+        assert_eq!(reply.json()["errors"][0]["path"], "/approval/bind_address", "{reply:?}");
+    }
+}
+
+#[tokio::test]
 async fn an_address_exception_comes_with_a_warning() {
     let host = Host::start().await;
     let plugin = host.upload(b"\0asm fake").await.ok();

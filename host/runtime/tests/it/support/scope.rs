@@ -118,6 +118,7 @@ impl TestScope {
             granted: Arc::new(Granted {
                 origins: Vec::new(),
                 address_exceptions: Vec::new(),
+                bind_address: None,
                 platform_actions: vec![Action::AppAndRoleRead],
                 kv: true,
             }),
