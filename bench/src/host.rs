@@ -7,6 +7,8 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use anyhow::{Context as _, Result, anyhow};
 use async_trait::async_trait;
 use grantry_authz::Door;
+use grantry_deliver::Post;
+use grantry_egress::DialSettings;
 use grantry_engine::{
     Answer, Ctx, Engine, Idempotent, Installed, IntegrationInput, IntegrationView, Parts,
     WholeConnection,
@@ -69,6 +71,7 @@ pub async fn engine(folder: &Path) -> Result<Engine> {
         runner: Arc::new(LocalRunner::new(runtime.clone())),
         inspector: Arc::new(Inspector::new(runtime)),
         keys: KeyRing::parse(&"11".repeat(32))?,
+        courier: Arc::new(Post::new(&DialSettings::default(), folder.join("audit"))?),
     }))
 }
 

@@ -95,6 +95,15 @@ impl Client {
         self.send(request.json(body)).await
     }
 
+    /// GETs `/api/v1` + `path` as a stream of bytes: call `chunk` until there is none.
+    pub async fn download(&self, path: &str, query: &impl Serialize) -> Result<reqwest::Response> {
+        let response = self.request(Method::GET, path).query(query).send().await?;
+        if response.status().is_success() {
+            return Ok(response);
+        }
+        Err(ClientError::Problem(Box::new(response.json().await?)))
+    }
+
     fn request(&self, method: Method, path: &str) -> RequestBuilder {
         let url = format!("{}/api/v1{path}", self.base_url);
         self.http.request(method, url).bearer_auth(&self.token)

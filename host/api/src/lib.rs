@@ -8,11 +8,14 @@ pub mod aggregations;
 pub mod application_types;
 pub mod apps;
 pub mod audit;
+pub mod audit_sinks;
 pub mod catalogue;
+pub mod channels;
 #[cfg(feature = "client")]
 pub mod client;
 pub mod clients;
 pub mod data_sources;
+pub mod deliveries;
 pub mod external_changes;
 pub mod headers;
 pub mod integrations;
@@ -25,6 +28,7 @@ pub mod permissions;
 pub mod plugins;
 pub mod problem;
 pub mod settings;
+pub mod templates;
 pub mod uploads;
 pub mod versions;
 

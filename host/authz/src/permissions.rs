@@ -57,11 +57,14 @@ const fn admin_action_holders(action: AdminAction) -> &'static [Role] {
         | AdminAction::IssuerRead
         | AdminAction::PersonRead
         | AdminAction::AuditRead
+        | AdminAction::NotificationRead
         | AdminAction::JobRead => &[Role::Admin, Role::Auditor],
         AdminAction::PluginInstall
         | AdminAction::IntegrationWrite
         | AdminAction::AggregationRun
         | AdminAction::ClientWrite
+        | AdminAction::AuditWrite
+        | AdminAction::NotificationWrite
         | AdminAction::AppWrite
         | AdminAction::DataSourceWrite
         | AdminAction::IssuerWrite

@@ -44,6 +44,11 @@ impl DataFolder {
         self.folder.join("compiled")
     }
 
+    /// Where file sinks of the audit log write.
+    pub(crate) fn audit_folder(&self) -> PathBuf {
+        self.folder.join("audit")
+    }
+
     /// The SQLite file, where the database is one.
     pub(crate) fn sqlite_file(&self) -> Option<&Path> {
         self.database_url.strip_prefix("sqlite://").map(Path::new)

@@ -4,6 +4,7 @@
 //! place that reads the clock and the system's randomness. Exit codes: 0 done, 1 failed, 2 wrong usage.
 
 mod ambient;
+mod audit;
 mod data;
 mod doctor;
 mod migrate;
@@ -47,6 +48,7 @@ fn run(command: Command, output: Output) -> anyhow::Result<ExitCode> {
             Command::Worker(options) => worker::run(&options).await,
             Command::Migrate(options) => migrate::run(&options, output).await,
             Command::Doctor(options) => doctor::run(&options, output).await,
+            Command::Audit(command) => audit::run(command, output).await,
             Command::Plugin(command) => plugin::run(command, output).await,
             Command::CompilePlugin => Ok(ExitCode::FAILURE),
         }

@@ -43,6 +43,9 @@ pub(crate) enum Command {
     /// Look at, install and list plugins.
     #[command(subcommand)]
     Plugin(PluginCommand),
+    /// Check and export the audit log.
+    #[command(subcommand)]
+    Audit(AuditCommand),
     /// The compile process: reads a component, writes machine code. Started by `serve`.
     #[command(hide = true)]
     CompilePlugin,
@@ -113,6 +116,47 @@ pub(crate) enum PluginCommand {
         #[command(flatten)]
         server: ServerOptions,
     },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum AuditCommand {
+    /// Check that no row was edited, removed or swapped. Exits with 1 and the first bad row if one was.
+    /// Reads the database directly, or an exported file; no server is needed.
+    Verify(AuditVerifyOptions),
+    /// Print the public key that checkpoints are signed with. Keep it elsewhere.
+    Key(DataOptions),
+    /// Write the log of a running server to standard output.
+    Export {
+        /// How it looks.
+        #[arg(long, value_enum, default_value = "jsonl")]
+        format: AuditFormat,
+        #[command(flatten)]
+        server: ServerOptions,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct AuditVerifyOptions {
+    #[command(flatten)]
+    pub data: DataOptions,
+    /// Check this export (JSON Lines) instead of the database.
+    #[arg(long, value_name = "FILE")]
+    pub file: Option<PathBuf>,
+    /// Hold the log against the checkpoints in this file too: what a receiver of the log kept.
+    #[arg(long, value_name = "FILE")]
+    pub checkpoint: Vec<PathBuf>,
+    /// Check signatures with this key (64 hex digits) instead of the one of the key file.
+    #[arg(long, value_name = "HEX")]
+    pub public_key: Vec<String>,
+}
+
+/// How an export looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum AuditFormat {
+    /// One JSON object a line: what `verify --file` reads.
+    Jsonl,
+    /// For spreadsheets.
+    Csv,
 }
 
 /// Which server, as whom.

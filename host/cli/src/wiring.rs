@@ -4,6 +4,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
+use grantry_deliver::Post;
+use grantry_egress::DialSettings;
 use grantry_engine::{Engine, Parts};
 use grantry_model::package::ComponentSource;
 use grantry_runtime::{CompileProcess, Compiler, Inspector, LocalRunner, Runtime, Settings};
@@ -45,7 +47,8 @@ pub(crate) async fn engine(data: &DataFolder) -> anyhow::Result<Engine> {
     let runtime = runtime(data.cache(), keys.derive("compiled components"), source)?;
     let inspector = Arc::new(Inspector::new(runtime.clone()));
     let runner = Arc::new(LocalRunner::new(runtime));
-    Ok(Engine::new(Parts { db, runner, inspector, keys }))
+    let courier = Arc::new(Post::new(&DialSettings::default(), data.audit_folder())?);
+    Ok(Engine::new(Parts { db, runner, inspector, keys, courier }))
 }
 
 /// The plugin runtime, compiling in a process of its own.

@@ -17,7 +17,7 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
 use tokio_rustls::rustls::{ClientConfig, RootCertStore, crypto};
 
 use crate::EgressError;
-use crate::resolve::{Resolver, checked_addresses};
+use crate::resolve::{Resolver, SystemResolver, checked_addresses};
 use crate::stream::NetworkStream;
 use crate::target::Target;
 
@@ -38,6 +38,13 @@ pub struct DialSettings {
     pub connect_timeout_ms: u64,
     /// Looks names up.
     pub resolver: Arc<dyn Resolver>,
+}
+
+impl Default for DialSettings {
+    fn default() -> Self {
+        let (extra_roots_pem, connect_timeout_ms) = (Vec::new(), 5_000);
+        Self { extra_roots_pem, connect_timeout_ms, resolver: Arc::new(SystemResolver) }
+    }
 }
 
 /// The settings cannot be used.

@@ -116,6 +116,9 @@ pub enum EngineError {
     /// The store refuses or fails.
     #[error(transparent)]
     Store(StoreError),
+    /// The audit log contradicts its own checkpoint.
+    #[error("the audit log was changed since its last checkpoint: run `grantry audit verify`")]
+    AuditBroken,
     /// A part of the work failed in a way that it should not.
     #[error("the work was interrupted")]
     Interrupted,

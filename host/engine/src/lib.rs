@@ -8,12 +8,18 @@ mod aggregate;
 mod application_types;
 mod apps;
 mod audit;
+mod audit_sinks;
 mod authentication;
+mod channels;
+mod checkpoints;
 mod clients;
 mod connection;
 mod connection_tests;
 mod cursor;
 mod data_sources;
+mod deliver;
+mod deliveries;
+mod delivery_secrets;
 mod error;
 mod external_changes;
 mod gate;
@@ -30,6 +36,8 @@ mod runs;
 mod scope;
 mod secrets;
 mod settings;
+mod stream;
+mod templates;
 mod tokens;
 mod uploads;
 mod versions;
@@ -38,6 +46,7 @@ pub mod worker;
 use std::sync::Arc;
 
 use grantry_authz::{Actor, Permit, Refusal, actions};
+use grantry_model::delivery::Courier;
 use grantry_model::ids::{AppId, IntegrationId};
 use grantry_model::package::PackageInspector;
 use grantry_model::runner::TaskRunner;
@@ -45,7 +54,11 @@ use grantry_store::Db;
 use grantry_store::seal::KeyRing;
 
 pub use application_types::ApplicationType;
+pub use audit::AuditExport;
+pub use audit_sinks::{SinkChange, SinkInput, WithSigningKey};
 pub use authentication::{AuthenticationError, FirstAdmin, token_text};
+pub use channels::{ChannelChange, ChannelInput};
+pub use checkpoints::AuditKey;
 pub use clients::{ClientChange, Effective, NewClient, NewToken};
 pub use connection_tests::TestReport;
 pub use cursor::{Page, PageQuery};
@@ -57,15 +70,17 @@ pub use memberships::GrantInput;
 pub use people::PersonChange;
 pub use plugins::Installed;
 pub use runs::RunView;
+pub use templates::TemplateView;
 pub use tokens::NewOwnToken;
 pub use uploads::{EXPORT_ROWS, Intake, Received};
 pub use versions::RolledOut;
 
 // What use cases return as it is stored, for those who show it.
 pub use grantry_store::{
-    App, AuditFilter, AuditRow, Change, Class, DataSource, ExternalChange, Integration, Job,
-    ListChange, ListRow, Person, PrincipalRecord, RunIssue, StoreError, StoredAssignment,
-    StoredEntitlement, StoredIdentity, StoredObject, StoredOperation, TokenRecord, Upload,
+    App, AuditFilter, AuditRow, Change, Channel, Checkpoint, Class, DataSource, Delivery,
+    DeliveryState, ExternalChange, Integration, Job, ListChange, ListRow, Person, PrincipalRecord,
+    Recipients, RunIssue, Sink, StoreError, StoredAssignment, StoredEntitlement, StoredIdentity,
+    StoredObject, StoredOperation, TokenRecord, Upload,
 };
 
 /// A result of the engine.
@@ -81,6 +96,8 @@ pub struct Parts {
     pub inspector: Arc<dyn PackageInspector>,
     /// Opens and seals secrets.
     pub keys: KeyRing,
+    /// Brings messages and audit entries to their receivers.
+    pub courier: Arc<dyn Courier>,
 }
 
 /// The engine. Cheap to clone.
@@ -89,12 +106,15 @@ pub struct Engine {
     pub(crate) parts: Arc<Parts>,
     /// Wakes the worker when a job was ordered here.
     pub(crate) wake: Arc<tokio::sync::Notify>,
+    /// Wakes deliveries.
+    pub(crate) wake_deliveries: Arc<tokio::sync::Notify>,
 }
 
 impl Engine {
     /// Puts the parts together.
     pub fn new(parts: Parts) -> Self {
-        Self { parts: Arc::new(parts), wake: Arc::new(tokio::sync::Notify::new()) }
+        let (wake, wake_deliveries) = Default::default();
+        Self { parts: Arc::new(parts), wake, wake_deliveries }
     }
 
     /// The database, for health checks.

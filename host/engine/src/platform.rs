@@ -85,6 +85,7 @@ fn refused(error: EngineError) -> PlatformError {
         EngineError::Rejected(_)
         | EngineError::Plugin(_)
         | EngineError::Store(_)
+        | EngineError::AuditBroken
         | EngineError::Interrupted => PlatformError::Unavailable("try again later".to_owned()),
     }
 }

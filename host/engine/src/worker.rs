@@ -16,6 +16,7 @@ use grantry_store::{Job, StoreError};
 use tokio::sync::{Semaphore, watch};
 
 use crate::aggregate::aggregate;
+use crate::deliver;
 use crate::jobs::machine;
 use crate::memberships::{entry, order_provisioning};
 use crate::provision::provision;
@@ -55,6 +56,7 @@ pub(crate) enum Verdict {
 
 /// Runs until `stop` becomes true; then waits for the jobs under way to reach a checkpoint.
 pub async fn run(engine: Engine, mut stop: watch::Receiver<bool>) {
+    let delivering = tokio::spawn(deliver::run(engine.clone(), stop.clone()));
     let slots = CLASSES.map(|class| (class, Arc::new(Semaphore::new(JOBS_MAX))));
     let mut sweeps = 0_u64;
     while !*stop.borrow() {
@@ -80,6 +82,7 @@ pub async fn run(engine: Engine, mut stop: watch::Receiver<bool>) {
     for (_, slots) in &slots {
         let _ = tokio::time::timeout(Duration::from_secs(3), slots.acquire_many(all)).await;
     }
+    let _ = delivering.await;
 }
 
 /// Carries out what is due now, one job after another, and returns how many jobs there were. For
@@ -91,6 +94,7 @@ pub async fn run_due(engine: &Engine) -> Result<usize> {
         carry_out(engine, &job).await;
         count += 1;
     }
+    deliver::run_due(engine).await?;
     Ok(count)
 }
 

@@ -9,6 +9,7 @@ pub mod approval;
 pub mod catalogue;
 pub mod clock;
 pub mod csv;
+pub mod delivery;
 pub mod fault;
 pub mod fingerprint;
 pub mod gate;

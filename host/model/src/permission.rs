@@ -73,6 +73,12 @@ pub enum AdminAction {
     PersonWrite,
     /// Read the audit log.
     AuditRead,
+    /// Decide where the audit log is sent.
+    AuditWrite,
+    /// See how people are notified, and of what.
+    NotificationRead,
+    /// Decide how people are notified, and of what.
+    NotificationWrite,
     /// See background jobs.
     JobRead,
     /// Create, rename and delete apps that no integration feeds.
@@ -83,7 +89,7 @@ pub enum AdminAction {
 
 impl AdminAction {
     /// All of them.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 18] = [
         Self::PluginRead,
         Self::PluginInstall,
         Self::IntegrationRead,
@@ -96,6 +102,9 @@ impl AdminAction {
         Self::PersonRead,
         Self::PersonWrite,
         Self::AuditRead,
+        Self::AuditWrite,
+        Self::NotificationRead,
+        Self::NotificationWrite,
         Self::JobRead,
         Self::AppWrite,
         Self::DataSourceWrite,
@@ -116,6 +125,9 @@ impl AdminAction {
             Self::PersonRead => "person.read",
             Self::PersonWrite => "person.write",
             Self::AuditRead => "audit.read",
+            Self::AuditWrite => "audit.write",
+            Self::NotificationRead => "notification.read",
+            Self::NotificationWrite => "notification.write",
             Self::JobRead => "job.read",
             Self::AppWrite => "app.write",
             Self::DataSourceWrite => "data_source.write",

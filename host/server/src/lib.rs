@@ -10,6 +10,7 @@ mod body;
 mod context;
 mod csv;
 mod events;
+mod export;
 mod headers;
 mod json;
 mod limits;

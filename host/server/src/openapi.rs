@@ -53,7 +53,8 @@ const BEARER: &str = "bearer";
         (name = "me", description = "The caller, with a person's own tokens."),
         (name = "permissions", description = "What principals hold."),
         (name = "jobs", description = "Background work."),
-        (name = "audit", description = "Who did what."),
+        (name = "audit", description = "Who did what, and who else is told."),
+        (name = "notifications", description = "What people are told, and how."),
         (name = "service", description = "Health, metrics, explanations."),
     )
 )]

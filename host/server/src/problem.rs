@@ -188,7 +188,7 @@ impl From<EngineError> for Problem {
             EngineError::IdempotencyKeyReused => Self::new("idempotency_key_reused", detail),
             EngineError::RequestInProgress => Self::new("request_in_progress", detail),
             EngineError::Store(error) => error.into(),
-            EngineError::Interrupted => Self::internal(detail),
+            EngineError::AuditBroken | EngineError::Interrupted => Self::internal(detail),
         }
     }
 }

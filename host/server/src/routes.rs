@@ -5,10 +5,13 @@ mod app_uploads;
 mod application_types;
 mod apps;
 mod audit;
+mod audit_sinks;
 mod catalogue;
+mod channels;
 mod clients;
 mod data_source_uploads;
 mod data_sources;
+mod deliveries;
 mod external_changes;
 mod health;
 mod integrations;
@@ -18,6 +21,7 @@ mod memberships;
 mod people;
 mod permissions;
 mod plugins;
+mod templates;
 mod uploads;
 mod versions;
 
@@ -45,6 +49,10 @@ pub(crate) fn all() -> OpenApiRouter<Server> {
         .merge(people::routes())
         .merge(me::routes())
         .merge(permissions::routes())
-        .merge(audit::routes());
+        .merge(audit::routes())
+        .merge(audit_sinks::routes())
+        .merge(channels::routes())
+        .merge(templates::routes())
+        .merge(deliveries::routes());
     OpenApiRouter::new().nest("/api/v1", api).merge(health::routes())
 }

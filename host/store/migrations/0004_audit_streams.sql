@@ -58,8 +58,9 @@ CREATE TABLE deliveries (
 CREATE INDEX deliveries_due ON deliveries (due_ms) WHERE state = 'waiting';
 CREATE INDEX deliveries_by_channel ON deliveries (channel_id, id);
 
--- Receivers of the audit log. `position` is the last row that the receiver confirmed, `fence` grows
--- with every try, and a try under way holds `due_ms` in the future.
+-- Receivers of the audit log. `position` is the last row that the receiver confirmed and `checkpoint`
+-- the last checkpoint; `pending` ends a batch that was tried, so that a repetition is the same. `fence`
+-- grows with every try, and a try under way holds `due_ms` in the future.
 CREATE TABLE audit_sinks (
   id TEXT PRIMARY KEY,
   name TEXT NOT NULL,
@@ -68,6 +69,7 @@ CREATE TABLE audit_sinks (
   disabled_reason TEXT,
   position BIGINT NOT NULL,
   checkpoint BIGINT NOT NULL,
+  pending BIGINT NOT NULL,
   attempts BIGINT NOT NULL,
   fence BIGINT NOT NULL,
   due_ms BIGINT NOT NULL,
@@ -85,3 +87,5 @@ CREATE TABLE audit_checkpoints (
   key_id TEXT NOT NULL,
   signature TEXT NOT NULL
 );
+
+CREATE INDEX audit_by_entity ON audit (entity_id, sequence);

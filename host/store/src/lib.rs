@@ -6,10 +6,15 @@
 
 mod apps;
 mod audit;
+mod audit_sinks;
 mod catalogue;
+mod channels;
+mod checkpoints;
 mod clients;
 mod data_sources;
 mod db;
+mod deliveries;
+pub mod delivery_secrets;
 mod dialect;
 mod error;
 mod external_changes;
@@ -34,13 +39,18 @@ mod uploads;
 
 pub use apps::{App, NewApp};
 pub use audit::{AuditEntry, AuditFilter, AuditRow, Denied};
+pub use audit_sinks::Sink;
 pub use catalogue::{
     AssignmentRow, Class, EntitlementRow, ObjectRow, RowQuery, StoredAssignment, StoredEntitlement,
     StoredObject, search_pattern,
 };
+pub use channels::{Channel, Recipients};
+pub use checkpoints::Checkpoint;
 pub use clients::{NewRegistration, Registration};
 pub use data_sources::{DataSource, NewDataSource};
 pub use db::{Arg, Db, HousekeepingTx, Row, Tx};
+pub use deliveries::{Delivery, DeliveryState, NewDelivery};
+pub use delivery_secrets::SealedSecret;
 pub use error::StoreError;
 pub use external_changes::{Change, ExternalChange};
 pub use idempotency::Claim;

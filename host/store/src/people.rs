@@ -43,6 +43,7 @@ statements! {
     LOCK = "UPDATE first_admin SET id = 0 WHERE id = 0";
     UPDATE = "UPDATE principals SET role = $3, is_disabled = $4, version = version + 1 WHERE id = $1 AND version = $2 AND kind = 'person'";
     ADMINS = "SELECT COUNT(*) FROM principals WHERE kind = 'person' AND role = 'admin' AND is_disabled = 0";
+    ADMIN_NAMES = "SELECT o.user_name FROM people o JOIN principals p ON p.id = o.principal_id WHERE p.kind = 'person' AND p.role = 'admin' AND p.is_disabled = 0 ORDER BY p.id LIMIT 200";
     SIGNED_IN = "UPDATE people SET user_name = $2, signed_in_ms = $3 WHERE principal_id = $1";
     RENAME = "UPDATE principals SET name = $2 WHERE id = $1 AND name <> $2";
 }
@@ -71,6 +72,11 @@ fn person(row: &Row) -> Result<Person> {
 }
 
 impl Db {
+    /// With which names the admins sign in at their issuers.
+    pub async fn admin_user_names(&self) -> Result<Vec<String>> {
+        self.fetch(ADMIN_NAMES, &[]).await?.iter().map(|row| row.text(0)).collect()
+    }
+
     /// The person with that id.
     pub async fn person(&self, id: &PrincipalId) -> Result<Option<Person>> {
         self.fetch_one(GET, args![id.as_str()]).await?.as_ref().map(person).transpose()

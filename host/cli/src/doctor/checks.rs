@@ -87,13 +87,15 @@ pub(super) async fn database(data: &DataFolder) -> Vec<Finding> {
             return vec![Finding::bad(CHECK, error.to_string(), fix)];
         }
     };
-    let audit = match db.first_broken_audit_row().await {
-        Ok(None) => Finding::good("audit log", "every row fits to the one before it"),
-        Ok(Some(row)) => {
-            let detail = format!("row {row} was changed, or one before it is missing");
-            let fix = "compare with your backups and exports to find who changed it, and when";
-            Finding::bad("audit log", detail, fix)
-        }
+    let trusted = grantry_verify::Trusted::default();
+    let fix = "run `grantry audit verify`, and compare with your exports to find who changed it";
+    let audit = match grantry_verify::database::verify(&data.database_url, &trusted).await {
+        Ok(report) => match report.fault {
+            None => Finding::good("audit log", "every row fits to the one before it"),
+            Some(fault) => {
+                Finding::bad("audit log", format!("row {}: {}", fault.sequence, fault.what), fix)
+            }
+        },
         Err(error) => Finding::bad("audit log", error.to_string(), "mend the database first"),
     };
     vec![schema, audit]

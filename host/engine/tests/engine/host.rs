@@ -19,6 +19,7 @@ use grantry_model::settings::SettingsChange;
 use grantry_store::seal::KeyRing;
 use grantry_store::{AuditFilter, Class, Db, Run};
 
+use crate::courier::RecordingCourier;
 use crate::scripted::{AnyPackage, Directory, Scripted};
 
 pub struct TestClock(AtomicI64);
@@ -45,6 +46,8 @@ pub struct Host {
     pub directory: Arc<Mutex<Directory>>,
     pub integration: IntegrationId,
     pub app: AppId,
+    pub courier: Arc<RecordingCourier>,
+    url: String,
     clock: Arc<TestClock>,
     keys: AtomicU64,
     _folder: Option<tempfile::TempDir>,
@@ -75,11 +78,13 @@ async fn host(url: &str, users: usize, groups: usize, folder: Option<tempfile::T
     let db = Db::connect(url, clock.clone(), random.clone()).await.unwrap();
     db.migrate().await.unwrap();
     let directory = Arc::new(Mutex::new(Directory::with(users, groups)));
+    let courier = Arc::new(RecordingCourier::default());
     let engine = Engine::new(Parts {
         db,
         runner: Arc::new(Scripted(directory.clone())),
         inspector: Arc::new(AnyPackage),
         keys: KeyRing::parse(&KeyRing::generate(&*random)).unwrap(),
+        courier: courier.clone(),
     });
     let admin = engine.create_first_admin().await.unwrap().unwrap();
     let ctx = engine.authenticate(admin.token.expose(), Door::Http, "test").await.unwrap().unwrap();
@@ -106,6 +111,8 @@ async fn host(url: &str, users: usize, groups: usize, folder: Option<tempfile::T
         directory,
         integration: IntegrationId::parse(integration).unwrap(),
         app: AppId::parse(app).unwrap(),
+        courier,
+        url: url.to_owned(),
         clock,
         keys: AtomicU64::new(0),
         _folder: folder,
@@ -259,6 +266,11 @@ impl Host {
 
     pub fn holds(&self, group: &str, user: &str) -> bool {
         self.directory.lock().unwrap().members.contains(&(group.into(), user.into()))
+    }
+
+    /// What the independent check says about the audit log.
+    pub async fn verified(&self, trusted: &grantry_verify::Trusted) -> grantry_verify::Report {
+        grantry_verify::database::verify(&self.url, trusted).await.unwrap()
     }
 
     /// Events of the audit log with that name.

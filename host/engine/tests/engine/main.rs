@@ -1,9 +1,12 @@
 //! The engine against a scripted connector, on SQLite and (where a server is named) PostgreSQL.
 
 mod aggregation;
+mod courier;
+mod deliveries;
 mod external_changes;
 mod gate;
 mod host;
 mod provisioning;
 mod scripted;
+mod streams;
 mod uploads;

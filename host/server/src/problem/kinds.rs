@@ -46,6 +46,7 @@ pub const KINDS: &[Kind] = &[
     new("invalid_duration", 422, "The duration is not acceptable"),
     new("csv_invalid", 422, "The file is not a valid list"),
     new("upload_incomplete", 400, "The file ended too early"),
+    new("address_not_allowed", 422, "The address may not be reached"),
     // What the state of things forbids.
     new("conflict", 409, "There is such a thing already"),
     new("membership_not_active", 409, "The membership's status does not allow it"),

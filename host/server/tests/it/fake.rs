@@ -8,6 +8,9 @@ use grantry_model::catalogue::{
     Assignment, Entitlement, Object, ObjectId, ObjectRef, ObjectStatus, Page, PageRequest, Purpose,
     Target,
 };
+use grantry_model::delivery::{
+    AuditBatch, ChannelSettings, Courier, Destination, NoticeMessage, SinkSettings, Undelivered,
+};
 use grantry_model::fault::{Fault, FieldIssue};
 use grantry_model::gate::{AdmittedTest, Licence};
 use grantry_model::package::{Interface, PackageInspector, PackageRejection, PackageReport};
@@ -260,5 +263,49 @@ impl TaskRunner for FakeRunner {
         let is_held = self.granted.lock().unwrap().contains(&access(operation));
         let is_wanted = matches!(operation, Operation::Grant(_));
         done(if is_held == is_wanted { Verification::Holds } else { Verification::Absent })
+    }
+}
+
+/// Takes everything, and lets nothing be sent to private places.
+pub struct FakeCourier;
+
+fn checked(url: &str) -> Result<(), Undelivered> {
+    if url.contains("//10.") {
+        let code = "address_not_allowed".to_owned();
+        return Err(Undelivered::NotAllowed { code, detail: "a private address".to_owned() });
+    }
+    Ok(())
+}
+
+#[async_trait]
+impl Courier for FakeCourier {
+    async fn check_channel(&self, to: &Destination<ChannelSettings>) -> Result<(), Undelivered> {
+        match &to.settings {
+            ChannelSettings::Webhook { url, .. } => checked(url),
+            _ => checked(to.secret.as_ref().map_or("", |url| url.expose())),
+        }
+    }
+
+    async fn check_sink(&self, to: &Destination<SinkSettings>) -> Result<(), Undelivered> {
+        match &to.settings {
+            SinkSettings::Webhook { url, .. } => checked(url),
+            _ => Ok(()),
+        }
+    }
+
+    async fn tell(
+        &self,
+        _: &Destination<ChannelSettings>,
+        _: &NoticeMessage,
+    ) -> Result<(), Undelivered> {
+        Ok(())
+    }
+
+    async fn stream(
+        &self,
+        _: &Destination<SinkSettings>,
+        _: &AuditBatch,
+    ) -> Result<(), Undelivered> {
+        Ok(())
     }
 }

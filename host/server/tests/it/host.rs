@@ -19,7 +19,7 @@ use tempfile::TempDir;
 use tokio::sync::watch;
 use tower::ServiceExt as _;
 
-use crate::fake::{FakeInspector, FakeRunner};
+use crate::fake::{FakeCourier, FakeInspector, FakeRunner};
 
 /// Stands until a test moves it.
 pub struct TestClock(AtomicI64);
@@ -290,7 +290,8 @@ async fn engine(folder: &Path, clock: Arc<TestClock>) -> Engine {
     let db = Db::connect(&url, clock, Arc::new(TestRandom)).await.unwrap();
     db.migrate().await.unwrap();
     let runner = Arc::new(FakeRunner::default());
-    Engine::new(Parts { db, runner, inspector: Arc::new(FakeInspector), keys })
+    let (inspector, courier) = (Arc::new(FakeInspector), Arc::new(FakeCourier));
+    Engine::new(Parts { db, runner, inspector, keys, courier })
 }
 
 fn server(engine: &Engine, limits: Limits) -> Server {

@@ -13,6 +13,7 @@ mod idempotency;
 mod integrations;
 mod lists;
 mod memberships;
+mod notifications;
 mod openapi;
 mod owners;
 mod paths;

@@ -107,6 +107,29 @@ const ROWS: &[(&str, &str)] = &[
     ("set_permissions", "client.write"),
     ("list_effective", "client.read"),
     ("list_audit", "audit.read"),
+    ("export_audit", "audit.read"),
+    ("list_checkpoints", "audit.read"),
+    ("get_audit_key", "audit.read"),
+    ("create_audit_sink", "audit.write"),
+    ("list_audit_sinks", "audit.read"),
+    ("get_audit_sink", "audit.read"),
+    ("update_audit_sink", "audit.write"),
+    ("delete_audit_sink", "audit.write"),
+    ("rotate_audit_sink_key", "audit.write"),
+    ("create_channel", "notification.write"),
+    ("list_channels", "notification.read"),
+    ("get_channel", "notification.read"),
+    ("update_channel", "notification.write"),
+    ("delete_channel", "notification.write"),
+    ("rotate_channel_key", "notification.write"),
+    ("test_channel", "notification.write"),
+    ("list_templates", "notification.read"),
+    ("set_template", "notification.write"),
+    ("reset_template", "notification.write"),
+    ("preview_template", "notification.read"),
+    ("list_deliveries", "notification.read"),
+    ("get_delivery", "notification.read"),
+    ("retry_delivery", "notification.write"),
     ("check_health", "public"),
     ("check_readiness", "public"),
     ("show_metrics", "public"),
@@ -258,6 +281,13 @@ async fn values(host: &Host, name: &str) -> BTreeMap<&'static str, String> {
     let identity = host.first(&format!("/data-sources/{source}/identities")).await;
     let csv_app = text(&host.call("POST", "/apps", json!({"name": name})).await.ok(), "id");
     let members = host.applied(&format!("/apps/{csv_app}"), "external_id\n1\n").await;
+    let webhook =
+        json!({"name": name, "settings": {"kind": "webhook", "url": "https://a.example"}});
+    let sink = text(&host.call("POST", "/audit/sinks", webhook.clone()).await.ok(), "id");
+    let channel = host.call("POST", "/notifications/channels", webhook).await.ok();
+    let channel = text(&channel, "id");
+    let path = format!("/notifications/channels/{channel}/test");
+    let delivery = host.call("POST", &path, json!({})).await.ok();
     BTreeMap::from([
         ("data_source_id", source),
         ("identity_id", identity),
@@ -281,6 +311,10 @@ async fn values(host: &Host, name: &str) -> BTreeMap<&'static str, String> {
         ("token_id", text(&token, "id")),
         ("person_id", person(host, Role::User).await.0),
         ("own_token_id", own_token(host).await),
+        ("sink_id", sink),
+        ("delivery_id", text(&delivery, "id")),
+        ("channel_id", channel),
+        ("notice_kind", "aggregation.failed".to_owned()),
         ("code", "not_found".to_owned()),
     ])
 }
@@ -387,7 +421,13 @@ impl World {
         let required = schema["required"].as_array().cloned().unwrap_or_default();
         let mut object = Map::new();
         for (name, field) in schema["properties"].as_object().unwrap() {
-            if let Some(example) = field.get("example") {
+            let referred = field["$ref"].as_str().and_then(|name| name.rsplit('/').next());
+            let referred = referred.map_or(field, |name| &document["components"]["schemas"][name]);
+            if let Some(example) = referred
+                .get("example")
+                .filter(|_| required.contains(&json!(name)))
+                .or(field.get("example"))
+            {
                 object.insert(name.clone(), example.clone());
             } else if name == "connection" && required.contains(&json!(name)) {
                 let connection = json!({"url": "https://c.example", "token": "t"});
