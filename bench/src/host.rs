@@ -19,8 +19,8 @@ use grantry_model::clock::{Clock, Random, UnixMs};
 use grantry_model::ids::{IntegrationId, PluginId};
 use grantry_model::package::{ComponentSource, PackageInspector as _};
 use grantry_model::platform::{
-    MembershipChange, Platform, PlatformApp, PlatformError, PlatformMembership, PlatformPage,
-    PlatformResult, PlatformRole,
+    ListOf, MembershipChange, Platform, PlatformApp, PlatformDataSource, PlatformDiff,
+    PlatformError, PlatformMembership, PlatformPage, PlatformResult, PlatformRole,
 };
 use grantry_model::plugin::Digest;
 use grantry_model::runner::{
@@ -158,6 +158,36 @@ impl Platform for Nothing {
         _: MembershipChange,
         _: &str,
     ) -> PlatformResult<PlatformMembership> {
+        Err(PlatformError::NotFound)
+    }
+
+    async fn list_data_sources(
+        &self,
+        _: Option<String>,
+    ) -> PlatformResult<PlatformPage<PlatformDataSource>> {
+        Err(PlatformError::NotFound)
+    }
+
+    async fn begin_upload(&self, _: ListOf) -> PlatformResult<String> {
+        Err(PlatformError::NotFound)
+    }
+
+    async fn append_upload(&self, _: ListOf, _: &str, _: u64, _: Vec<u8>) -> PlatformResult<u64> {
+        Err(PlatformError::NotFound)
+    }
+
+    async fn preview_upload(&self, _: ListOf, _: &str) -> PlatformResult<PlatformDiff> {
+        Err(PlatformError::NotFound)
+    }
+
+    async fn apply_upload(
+        &self,
+        _: ListOf,
+        _: &str,
+        _: &str,
+        _: Option<&str>,
+        _: &str,
+    ) -> PlatformResult<PlatformDiff> {
         Err(PlatformError::NotFound)
     }
 }

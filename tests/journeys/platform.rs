@@ -15,7 +15,11 @@ use serde_json::{Value, json};
 
 const READ: &str = "app_and_role_read";
 const WRITE: &str = "app_membership_write";
-const ACTIONS: [&str; 4] = [READ, "csv_app_user_upload", "data_source_users_update", WRITE];
+const MEMBERS: &str = "csv_app_user_upload";
+const USERS: &str = "data_source_users_update";
+const ACTIONS: [&str; 4] = [READ, MEMBERS, USERS, WRITE];
+/// What a plugin uploads: see `plugins/hostile`.
+const PEOPLE: &str = "external_id\n1\n2\n";
 const AUDIT_LIMIT: Duration = Duration::from_secs(10);
 
 /// An app with roles and memberships that the questions are about.
@@ -31,6 +35,9 @@ struct Scene {
     _directory: Directory,
     own: Governed,
     other: Governed,
+    /// Apps that uploads feed, and data sources: the own one and another.
+    lists: [String; 2],
+    sources: [String; 2],
 }
 
 impl Scene {
@@ -39,7 +46,13 @@ impl Scene {
         let host = Host::start(Database::Sqlite).await?;
         let own = Governed::start(host.api(), &directory).await?;
         let other = Governed::start(host.api(), &directory).await?;
-        Ok(Self { host, _directory: directory, own, other })
+        let made = async |path: &str, name: &str| -> Result<String> {
+            let made = host.api().post(path, &json!({ "name": name })).await?.ok()?;
+            Ok(made["id"].as_str().context("an id")?.to_owned())
+        };
+        let lists = [made("/apps", "Own").await?, made("/apps", "Other").await?];
+        let sources = [made("/data-sources", "Own").await?, made("/data-sources", "Other").await?];
+        Ok(Self { host, _directory: directory, own, other, lists, sources })
     }
 
     fn api(&self) -> &Api {
@@ -126,7 +139,22 @@ impl Question {
     }
 
     fn action(&self) -> &'static str {
-        if self.behaviour.starts_with("list_") { READ } else { WRITE }
+        match self.behaviour {
+            "upload_members" => MEMBERS,
+            "upload_users" => USERS,
+            name if name.starts_with("list_") => READ,
+            _ => WRITE,
+        }
+    }
+
+    /// The action's name in the plugin's words.
+    fn case(&self) -> &'static str {
+        match self.action() {
+            READ => "AppAndRoleRead",
+            MEMBERS => "CsvAppUserUpload",
+            USERS => "DataSourceUsersUpdate",
+            _ => "AppMembershipWrite",
+        }
     }
 
     fn connection(&self) -> Value {
@@ -142,6 +170,8 @@ impl Question {
         let membership = format!("{app}/memberships/{}", self.membership);
         let reply = match self.behaviour {
             "list_apps" => api.get("/apps?limit=200").await?,
+            "list_data_sources" => api.get("/data-sources?limit=200").await?,
+            "upload_members" | "upload_users" => return self.upload(api).await,
             "list_roles" => api.get(&format!("{app}/roles?limit=200")).await?,
             "grant_membership" => {
                 let body = json!({ "role_id": self.role, "account_id": self.account });
@@ -156,6 +186,25 @@ impl Question {
             other => anyhow::bail!("no such question: `{other}`"),
         };
         self.read(&reply)
+    }
+
+    /// Sends a list and applies it.
+    async fn upload(&self, api: &Api) -> Result<Answer> {
+        let kind = if self.behaviour == "upload_users" { "data-sources" } else { "apps" };
+        let path = format!("/{kind}/{}/uploads", self.app);
+        let key = api.fresh_key();
+        let request = api.request(Method::POST, &path).header("idempotency-key", key);
+        let request = request.header("content-type", "text/csv").body(PEOPLE);
+        let received = api.send(request).await?;
+        if received.status != 201 {
+            return self.read(&received);
+        }
+        let hash = &received.body["diff"]["hash"];
+        let id = received.body["id"].as_str().context("an id")?;
+        let body = json!({ "diff": hash, "approve_diff": hash });
+        let applied = api.post(&format!("{path}/{id}/apply"), &body).await?;
+        assert_eq!(applied.body["status"], "applied", "{applied:?}");
+        Ok(Answer::Done(BTreeSet::new()))
     }
 
     fn read(&self, reply: &Reply) -> Result<Answer> {
@@ -187,9 +236,7 @@ impl Question {
         let error = told.strip_prefix("Err(PlatformError::").with_context(|| told.to_owned())?;
         Ok(match error.split(['(', ')']).next().unwrap_or_default() {
             "Denied" => {
-                let action =
-                    if self.action() == READ { "AppAndRoleRead" } else { "AppMembershipWrite" };
-                assert!(error.contains(action) && error.contains(&self.app), "{error}");
+                assert!(error.contains(self.case()) && error.contains(&self.app), "{error}");
                 Answer::Denied
             }
             "NotFound" => Answer::NotFound,
@@ -205,24 +252,39 @@ impl Question {
 struct Held<'a> {
     global: Vec<&'static str>,
     apps: Vec<&'a str>,
+    sources: Vec<&'a str>,
 }
 
 impl Held<'_> {
     fn has(&self, action: &str, app: &str) -> bool {
-        self.global.contains(&action) || self.apps.contains(&app)
+        // Ids of apps and data sources are never the same.
+        self.global.contains(&action) || self.apps.contains(&app) || self.sources.contains(&app)
     }
 
     /// The oracle.
-    fn expects(&self, question: &Question, apps: &BTreeSet<String>) -> Answer {
+    fn expects(
+        &self,
+        question: &Question,
+        apps: &BTreeSet<String>,
+        sources: &BTreeSet<String>,
+    ) -> Answer {
         let (action, app) = (question.action(), question.app.as_str());
+        // An app's id is nothing to a data source's permission, and the other way round.
+        let is_source = question.behaviour == "upload_users";
+        let given = if is_source { &self.sources } else { &self.apps };
+        let holds = |action| self.global.contains(&action) || given.contains(&app);
         if question.behaviour == "list_apps" {
             let seen = apps.iter().filter(|app| self.has(READ, app)).cloned();
             return Answer::Done(seen.collect());
         }
-        if self.has(action, app) {
+        if question.behaviour == "list_data_sources" {
+            let any = |source: &&String| ACTIONS.iter().any(|action| self.has(action, source));
+            return Answer::Done(sources.iter().filter(any).cloned().collect());
+        }
+        if holds(action) {
             return question.allowed.clone();
         }
-        if ACTIONS.iter().any(|action| self.has(action, app)) {
+        if ACTIONS.iter().any(|action| holds(*action)) {
             return Answer::Denied;
         }
         Answer::NotFound
@@ -257,6 +319,15 @@ async fn questions(scene: &Scene) -> Result<Vec<Question>> {
         ask("extend_membership", app, Answer::Invalid).on(&granted),
         ask("renew_membership", app, Answer::Conflict).on(&granted),
         ask("delete_membership", app, one(&ended)).on(&ended),
+        ask("list_data_sources", app, Answer::NotFound),
+        ask("upload_members", &scene.lists[0], Answer::Done(BTreeSet::new())),
+        ask("upload_users", &scene.sources[0], Answer::Done(BTreeSet::new())),
+        // An integration feeds it.
+        ask("upload_members", app, Answer::Conflict),
+        ask("upload_members", unknown, Answer::NotFound),
+        ask("upload_users", unknown, Answer::NotFound),
+        // Of the other kind.
+        ask("upload_users", &scene.lists[1], Answer::NotFound),
         // Forged ones.
         ask("list_roles", unknown, Answer::NotFound),
         ask("grant_membership", unknown, Answer::NotFound).giving(&own.role, account),
@@ -276,27 +347,52 @@ async fn a_plugin_gets_what_a_client_with_the_same_permissions_gets() -> Result<
     let scene = Scene::start().await?;
     let api = scene.api();
     let questions = questions(&scene).await?;
-    // One integration for each: the plugin's idempotency key is always the same.
+    // One integration for each: the plugin's idempotency key is always the same, but for uploads.
+    let is_shared = |question: &Question| {
+        question.behaviour.starts_with("upload_") || question.behaviour == "list_data_sources"
+    };
+    let shared = scene.plugin(&questions[0].connection(), &ACTIONS).await?;
     let mut plugins = Vec::new();
     for question in &questions {
-        plugins.push(scene.plugin(&question.connection(), &ACTIONS).await?);
+        plugins.push(match is_shared(question) {
+            true => None,
+            false => Some(scene.plugin(&question.connection(), &ACTIONS).await?),
+        });
     }
     let (client, as_client) = api.client("Twin").await?;
     let (own, other) = (&*scene.own.integration.app, &*scene.other.integration.app);
     let apps = ids(api, "/apps").await?;
-    let global = |actions: &[&'static str]| Held { global: actions.to_vec(), apps: Vec::new() };
+    let sources = ids(api, "/data-sources").await?;
+    let global = |actions: &[&'static str]| Held {
+        global: actions.to_vec(),
+        apps: Vec::new(),
+        sources: Vec::new(),
+    };
     let mut sets: Vec<Held<'_>> = ACTIONS.iter().map(|action| global(&[action])).collect();
     sets.push(global(&[]));
     sets.push(global(&ACTIONS));
-    for entities in [vec![own], vec![other], vec![own, other]] {
-        sets.push(Held { global: Vec::new(), apps: entities.clone() });
-        sets.push(Held { global: vec![READ], apps: entities });
+    let [list, other_list] = scene.lists.each_ref().map(String::as_str);
+    let [source, other_source] = scene.sources.each_ref().map(String::as_str);
+    for (apps, sources) in [
+        (vec![own, list], vec![]),
+        (vec![other, other_list], vec![]),
+        (vec![], vec![source]),
+        (vec![], vec![other_source]),
+        (vec![own, list], vec![source]),
+    ] {
+        sets.push(Held { global: Vec::new(), apps: apps.clone(), sources: sources.clone() });
+        sets.push(Held { global: vec![READ], apps, sources });
     }
     for held in &sets {
-        api.permit(&client, &held.global, &held.apps).await?;
-        for (question, plugin) in questions.iter().zip(&plugins) {
-            api.permit(&plugin.principal, &held.global, &held.apps).await?;
-            let expected = held.expects(question, &apps);
+        api.permit_all(&client, &held.global, &held.apps, &held.sources).await?;
+        for (question, own) in questions.iter().zip(&plugins) {
+            let plugin = own.as_ref().unwrap_or(&shared);
+            if own.is_none() {
+                let connection = json!({ "connection": question.connection() });
+                plugin.change(&connection).await?.ok()?;
+            }
+            api.permit_all(&plugin.principal, &held.global, &held.apps, &held.sources).await?;
+            let expected = held.expects(question, &apps, &sources);
             let at = format!("{} with {held:?}", question.connection());
             assert_eq!(question.ask(&as_client).await?, expected, "a client: {at}");
             let told = question.told(&plugin.test_connection().await?)?;

@@ -247,7 +247,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(20_000))]
+        #![proptest_config(ProptestConfig::with_cases(100_000))]
         /// The oracle: the rule of PRM-2 and PRM-4, said in another way.
         #[test]
         fn the_decision_equals_the_oracle(held in permissions(), n in 0..4_u8, is_app: bool) {

@@ -130,6 +130,7 @@ impl From<StoreError> for EngineError {
             StoreError::NotFound { what } => Self::NotFound { what },
             other @ (StoreError::VersionConflict { .. }
             | StoreError::AlreadyExists { .. }
+            | StoreError::PermissionRevoked
             | StoreError::LeaseLost { .. }
             | StoreError::Corrupt { .. }
             | StoreError::Unavailable(_)) => Self::Store(other),

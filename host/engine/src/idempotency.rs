@@ -1,9 +1,10 @@
 //! Requests that must happen once: the answer is committed with the change, and a repeated request
 //! gets it again (security.md rows 17 to 19).
 
+use grantry_authz::Refusal;
 use grantry_model::clock::UnixMs;
 use grantry_model::ids::PrincipalId;
-use grantry_store::{Claim, Tx};
+use grantry_store::{Claim, StoreError, Tx};
 
 use crate::{Ctx, EngineError, Result};
 
@@ -68,12 +69,25 @@ impl Ctx {
         claimed: &Claimed<'_, T>,
         outcome: Result<Answer>,
     ) -> Result<Answer> {
+        let outcome = match outcome {
+            Err(EngineError::Store(StoreError::PermissionRevoked)) => Err(self.revoked().await?),
+            outcome => outcome,
+        };
         if outcome.is_err() {
             self.db()
                 .release_idempotency(&claimed.principal, claimed.request.key, claimed.claimed)
                 .await?;
         }
         outcome
+    }
+}
+
+impl Ctx {
+    /// The refusal of a change whose permission was taken away before its commit; it is audited.
+    async fn revoked(&self) -> Result<EngineError> {
+        let refusal = Refusal::Hidden;
+        self.record_refusal(&refusal, "revoked_meanwhile", None).await?;
+        Ok(refusal.into())
     }
 }
 

@@ -5,15 +5,18 @@ use async_trait::async_trait;
 use grantry_authz::Refusal;
 use grantry_model::clock::UnixMs;
 use grantry_model::csv::LineError;
-use grantry_model::ids::{AccountId, AppId, EntitlementId, MembershipId, PrincipalId};
+use grantry_model::ids::{
+    AccountId, AppId, DataSourceId, EntitlementId, MembershipId, PrincipalId, UploadId,
+};
 use grantry_model::membership::Membership;
 
+use grantry_model::permission::Entity;
 use grantry_model::platform::{
-    MembershipChange, Platform, PlatformApp, PlatformError, PlatformMembership, PlatformPage,
-    PlatformResult, PlatformRole,
+    ListOf, MembershipChange, Platform, PlatformApp, PlatformDataSource, PlatformDiff,
+    PlatformError, PlatformMembership, PlatformPage, PlatformResult, PlatformRole,
 };
 
-use crate::{Answer, Ctx, Engine, EngineError, GrantInput, Idempotent, PageQuery};
+use crate::{Answer, Ctx, Engine, EngineError, GrantInput, Idempotent, PageQuery, Upload};
 
 /// Items of a page.
 const PAGE_ITEMS: u32 = 100;
@@ -108,6 +111,46 @@ fn app_id(app: &str) -> PlatformResult<AppId> {
     AppId::parse(app).map_err(|_| PlatformError::NotFound)
 }
 
+fn upload_id(upload: &str) -> PlatformResult<UploadId> {
+    UploadId::parse(upload).map_err(|_| PlatformError::NotFound)
+}
+
+fn entity(of: &ListOf) -> PlatformResult<Entity> {
+    match of {
+        ListOf::App(app) => app_id(app).map(Entity::App),
+        ListOf::DataSource(source) => {
+            let source = DataSourceId::parse(source).map_err(|_| PlatformError::NotFound)?;
+            Ok(Entity::DataSource(source))
+        }
+    }
+}
+
+fn diff(upload: &Upload) -> PlatformDiff {
+    PlatformDiff {
+        hash: upload.diff_hash.clone(),
+        before: upload.diff.before,
+        added: upload.diff.added,
+        changed: upload.diff.changed,
+        removed: upload.diff.removed,
+        is_empty: upload.diff.is_empty(),
+        is_mass_removal: upload.diff.is_mass_removal(),
+    }
+}
+
+fn check_key(key: &str) -> PlatformResult<()> {
+    let is_visible = |byte: u8| byte.is_ascii_graphic();
+    if (1..=255).contains(&key.len()) && key.bytes().all(is_visible) {
+        return Ok(());
+    }
+    let message = "must be 1 to 255 visible ASCII characters".to_owned();
+    Err(PlatformError::Invalid(vec![("idempotency-key".to_owned(), message)]))
+}
+
+fn read_answer<T: serde::de::DeserializeOwned>(answer: &Answer) -> PlatformResult<T> {
+    serde_json::from_str(&answer.body)
+        .map_err(|_| PlatformError::Unavailable("the stored answer cannot be read".to_owned()))
+}
+
 fn query(after: Option<String>) -> PageQuery {
     PageQuery { cursor: after, limit: PAGE_ITEMS, ..PageQuery::default() }
 }
@@ -164,11 +207,7 @@ impl Platform for IntegrationPlatform {
         change: MembershipChange,
         idempotency_key: &str,
     ) -> PlatformResult<PlatformMembership> {
-        let is_visible = |byte: u8| byte.is_ascii_graphic();
-        if !(1..=255).contains(&idempotency_key.len()) || !idempotency_key.bytes().all(is_visible) {
-            let message = "must be 1 to 255 visible ASCII characters".to_owned();
-            return Err(PlatformError::Invalid(vec![("idempotency-key".to_owned(), message)]));
-        }
+        check_key(idempotency_key)?;
         let ctx = self.ctx().await?;
         let app = app_id(app)?;
         let request = format!("platform {app} {change:?}");
@@ -197,16 +236,73 @@ impl Platform for IntegrationPlatform {
                 ctx.delete_membership(&app, &id, &request).await
             }
         };
-        let answer = outcome.map_err(refused)?;
-        serde_json::from_str(&answer.body)
-            .map_err(|_| PlatformError::Unavailable("the stored answer cannot be read".to_owned()))
+        read_answer(&outcome.map_err(refused)?)
+    }
+
+    async fn list_data_sources(
+        &self,
+        after: Option<String>,
+    ) -> PlatformResult<PlatformPage<PlatformDataSource>> {
+        let ctx = self.ctx().await?;
+        let page = ctx.list_data_sources(&query(after)).await.map_err(refused)?;
+        let items = page.items.into_iter().map(|source| PlatformDataSource {
+            id: source.id.to_string(),
+            name: source.name,
+            identities: source.identities,
+        });
+        Ok(PlatformPage { items: items.collect(), next: page.next })
+    }
+
+    async fn begin_upload(&self, of: ListOf) -> PlatformResult<String> {
+        let id = self.ctx().await?.begin_pieces(&entity(&of)?).await.map_err(refused)?;
+        Ok(id.to_string())
+    }
+
+    async fn append_upload(
+        &self,
+        of: ListOf,
+        upload: &str,
+        begins: u64,
+        content: Vec<u8>,
+    ) -> PlatformResult<u64> {
+        let (entity, id) = (entity(&of)?, upload_id(upload)?);
+        let ctx = self.ctx().await?;
+        ctx.append_piece(&entity, &id, begins, &content).await.map_err(refused)
+    }
+
+    async fn preview_upload(&self, of: ListOf, upload: &str) -> PlatformResult<PlatformDiff> {
+        let (entity, id) = (entity(&of)?, upload_id(upload)?);
+        let upload = self.ctx().await?.preview_upload(&entity, &id).await.map_err(refused)?;
+        Ok(diff(&upload))
+    }
+
+    async fn apply_upload(
+        &self,
+        of: ListOf,
+        upload: &str,
+        hash: &str,
+        approved: Option<&str>,
+        idempotency_key: &str,
+    ) -> PlatformResult<PlatformDiff> {
+        check_key(idempotency_key)?;
+        let (entity, id) = (entity(&of)?, upload_id(upload)?);
+        let request = format!("platform apply {of:?} {id} {hash} {approved:?}");
+        let answer = |upload: &Upload| Answer {
+            status: 200,
+            body: serde_json::to_string(&diff(upload)).unwrap_or_default(),
+        };
+        let request =
+            Idempotent { key: idempotency_key, request: request.as_bytes(), answer: &answer };
+        let ctx = self.ctx().await?;
+        let applied = ctx.apply_upload(&entity, &id, (hash, approved), &request).await;
+        read_answer(&applied.map_err(refused)?)
     }
 }
 
 /// The platform's own denials name an action of the four on an app.
 #[cfg(test)]
 mod tests {
-    use grantry_model::permission::{Action, Entity};
+    use grantry_model::permission::Action;
 
     use super::*;
 

@@ -59,6 +59,37 @@ pub struct PlatformMembership {
     pub status: String,
 }
 
+/// A data source in a list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "documented field by field in wit/platform.wit")]
+pub struct PlatformDataSource {
+    pub id: String,
+    pub name: String,
+    pub identities: u64,
+}
+
+/// What an upload would change.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "documented field by field in wit/platform.wit")]
+pub struct PlatformDiff {
+    pub hash: String,
+    pub before: u64,
+    pub added: u64,
+    pub changed: u64,
+    pub removed: u64,
+    pub is_empty: bool,
+    pub is_mass_removal: bool,
+}
+
+/// Whose list an upload is; the id is as the plugin sent it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ListOf {
+    /// The members of an app.
+    App(String),
+    /// The users of a data source.
+    DataSource(String),
+}
+
 /// A page of a list, with the cursor of the next.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlatformPage<T> {
@@ -99,4 +130,31 @@ pub trait Platform: Send + Sync {
         change: MembershipChange,
         idempotency_key: &str,
     ) -> PlatformResult<PlatformMembership>;
+    /// The data sources on which the principal holds any action.
+    async fn list_data_sources(
+        &self,
+        after: Option<String>,
+    ) -> PlatformResult<PlatformPage<PlatformDataSource>>;
+    /// Begins to send a list; answers the upload's id.
+    async fn begin_upload(&self, of: ListOf) -> PlatformResult<String>;
+    /// Appends a piece; answers where the next one begins.
+    async fn append_upload(
+        &self,
+        of: ListOf,
+        upload: &str,
+        begins: u64,
+        content: Vec<u8>,
+    ) -> PlatformResult<u64>;
+    /// Reads all pieces and compares with the list.
+    async fn preview_upload(&self, of: ListOf, upload: &str) -> PlatformResult<PlatformDiff>;
+    /// Makes the file the list: `diff` is the hash that the plugin saw, `approved` the same for a
+    /// mass removal.
+    async fn apply_upload(
+        &self,
+        of: ListOf,
+        upload: &str,
+        diff: &str,
+        approved: Option<&str>,
+        idempotency_key: &str,
+    ) -> PlatformResult<PlatformDiff>;
 }

@@ -198,6 +198,7 @@ impl From<StoreError> for Problem {
         let detail = error.to_string();
         match &error {
             StoreError::NotFound { .. } => Self::not_found(),
+            StoreError::PermissionRevoked => Self::new("action_not_granted", detail),
             StoreError::VersionConflict { .. } => Self::new("version_conflict", detail),
             StoreError::AlreadyExists { .. } => Self::new("conflict", detail),
             StoreError::LeaseLost { .. } | StoreError::Corrupt { .. } => {

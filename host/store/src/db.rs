@@ -384,6 +384,7 @@ impl Tx {
     /// Writes the audit entry and commits, both or neither.
     pub async fn commit(mut self, entry: AuditEntry) -> Result<()> {
         audit::append(&mut self.inner, self.now, &self.provenance, &entry).await?;
+        self.inner.still_held(&self.provenance).await?;
         self.inner.commit().await
     }
 }

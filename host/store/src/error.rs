@@ -21,6 +21,9 @@ pub enum StoreError {
         /// What was to be created.
         what: &'static str,
     },
+    /// The permission was taken away while the change was under way; nothing was written.
+    #[error("the permission was taken away meanwhile")]
+    PermissionRevoked,
     /// Another worker holds the job now; nothing was written.
     #[error("the lease of job `{job}` is lost")]
     LeaseLost {

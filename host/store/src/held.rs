@@ -7,11 +7,11 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use grantry_authz::Permissions;
+use grantry_authz::{Permissions, Provenance, Reason};
 use grantry_model::ids::{AppId, DataSourceId, IntegrationId, PrincipalId};
 use grantry_model::permission::{Action, Entity, PrincipalKind};
 
-use crate::db::{Db, Row, args};
+use crate::db::{Db, HousekeepingTx, Row, args};
 use crate::principals::PrincipalRecord;
 use crate::{Result, StoreError, statements};
 
@@ -20,6 +20,8 @@ const PRINCIPALS_MAX: usize = 10_000;
 
 statements! {
     PERMISSIONS = "SELECT action, entity_kind, entity_id FROM permissions WHERE principal_id = $1";
+    /// Two look-ups by the whole key: the action held globally, or the entity.
+    STILL_HELD = "SELECT 1 FROM principals p WHERE p.id = $1 AND p.is_disabled = 0 AND (EXISTS (SELECT 1 FROM permissions h WHERE h.principal_id = p.id AND h.action = $2 AND h.entity_kind = '' AND h.entity_id = '') OR EXISTS (SELECT 1 FROM permissions h WHERE h.principal_id = p.id AND h.action = '' AND h.entity_kind = $3 AND h.entity_id = $4))";
     OWNED = "SELECT id FROM integrations WHERE owner_id = $1 ORDER BY id";
 }
 
@@ -68,6 +70,27 @@ impl Db {
         let rows = self.fetch(OWNED, args![record.principal.id.as_str()]).await?;
         let owned = |row: &Row| row.parsed(0, "integration id", |id| IntegrationId::parse(id).ok());
         rows.iter().map(owned).collect()
+    }
+}
+
+impl HousekeepingTx {
+    /// Refuses the commit of what a client's or plugin's permission allowed that was taken away
+    /// since (security.md row 49). Called behind the lock of the audit log's head, which a change of
+    /// permissions takes too: one of the two is first.
+    pub(crate) async fn still_held(&mut self, provenance: &Provenance) -> Result<()> {
+        if !matches!(provenance.reason, Reason::Global | Reason::Entity) {
+            return Ok(());
+        }
+        let Some(entity) = &provenance.entity else { return Ok(()) };
+        let (kind, id) = match entity {
+            Entity::App(app) => ("app", app.as_str()),
+            Entity::DataSource(source) => ("data_source", source.as_str()),
+        };
+        let args = args![provenance.principal_id.as_str(), provenance.action, kind, id];
+        match self.fetch_one(STILL_HELD, args).await? {
+            Some(_) => Ok(()),
+            None => Err(StoreError::PermissionRevoked),
+        }
     }
 }
 

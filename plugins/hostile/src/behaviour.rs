@@ -1,12 +1,13 @@
 //! The behaviours by name.
 
+use grantry_sdk::platform::Entity;
 use grantry_sdk::types::{Error, Result};
 
 use crate::connection::Connection;
 use crate::{calls, exhaust};
 
 /// Every behaviour there is.
-pub const NAMES: [&str; 32] = [
+pub const NAMES: &[&str] = &[
     "normal",
     "panic",
     "endless_loop",
@@ -39,6 +40,9 @@ pub const NAMES: [&str; 32] = [
     "extend_membership",
     "renew_membership",
     "delete_membership",
+    "list_data_sources",
+    "upload_members",
+    "upload_users",
 ];
 
 /// Misbehaves, and says what came of it.
@@ -81,6 +85,9 @@ pub fn behave(connection: &Connection) -> Result<Vec<String>> {
         "extend_membership" => calls::extend_membership(connection),
         "renew_membership" => calls::renew_membership(connection),
         "delete_membership" => calls::delete_membership(connection),
+        "list_data_sources" => calls::list_data_sources(),
+        "upload_members" => calls::upload(&Entity::App(connection.app.clone())),
+        "upload_users" => calls::upload(&Entity::DataSource(connection.app.clone())),
         other => {
             let message = format!("there is no behaviour `{other}`");
             return Err(Error::invalid_config("/behaviour", "unknown_behaviour", message));

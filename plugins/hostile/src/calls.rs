@@ -3,6 +3,7 @@
 use std::fmt::Debug;
 
 use grantry_sdk::http::{HttpError, Request, Response};
+use grantry_sdk::platform::Entity;
 use grantry_sdk::{kv, log, platform};
 
 use crate::connection::Connection;
@@ -206,6 +207,19 @@ pub fn renew_membership(connection: &Connection) -> Vec<String> {
 pub fn delete_membership(connection: &Connection) -> Vec<String> {
     let Connection { app, membership, .. } = connection;
     say(platform::delete_membership(app, membership, IDEMPOTENCY_KEY))
+}
+
+/// The data sources that the plugin may see.
+pub fn list_data_sources() -> Vec<String> {
+    say(platform::list_data_sources(None))
+}
+
+/// A list of people that the plugin made up.
+pub fn upload(of: &Entity) -> Vec<String> {
+    let applied = platform::upload(of, b"external_id\n1\n2\n").and_then(|(id, diff)| {
+        platform::apply_upload(of, &id, &diff.hash, Some(&diff.hash), &id).map(|_| ())
+    });
+    say(applied)
 }
 
 fn say(answer: impl Debug) -> Vec<String> {

@@ -358,6 +358,52 @@ fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
 f.debug_struct("Assignment").field("id", &self.id).field("entitlement", &self.entitlement).field("holder", &self.holder).field("expansion", &self.expansion).field("is-immutable", &self.is_immutable).field("starts-ms", &self.starts_ms).field("ends-ms", &self.ends_ms).field("origin", &self.origin).field("attributes", &self.attributes).finish()
 }
 }
+/// The four actions of Grantry's permission model.
+#[repr(u8)]
+#[derive(Clone, Copy, Eq, Ord, PartialEq, PartialOrd)]
+pub enum PlatformAction {
+AppAndRoleRead,
+CsvAppUserUpload,
+DataSourceUsersUpdate,
+AppMembershipWrite,
+}
+impl ::core::fmt::Debug for PlatformAction {
+fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+match self {
+PlatformAction::AppAndRoleRead => {
+f.debug_tuple("PlatformAction::AppAndRoleRead").finish()
+}
+PlatformAction::CsvAppUserUpload => {
+f.debug_tuple("PlatformAction::CsvAppUserUpload").finish()
+}
+PlatformAction::DataSourceUsersUpdate => {
+f.debug_tuple("PlatformAction::DataSourceUsersUpdate").finish()
+}
+PlatformAction::AppMembershipWrite => {
+f.debug_tuple("PlatformAction::AppMembershipWrite").finish()
+}
+}
+}
+}
+
+impl PlatformAction{
+#[doc(hidden)]
+pub unsafe fn _lift(val: u8) -> PlatformAction{
+if !cfg!(debug_assertions) {
+return unsafe { ::core::mem::transmute(val) };
+}
+
+match val {
+0 => PlatformAction::AppAndRoleRead,
+1 => PlatformAction::CsvAppUserUpload,
+2 => PlatformAction::DataSourceUsersUpdate,
+3 => PlatformAction::AppMembershipWrite,
+
+_ => panic!("invalid enum discriminant"),
+}
+}
+}
+
 /// One fault in an input. `path` is a JSON pointer into it, `code` is snake_case.
 #[derive(Clone, PartialEq)]
 pub struct FieldIssue {
@@ -498,2904 +544,6 @@ f.debug_struct("Sealed").field("name", &self.name).field("recipient", &self.reci
 
 }
 
-/// What a plugin is and what it needs. Exported by every world.
-#[allow(dead_code, async_fn_in_trait, unused_imports, clippy::all)]
-pub mod lifecycle {
-#[used]
-#[doc(hidden)]
-static __FORCE_SECTION_REF: fn() =
-super::super::super::__link_custom_section_describing_imports;
-
-use super::super::super::_rt;
-pub type Error = super::super::super::grantry::plugin::types::Error;
-pub type FieldIssue = super::super::super::grantry::plugin::types::FieldIssue;
-pub type Cursor = super::super::super::grantry::plugin::types::Cursor;
-#[repr(u8)]
-#[derive(Clone, Copy, Eq, Ord, PartialEq, PartialOrd)]
-pub enum AttributeType {
-Text,
-Boolean,
-Integer,
-Decimal,
-Real,
-Bytes,
-Timestamp,
-Date,
-Uuid,
-Reference,
-Json,
-Secret,
-}
-impl ::core::fmt::Debug for AttributeType {
-fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
-match self {
-AttributeType::Text => {
-f.debug_tuple("AttributeType::Text").finish()
-}
-AttributeType::Boolean => {
-f.debug_tuple("AttributeType::Boolean").finish()
-}
-AttributeType::Integer => {
-f.debug_tuple("AttributeType::Integer").finish()
-}
-AttributeType::Decimal => {
-f.debug_tuple("AttributeType::Decimal").finish()
-}
-AttributeType::Real => {
-f.debug_tuple("AttributeType::Real").finish()
-}
-AttributeType::Bytes => {
-f.debug_tuple("AttributeType::Bytes").finish()
-}
-AttributeType::Timestamp => {
-f.debug_tuple("AttributeType::Timestamp").finish()
-}
-AttributeType::Date => {
-f.debug_tuple("AttributeType::Date").finish()
-}
-AttributeType::Uuid => {
-f.debug_tuple("AttributeType::Uuid").finish()
-}
-AttributeType::Reference => {
-f.debug_tuple("AttributeType::Reference").finish()
-}
-AttributeType::Json => {
-f.debug_tuple("AttributeType::Json").finish()
-}
-AttributeType::Secret => {
-f.debug_tuple("AttributeType::Secret").finish()
-}
-}
-}
-}
-
-impl AttributeType{
-#[doc(hidden)]
-pub unsafe fn _lift(val: u8) -> AttributeType{
-if !cfg!(debug_assertions) {
-return unsafe { ::core::mem::transmute(val) };
-}
-
-match val {
-0 => AttributeType::Text,
-1 => AttributeType::Boolean,
-2 => AttributeType::Integer,
-3 => AttributeType::Decimal,
-4 => AttributeType::Real,
-5 => AttributeType::Bytes,
-6 => AttributeType::Timestamp,
-7 => AttributeType::Date,
-8 => AttributeType::Uuid,
-9 => AttributeType::Reference,
-10 => AttributeType::Json,
-11 => AttributeType::Secret,
-
-_ => panic!("invalid enum discriminant"),
-}
-}
-}
-
-wit_bindgen::rt::bitflags::bitflags! {
-#[derive(PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Clone, Copy)]
-pub struct AttributeTraits: u8 {
-const MULTI_VALUED = 1 << 0;
-const REQUIRED = 1 << 1;
-const CREATABLE = 1 << 2;
-const UPDATABLE = 1 << 3;
-const READABLE = 1 << 4;
-const RETURNED_BY_DEFAULT = 1 << 5;
-const CASE_INSENSITIVE = 1 << 6;
-const UNIQUE = 1 << 7;
-}
-}
-#[derive(Clone, PartialEq)]
-pub struct AttributeSchema {
-pub name: _rt::String,
-pub of_type: AttributeType,
-pub description: _rt::String,
-pub traits: AttributeTraits,
-/// The kind that a `reference` points at.
-pub reference_kind: ::core::option::Option<_rt::String>,
-pub choices: _rt::Vec::<_rt::String>,
-}
-impl ::core::fmt::Debug for AttributeSchema {
-fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
-f.debug_struct("AttributeSchema").field("name", &self.name).field("of-type", &self.of_type).field("description", &self.description).field("traits", &self.traits).field("reference-kind", &self.reference_kind).field("choices", &self.choices).finish()
-}
-}
-#[repr(u8)]
-#[derive(Clone, Copy, Eq, Ord, PartialEq, PartialOrd)]
-pub enum KindClass {
-Account,
-Group,
-Role,
-App,
-Secret,
-Device,
-Agent,
-License,
-ScopeBinding,
-Other,
-}
-impl ::core::fmt::Debug for KindClass {
-fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
-match self {
-KindClass::Account => {
-f.debug_tuple("KindClass::Account").finish()
-}
-KindClass::Group => {
-f.debug_tuple("KindClass::Group").finish()
-}
-KindClass::Role => {
-f.debug_tuple("KindClass::Role").finish()
-}
-KindClass::App => {
-f.debug_tuple("KindClass::App").finish()
-}
-KindClass::Secret => {
-f.debug_tuple("KindClass::Secret").finish()
-}
-KindClass::Device => {
-f.debug_tuple("KindClass::Device").finish()
-}
-KindClass::Agent => {
-f.debug_tuple("KindClass::Agent").finish()
-}
-KindClass::License => {
-f.debug_tuple("KindClass::License").finish()
-}
-KindClass::ScopeBinding => {
-f.debug_tuple("KindClass::ScopeBinding").finish()
-}
-KindClass::Other => {
-f.debug_tuple("KindClass::Other").finish()
-}
-}
-}
-}
-
-impl KindClass{
-#[doc(hidden)]
-pub unsafe fn _lift(val: u8) -> KindClass{
-if !cfg!(debug_assertions) {
-return unsafe { ::core::mem::transmute(val) };
-}
-
-match val {
-0 => KindClass::Account,
-1 => KindClass::Group,
-2 => KindClass::Role,
-3 => KindClass::App,
-4 => KindClass::Secret,
-5 => KindClass::Device,
-6 => KindClass::Agent,
-7 => KindClass::License,
-8 => KindClass::ScopeBinding,
-9 => KindClass::Other,
-
-_ => panic!("invalid enum discriminant"),
-}
-}
-}
-
-#[repr(u8)]
-#[derive(Clone, Copy, Eq, Ord, PartialEq, PartialOrd)]
-pub enum Verb {
-Grant,
-Revoke,
-Extend,
-Renew,
-Create,
-Update,
-Delete,
-Enable,
-Disable,
-Unlock,
-SetPassword,
-RotateCredential,
-IssueCredential,
-RevokeCredential,
-Link,
-Unlink,
-Invoke,
-}
-impl ::core::fmt::Debug for Verb {
-fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
-match self {
-Verb::Grant => {
-f.debug_tuple("Verb::Grant").finish()
-}
-Verb::Revoke => {
-f.debug_tuple("Verb::Revoke").finish()
-}
-Verb::Extend => {
-f.debug_tuple("Verb::Extend").finish()
-}
-Verb::Renew => {
-f.debug_tuple("Verb::Renew").finish()
-}
-Verb::Create => {
-f.debug_tuple("Verb::Create").finish()
-}
-Verb::Update => {
-f.debug_tuple("Verb::Update").finish()
-}
-Verb::Delete => {
-f.debug_tuple("Verb::Delete").finish()
-}
-Verb::Enable => {
-f.debug_tuple("Verb::Enable").finish()
-}
-Verb::Disable => {
-f.debug_tuple("Verb::Disable").finish()
-}
-Verb::Unlock => {
-f.debug_tuple("Verb::Unlock").finish()
-}
-Verb::SetPassword => {
-f.debug_tuple("Verb::SetPassword").finish()
-}
-Verb::RotateCredential => {
-f.debug_tuple("Verb::RotateCredential").finish()
-}
-Verb::IssueCredential => {
-f.debug_tuple("Verb::IssueCredential").finish()
-}
-Verb::RevokeCredential => {
-f.debug_tuple("Verb::RevokeCredential").finish()
-}
-Verb::Link => {
-f.debug_tuple("Verb::Link").finish()
-}
-Verb::Unlink => {
-f.debug_tuple("Verb::Unlink").finish()
-}
-Verb::Invoke => {
-f.debug_tuple("Verb::Invoke").finish()
-}
-}
-}
-}
-
-impl Verb{
-#[doc(hidden)]
-pub unsafe fn _lift(val: u8) -> Verb{
-if !cfg!(debug_assertions) {
-return unsafe { ::core::mem::transmute(val) };
-}
-
-match val {
-0 => Verb::Grant,
-1 => Verb::Revoke,
-2 => Verb::Extend,
-3 => Verb::Renew,
-4 => Verb::Create,
-5 => Verb::Update,
-6 => Verb::Delete,
-7 => Verb::Enable,
-8 => Verb::Disable,
-9 => Verb::Unlock,
-10 => Verb::SetPassword,
-11 => Verb::RotateCredential,
-12 => Verb::IssueCredential,
-13 => Verb::RevokeCredential,
-14 => Verb::Link,
-15 => Verb::Unlink,
-16 => Verb::Invoke,
-
-_ => panic!("invalid enum discriminant"),
-}
-}
-}
-
-#[repr(u8)]
-#[derive(Clone, Copy, Eq, Ord, PartialEq, PartialOrd)]
-pub enum DeltaSupport {
-None,
-UpsertsOnly,
-WithDeletes,
-Validators,
-}
-impl ::core::fmt::Debug for DeltaSupport {
-fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
-match self {
-DeltaSupport::None => {
-f.debug_tuple("DeltaSupport::None").finish()
-}
-DeltaSupport::UpsertsOnly => {
-f.debug_tuple("DeltaSupport::UpsertsOnly").finish()
-}
-DeltaSupport::WithDeletes => {
-f.debug_tuple("DeltaSupport::WithDeletes").finish()
-}
-DeltaSupport::Validators => {
-f.debug_tuple("DeltaSupport::Validators").finish()
-}
-}
-}
-}
-
-impl DeltaSupport{
-#[doc(hidden)]
-pub unsafe fn _lift(val: u8) -> DeltaSupport{
-if !cfg!(debug_assertions) {
-return unsafe { ::core::mem::transmute(val) };
-}
-
-match val {
-0 => DeltaSupport::None,
-1 => DeltaSupport::UpsertsOnly,
-2 => DeltaSupport::WithDeletes,
-3 => DeltaSupport::Validators,
-
-_ => panic!("invalid enum discriminant"),
-}
-}
-}
-
-/// One kind of object: what it is, what it looks like and what can be done with it.
-#[derive(Clone, PartialEq)]
-pub struct KindSchema {
-pub kind: _rt::String,
-pub classes: _rt::Vec::<KindClass>,
-pub display: _rt::String,
-pub id_attribute: _rt::String,
-pub name_attribute: ::core::option::Option<_rt::String>,
-pub parent_kinds: _rt::Vec::<_rt::String>,
-pub attributes: _rt::Vec::<AttributeSchema>,
-pub verbs: _rt::Vec::<Verb>,
-pub delta: DeltaSupport,
-pub is_countable: bool,
-}
-impl ::core::fmt::Debug for KindSchema {
-fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
-f.debug_struct("KindSchema").field("kind", &self.kind).field("classes", &self.classes).field("display", &self.display).field("id-attribute", &self.id_attribute).field("name-attribute", &self.name_attribute).field("parent-kinds", &self.parent_kinds).field("attributes", &self.attributes).field("verbs", &self.verbs).field("delta", &self.delta).field("is-countable", &self.is_countable).finish()
-}
-}
-/// A place inside the connection, such as `/url` (RFC 6901).
-pub type JsonPointer = _rt::String;
-#[derive(Clone, PartialEq)]
-pub enum HostRule {
-/// `api.example.com`, https on its default port.
-Exact(_rt::String),
-/// `.example.com`: any name below it.
-Suffix(_rt::String),
-/// The scheme, host and port of the URL at this place in the connection.
-FromConnection(JsonPointer),
-}
-impl ::core::fmt::Debug for HostRule {
-fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
-match self {
-HostRule::Exact(e) => {
-f.debug_tuple("HostRule::Exact").field(e).finish()
-}
-HostRule::Suffix(e) => {
-f.debug_tuple("HostRule::Suffix").field(e).finish()
-}
-HostRule::FromConnection(e) => {
-f.debug_tuple("HostRule::FromConnection").field(e).finish()
-}
-}
-}
-}
-#[derive(Clone, PartialEq)]
-pub struct NeededHost {
-pub host: HostRule,
-pub methods: _rt::Vec::<_rt::String>,
-pub path_prefix: _rt::String,
-pub why: _rt::String,
-}
-impl ::core::fmt::Debug for NeededHost {
-fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
-f.debug_struct("NeededHost").field("host", &self.host).field("methods", &self.methods).field("path-prefix", &self.path_prefix).field("why", &self.why).finish()
-}
-}
-/// Secrets are named by their place in the connection; the schema marks them `"writeOnly": true`.
-#[derive(Clone, PartialEq)]
-pub struct BasicAuth {
-pub username: JsonPointer,
-pub password: JsonPointer,
-}
-impl ::core::fmt::Debug for BasicAuth {
-fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
-f.debug_struct("BasicAuth").field("username", &self.username).field("password", &self.password).finish()
-}
-}
-#[derive(Clone, PartialEq)]
-pub struct HeaderAuth {
-pub header: _rt::String,
-pub prefix: _rt::String,
-pub secret: JsonPointer,
-}
-impl ::core::fmt::Debug for HeaderAuth {
-fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
-f.debug_struct("HeaderAuth").field("header", &self.header).field("prefix", &self.prefix).field("secret", &self.secret).finish()
-}
-}
-#[derive(Clone, PartialEq)]
-pub struct QueryAuth {
-pub parameter: _rt::String,
-pub secret: JsonPointer,
-}
-impl ::core::fmt::Debug for QueryAuth {
-fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
-f.debug_struct("QueryAuth").field("parameter", &self.parameter).field("secret", &self.secret).finish()
-}
-}
-#[derive(Clone, PartialEq)]
-pub struct ClientCredentials {
-pub token_url: JsonPointer,
-pub client_id: JsonPointer,
-pub client_secret: JsonPointer,
-pub scope: ::core::option::Option<JsonPointer>,
-}
-impl ::core::fmt::Debug for ClientCredentials {
-fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
-f.debug_struct("ClientCredentials").field("token-url", &self.token_url).field("client-id", &self.client_id).field("client-secret", &self.client_secret).field("scope", &self.scope).finish()
-}
-}
-/// The host places the credential into a request after its egress check; the plugin never sees it.
-#[derive(Clone, PartialEq)]
-pub enum AuthKind {
-Bearer(JsonPointer),
-Basic(BasicAuth),
-Header(HeaderAuth),
-Query(QueryAuth),
-/// RFC 6749 section 4.4: the host fetches, caches and renews the token.
-Oauth2ClientCredentials(ClientCredentials),
-}
-impl ::core::fmt::Debug for AuthKind {
-fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
-match self {
-AuthKind::Bearer(e) => {
-f.debug_tuple("AuthKind::Bearer").field(e).finish()
-}
-AuthKind::Basic(e) => {
-f.debug_tuple("AuthKind::Basic").field(e).finish()
-}
-AuthKind::Header(e) => {
-f.debug_tuple("AuthKind::Header").field(e).finish()
-}
-AuthKind::Query(e) => {
-f.debug_tuple("AuthKind::Query").field(e).finish()
-}
-AuthKind::Oauth2ClientCredentials(e) => {
-f.debug_tuple("AuthKind::Oauth2ClientCredentials").field(e).finish()
-}
-}
-}
-}
-/// `http.request.auth` names it.
-#[derive(Clone, PartialEq)]
-pub struct AuthScheme {
-pub name: _rt::String,
-pub kind: AuthKind,
-}
-impl ::core::fmt::Debug for AuthScheme {
-fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
-f.debug_struct("AuthScheme").field("name", &self.name).field("kind", &self.kind).finish()
-}
-}
-/// The four actions of Grantry's permission model.
-#[repr(u8)]
-#[derive(Clone, Copy, Eq, Ord, PartialEq, PartialOrd)]
-pub enum PlatformAction {
-AppAndRoleRead,
-CsvAppUserUpload,
-DataSourceUsersUpdate,
-AppMembershipWrite,
-}
-impl ::core::fmt::Debug for PlatformAction {
-fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
-match self {
-PlatformAction::AppAndRoleRead => {
-f.debug_tuple("PlatformAction::AppAndRoleRead").finish()
-}
-PlatformAction::CsvAppUserUpload => {
-f.debug_tuple("PlatformAction::CsvAppUserUpload").finish()
-}
-PlatformAction::DataSourceUsersUpdate => {
-f.debug_tuple("PlatformAction::DataSourceUsersUpdate").finish()
-}
-PlatformAction::AppMembershipWrite => {
-f.debug_tuple("PlatformAction::AppMembershipWrite").finish()
-}
-}
-}
-}
-
-impl PlatformAction{
-#[doc(hidden)]
-pub unsafe fn _lift(val: u8) -> PlatformAction{
-if !cfg!(debug_assertions) {
-return unsafe { ::core::mem::transmute(val) };
-}
-
-match val {
-0 => PlatformAction::AppAndRoleRead,
-1 => PlatformAction::CsvAppUserUpload,
-2 => PlatformAction::DataSourceUsersUpdate,
-3 => PlatformAction::AppMembershipWrite,
-
-_ => panic!("invalid enum discriminant"),
-}
-}
-}
-
-/// The admin reads and approves this, per integration. Asking later for more needs a new approval.
-#[derive(Clone, PartialEq)]
-pub struct Manifest {
-/// Lower case letters, digits and hyphens; unique in an installation.
-pub name: _rt::String,
-/// Semantic version.
-pub version: _rt::String,
-pub publisher: _rt::String,
-/// What people pick when they create an integration, such as `SCIM 2.0`.
-pub application_type: _rt::String,
-pub description: _rt::String,
-pub docs_url: ::core::option::Option<_rt::String>,
-/// JSON that the connection schema accepts.
-pub example_connection: _rt::String,
-/// JSON Schema 2020-12 of the connection.
-pub connection_schema: _rt::String,
-pub auth: _rt::Vec::<AuthScheme>,
-pub hosts: _rt::Vec::<NeededHost>,
-pub platform_actions: _rt::Vec::<PlatformAction>,
-pub needs_kv: bool,
-/// At most what `discover-schema` may return for one tenant.
-pub kinds: _rt::Vec::<KindSchema>,
-/// `verify` can tell whether a write took effect. Without it an unknown outcome waits for a person.
-pub can_read_back: bool,
-}
-impl ::core::fmt::Debug for Manifest {
-fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
-f.debug_struct("Manifest").field("name", &self.name).field("version", &self.version).field("publisher", &self.publisher).field("application-type", &self.application_type).field("description", &self.description).field("docs-url", &self.docs_url).field("example-connection", &self.example_connection).field("connection-schema", &self.connection_schema).field("auth", &self.auth).field("hosts", &self.hosts).field("platform-actions", &self.platform_actions).field("needs-kv", &self.needs_kv).field("kinds", &self.kinds).field("can-read-back", &self.can_read_back).finish()
-}
-}
-#[derive(Clone, PartialEq)]
-pub struct Suggestion {
-pub value: _rt::String,
-pub label: _rt::String,
-pub detail: ::core::option::Option<_rt::String>,
-}
-impl ::core::fmt::Debug for Suggestion {
-fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
-f.debug_struct("Suggestion").field("value", &self.value).field("label", &self.label).field("detail", &self.detail).finish()
-}
-}
-#[derive(Clone, PartialEq)]
-pub struct Suggestions {
-pub items: _rt::Vec::<Suggestion>,
-pub is_open: bool,
-pub next: ::core::option::Option<Cursor>,
-}
-impl ::core::fmt::Debug for Suggestions {
-fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
-f.debug_struct("Suggestions").field("items", &self.items).field("is-open", &self.is_open).field("next", &self.next).finish()
-}
-}
-#[repr(u8)]
-#[derive(Clone, Copy, Eq, Ord, PartialEq, PartialOrd)]
-pub enum TestDepth {
-Connect,
-Read,
-WriteProbe,
-}
-impl ::core::fmt::Debug for TestDepth {
-fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
-match self {
-TestDepth::Connect => {
-f.debug_tuple("TestDepth::Connect").finish()
-}
-TestDepth::Read => {
-f.debug_tuple("TestDepth::Read").finish()
-}
-TestDepth::WriteProbe => {
-f.debug_tuple("TestDepth::WriteProbe").finish()
-}
-}
-}
-}
-
-impl TestDepth{
-#[doc(hidden)]
-pub unsafe fn _lift(val: u8) -> TestDepth{
-if !cfg!(debug_assertions) {
-return unsafe { ::core::mem::transmute(val) };
-}
-
-match val {
-0 => TestDepth::Connect,
-1 => TestDepth::Read,
-2 => TestDepth::WriteProbe,
-
-_ => panic!("invalid enum discriminant"),
-}
-}
-}
-
-/// What this connection can do in this tenant, which may be less than the manifest says.
-#[derive(Clone, PartialEq)]
-pub struct ConnectionReport {
-pub tenant: ::core::option::Option<_rt::String>,
-pub effective: _rt::Vec::<KindSchema>,
-pub missing_permissions: _rt::Vec::<_rt::String>,
-pub warnings: _rt::Vec::<_rt::String>,
-}
-impl ::core::fmt::Debug for ConnectionReport {
-fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
-f.debug_struct("ConnectionReport").field("tenant", &self.tenant).field("effective", &self.effective).field("missing-permissions", &self.missing_permissions).field("warnings", &self.warnings).finish()
-}
-}
-#[allow(unused_unsafe, clippy::all)]
-/// Runs once at install, without any capability. Its answer is stored with the digest.
-#[allow(async_fn_in_trait)]
-pub fn describe() -> Manifest{
-unsafe {
-
-#[cfg_attr(target_pointer_width="64", repr(align(8)))]
-#[cfg_attr(target_pointer_width="32", repr(align(4)))]
-struct RetArea([::core::mem::MaybeUninit::<u8>; 27*::core::mem::size_of::<*const u8>()]);
-let mut ret_area = RetArea([::core::mem::MaybeUninit::uninit(); 27*::core::mem::size_of::<*const u8>()]);
-let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
-#[cfg(target_arch = "wasm32")]
-#[link(wasm_import_module = "grantry:plugin/lifecycle@0.1.0")]
-unsafe extern "C" {
-#[link_name = "describe"]
-fn wit_import1(_: *mut u8, );
-}
-
-#[cfg(not(target_arch = "wasm32"))]
-unsafe extern "C" fn wit_import1(_: *mut u8, ) { unreachable!() }
-wit_import1(ptr0);
-let l2 = *ptr0.add(0).cast::<*mut u8>();
-let l3 = *ptr0.add(::core::mem::size_of::<*const u8>()).cast::<usize>();
-let len4 = l3;
-let bytes4 = _rt::Vec::from_raw_parts(l2.cast(), len4, len4);
-let l5 = *ptr0.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-let l6 = *ptr0.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
-let len7 = l6;
-let bytes7 = _rt::Vec::from_raw_parts(l5.cast(), len7, len7);
-let l8 = *ptr0.add(4*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-let l9 = *ptr0.add(5*::core::mem::size_of::<*const u8>()).cast::<usize>();
-let len10 = l9;
-let bytes10 = _rt::Vec::from_raw_parts(l8.cast(), len10, len10);
-let l11 = *ptr0.add(6*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-let l12 = *ptr0.add(7*::core::mem::size_of::<*const u8>()).cast::<usize>();
-let len13 = l12;
-let bytes13 = _rt::Vec::from_raw_parts(l11.cast(), len13, len13);
-let l14 = *ptr0.add(8*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-let l15 = *ptr0.add(9*::core::mem::size_of::<*const u8>()).cast::<usize>();
-let len16 = l15;
-let bytes16 = _rt::Vec::from_raw_parts(l14.cast(), len16, len16);
-let l17 = i32::from(*ptr0.add(10*::core::mem::size_of::<*const u8>()).cast::<u8>());
-let l21 = *ptr0.add(13*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-let l22 = *ptr0.add(14*::core::mem::size_of::<*const u8>()).cast::<usize>();
-let len23 = l22;
-let bytes23 = _rt::Vec::from_raw_parts(l21.cast(), len23, len23);
-let l24 = *ptr0.add(15*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-let l25 = *ptr0.add(16*::core::mem::size_of::<*const u8>()).cast::<usize>();
-let len26 = l25;
-let bytes26 = _rt::Vec::from_raw_parts(l24.cast(), len26, len26);
-let l27 = *ptr0.add(17*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-let l28 = *ptr0.add(18*::core::mem::size_of::<*const u8>()).cast::<usize>();
-let base71 = l27;
-let len71 = l28;
-let mut result71 = _rt::Vec::with_capacity(len71);
-for i in 0..len71 {
-let base = base71.add(i * (12*::core::mem::size_of::<*const u8>()));
-let e71 = {
-let l29 = *base.add(0).cast::<*mut u8>();
-let l30 = *base.add(::core::mem::size_of::<*const u8>()).cast::<usize>();
-let len31 = l30;
-let bytes31 = _rt::Vec::from_raw_parts(l29.cast(), len31, len31);
-let l32 = i32::from(*base.add(2*::core::mem::size_of::<*const u8>()).cast::<u8>());
-let v70 = match l32 {
-0 => {
-let e70 = {
-let l33 = *base.add(3*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-let l34 = *base.add(4*::core::mem::size_of::<*const u8>()).cast::<usize>();
-let len35 = l34;
-let bytes35 = _rt::Vec::from_raw_parts(l33.cast(), len35, len35);
-
-_rt::string_lift(bytes35)
-};
-AuthKind::Bearer(e70)
-}
-1 => {
-let e70 = {
-let l36 = *base.add(3*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-let l37 = *base.add(4*::core::mem::size_of::<*const u8>()).cast::<usize>();
-let len38 = l37;
-let bytes38 = _rt::Vec::from_raw_parts(l36.cast(), len38, len38);
-let l39 = *base.add(5*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-let l40 = *base.add(6*::core::mem::size_of::<*const u8>()).cast::<usize>();
-let len41 = l40;
-let bytes41 = _rt::Vec::from_raw_parts(l39.cast(), len41, len41);
-
-BasicAuth{
-username: _rt::string_lift(bytes38),
-password: _rt::string_lift(bytes41),
-}
-};
-AuthKind::Basic(e70)
-}
-2 => {
-let e70 = {
-let l42 = *base.add(3*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-let l43 = *base.add(4*::core::mem::size_of::<*const u8>()).cast::<usize>();
-let len44 = l43;
-let bytes44 = _rt::Vec::from_raw_parts(l42.cast(), len44, len44);
-let l45 = *base.add(5*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-let l46 = *base.add(6*::core::mem::size_of::<*const u8>()).cast::<usize>();
-let len47 = l46;
-let bytes47 = _rt::Vec::from_raw_parts(l45.cast(), len47, len47);
-let l48 = *base.add(7*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-let l49 = *base.add(8*::core::mem::size_of::<*const u8>()).cast::<usize>();
-let len50 = l49;
-let bytes50 = _rt::Vec::from_raw_parts(l48.cast(), len50, len50);
-
-HeaderAuth{
-header: _rt::string_lift(bytes44),
-prefix: _rt::string_lift(bytes47),
-secret: _rt::string_lift(bytes50),
-}
-};
-AuthKind::Header(e70)
-}
-3 => {
-let e70 = {
-let l51 = *base.add(3*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-let l52 = *base.add(4*::core::mem::size_of::<*const u8>()).cast::<usize>();
-let len53 = l52;
-let bytes53 = _rt::Vec::from_raw_parts(l51.cast(), len53, len53);
-let l54 = *base.add(5*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-let l55 = *base.add(6*::core::mem::size_of::<*const u8>()).cast::<usize>();
-let len56 = l55;
-let bytes56 = _rt::Vec::from_raw_parts(l54.cast(), len56, len56);
-
-QueryAuth{
-parameter: _rt::string_lift(bytes53),
-secret: _rt::string_lift(bytes56),
-}
-};
-AuthKind::Query(e70)
-}
-n => {
-debug_assert_eq!(n, 4, "invalid enum discriminant");
-let e70 = {
-let l57 = *base.add(3*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-let l58 = *base.add(4*::core::mem::size_of::<*const u8>()).cast::<usize>();
-let len59 = l58;
-let bytes59 = _rt::Vec::from_raw_parts(l57.cast(), len59, len59);
-let l60 = *base.add(5*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-let l61 = *base.add(6*::core::mem::size_of::<*const u8>()).cast::<usize>();
-let len62 = l61;
-let bytes62 = _rt::Vec::from_raw_parts(l60.cast(), len62, len62);
-let l63 = *base.add(7*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-let l64 = *base.add(8*::core::mem::size_of::<*const u8>()).cast::<usize>();
-let len65 = l64;
-let bytes65 = _rt::Vec::from_raw_parts(l63.cast(), len65, len65);
-let l66 = i32::from(*base.add(9*::core::mem::size_of::<*const u8>()).cast::<u8>());
-
-ClientCredentials{
-token_url: _rt::string_lift(bytes59),
-client_id: _rt::string_lift(bytes62),
-client_secret: _rt::string_lift(bytes65),
-scope: match l66 {
-0 => None,
-1 => {
-let e = {
-let l67 = *base.add(10*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-let l68 = *base.add(11*::core::mem::size_of::<*const u8>()).cast::<usize>();
-let len69 = l68;
-let bytes69 = _rt::Vec::from_raw_parts(l67.cast(), len69, len69);
-
-_rt::string_lift(bytes69)
-};
-Some(e)
-}
-_ => _rt::invalid_enum_discriminant(),
-},
-}
-};
-AuthKind::Oauth2ClientCredentials(e70)
-}
-};
-
-AuthScheme{
-name: _rt::string_lift(bytes31),
-kind: v70,
-}
-};
-result71.push(e71);
-}
-_rt::cabi_dealloc(base71, len71 * (12*::core::mem::size_of::<*const u8>()), ::core::mem::size_of::<*const u8>());
-let l72 = *ptr0.add(19*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-let l73 = *ptr0.add(20*::core::mem::size_of::<*const u8>()).cast::<usize>();
-let base97 = l72;
-let len97 = l73;
-let mut result97 = _rt::Vec::with_capacity(len97);
-for i in 0..len97 {
-let base = base97.add(i * (9*::core::mem::size_of::<*const u8>()));
-let e97 = {
-let l74 = i32::from(*base.add(0).cast::<u8>());
-let v84 = match l74 {
-0 => {
-let e84 = {
-let l75 = *base.add(::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-let l76 = *base.add(2*::core::mem::size_of::<*const u8>()).cast::<usize>();
-let len77 = l76;
-let bytes77 = _rt::Vec::from_raw_parts(l75.cast(), len77, len77);
-
-_rt::string_lift(bytes77)
-};
-HostRule::Exact(e84)
-}
-1 => {
-let e84 = {
-let l78 = *base.add(::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-let l79 = *base.add(2*::core::mem::size_of::<*const u8>()).cast::<usize>();
-let len80 = l79;
-let bytes80 = _rt::Vec::from_raw_parts(l78.cast(), len80, len80);
-
-_rt::string_lift(bytes80)
-};
-HostRule::Suffix(e84)
-}
-n => {
-debug_assert_eq!(n, 2, "invalid enum discriminant");
-let e84 = {
-let l81 = *base.add(::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-let l82 = *base.add(2*::core::mem::size_of::<*const u8>()).cast::<usize>();
-let len83 = l82;
-let bytes83 = _rt::Vec::from_raw_parts(l81.cast(), len83, len83);
-
-_rt::string_lift(bytes83)
-};
-HostRule::FromConnection(e84)
-}
-};
-let l85 = *base.add(3*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-let l86 = *base.add(4*::core::mem::size_of::<*const u8>()).cast::<usize>();
-let base90 = l85;
-let len90 = l86;
-let mut result90 = _rt::Vec::with_capacity(len90);
-for i in 0..len90 {
-let base = base90.add(i * (2*::core::mem::size_of::<*const u8>()));
-let e90 = {
-let l87 = *base.add(0).cast::<*mut u8>();
-let l88 = *base.add(::core::mem::size_of::<*const u8>()).cast::<usize>();
-let len89 = l88;
-let bytes89 = _rt::Vec::from_raw_parts(l87.cast(), len89, len89);
-
-_rt::string_lift(bytes89)
-};
-result90.push(e90);
-}
-_rt::cabi_dealloc(base90, len90 * (2*::core::mem::size_of::<*const u8>()), ::core::mem::size_of::<*const u8>());
-let l91 = *base.add(5*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-let l92 = *base.add(6*::core::mem::size_of::<*const u8>()).cast::<usize>();
-let len93 = l92;
-let bytes93 = _rt::Vec::from_raw_parts(l91.cast(), len93, len93);
-let l94 = *base.add(7*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-let l95 = *base.add(8*::core::mem::size_of::<*const u8>()).cast::<usize>();
-let len96 = l95;
-let bytes96 = _rt::Vec::from_raw_parts(l94.cast(), len96, len96);
-
-NeededHost{
-host: v84,
-methods: result90,
-path_prefix: _rt::string_lift(bytes93),
-why: _rt::string_lift(bytes96),
-}
-};
-result97.push(e97);
-}
-_rt::cabi_dealloc(base97, len97 * (9*::core::mem::size_of::<*const u8>()), ::core::mem::size_of::<*const u8>());
-let l98 = *ptr0.add(21*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-let l99 = *ptr0.add(22*::core::mem::size_of::<*const u8>()).cast::<usize>();
-let base101 = l98;
-let len101 = l99;
-let mut result101 = _rt::Vec::with_capacity(len101);
-for i in 0..len101 {
-let base = base101.add(i * 1);
-let e101 = {
-let l100 = i32::from(*base.add(0).cast::<u8>());
-
-PlatformAction::_lift(l100 as u8)
-};
-result101.push(e101);
-}
-_rt::cabi_dealloc(base101, len101 * 1, 1);
-let l102 = i32::from(*ptr0.add(23*::core::mem::size_of::<*const u8>()).cast::<u8>());
-let l103 = *ptr0.add(24*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-let l104 = *ptr0.add(25*::core::mem::size_of::<*const u8>()).cast::<usize>();
-let base155 = l103;
-let len155 = l104;
-let mut result155 = _rt::Vec::with_capacity(len155);
-for i in 0..len155 {
-let base = base155.add(i * (18*::core::mem::size_of::<*const u8>()));
-let e155 = {
-let l105 = *base.add(0).cast::<*mut u8>();
-let l106 = *base.add(::core::mem::size_of::<*const u8>()).cast::<usize>();
-let len107 = l106;
-let bytes107 = _rt::Vec::from_raw_parts(l105.cast(), len107, len107);
-let l108 = *base.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-let l109 = *base.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
-let base111 = l108;
-let len111 = l109;
-let mut result111 = _rt::Vec::with_capacity(len111);
-for i in 0..len111 {
-let base = base111.add(i * 1);
-let e111 = {
-let l110 = i32::from(*base.add(0).cast::<u8>());
-
-KindClass::_lift(l110 as u8)
-};
-result111.push(e111);
-}
-_rt::cabi_dealloc(base111, len111 * 1, 1);
-let l112 = *base.add(4*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-let l113 = *base.add(5*::core::mem::size_of::<*const u8>()).cast::<usize>();
-let len114 = l113;
-let bytes114 = _rt::Vec::from_raw_parts(l112.cast(), len114, len114);
-let l115 = *base.add(6*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-let l116 = *base.add(7*::core::mem::size_of::<*const u8>()).cast::<usize>();
-let len117 = l116;
-let bytes117 = _rt::Vec::from_raw_parts(l115.cast(), len117, len117);
-let l118 = i32::from(*base.add(8*::core::mem::size_of::<*const u8>()).cast::<u8>());
-let l122 = *base.add(11*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-let l123 = *base.add(12*::core::mem::size_of::<*const u8>()).cast::<usize>();
-let base127 = l122;
-let len127 = l123;
-let mut result127 = _rt::Vec::with_capacity(len127);
-for i in 0..len127 {
-let base = base127.add(i * (2*::core::mem::size_of::<*const u8>()));
-let e127 = {
-let l124 = *base.add(0).cast::<*mut u8>();
-let l125 = *base.add(::core::mem::size_of::<*const u8>()).cast::<usize>();
-let len126 = l125;
-let bytes126 = _rt::Vec::from_raw_parts(l124.cast(), len126, len126);
-
-_rt::string_lift(bytes126)
-};
-result127.push(e127);
-}
-_rt::cabi_dealloc(base127, len127 * (2*::core::mem::size_of::<*const u8>()), ::core::mem::size_of::<*const u8>());
-let l128 = *base.add(13*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-let l129 = *base.add(14*::core::mem::size_of::<*const u8>()).cast::<usize>();
-let base148 = l128;
-let len148 = l129;
-let mut result148 = _rt::Vec::with_capacity(len148);
-for i in 0..len148 {
-let base = base148.add(i * (11*::core::mem::size_of::<*const u8>()));
-let e148 = {
-let l130 = *base.add(0).cast::<*mut u8>();
-let l131 = *base.add(::core::mem::size_of::<*const u8>()).cast::<usize>();
-let len132 = l131;
-let bytes132 = _rt::Vec::from_raw_parts(l130.cast(), len132, len132);
-let l133 = i32::from(*base.add(2*::core::mem::size_of::<*const u8>()).cast::<u8>());
-let l134 = *base.add(3*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-let l135 = *base.add(4*::core::mem::size_of::<*const u8>()).cast::<usize>();
-let len136 = l135;
-let bytes136 = _rt::Vec::from_raw_parts(l134.cast(), len136, len136);
-let l137 = i32::from(*base.add(5*::core::mem::size_of::<*const u8>()).cast::<u8>());
-let l138 = i32::from(*base.add(6*::core::mem::size_of::<*const u8>()).cast::<u8>());
-let l142 = *base.add(9*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-let l143 = *base.add(10*::core::mem::size_of::<*const u8>()).cast::<usize>();
-let base147 = l142;
-let len147 = l143;
-let mut result147 = _rt::Vec::with_capacity(len147);
-for i in 0..len147 {
-let base = base147.add(i * (2*::core::mem::size_of::<*const u8>()));
-let e147 = {
-let l144 = *base.add(0).cast::<*mut u8>();
-let l145 = *base.add(::core::mem::size_of::<*const u8>()).cast::<usize>();
-let len146 = l145;
-let bytes146 = _rt::Vec::from_raw_parts(l144.cast(), len146, len146);
-
-_rt::string_lift(bytes146)
-};
-result147.push(e147);
-}
-_rt::cabi_dealloc(base147, len147 * (2*::core::mem::size_of::<*const u8>()), ::core::mem::size_of::<*const u8>());
-
-AttributeSchema{
-name: _rt::string_lift(bytes132),
-of_type: AttributeType::_lift(l133 as u8),
-description: _rt::string_lift(bytes136),
-traits: AttributeTraits::empty() | AttributeTraits::from_bits_retain(((l137 as u8) << 0) as _),
-reference_kind: match l138 {
-0 => None,
-1 => {
-let e = {
-let l139 = *base.add(7*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-let l140 = *base.add(8*::core::mem::size_of::<*const u8>()).cast::<usize>();
-let len141 = l140;
-let bytes141 = _rt::Vec::from_raw_parts(l139.cast(), len141, len141);
-
-_rt::string_lift(bytes141)
-};
-Some(e)
-}
-_ => _rt::invalid_enum_discriminant(),
-},
-choices: result147,
-}
-};
-result148.push(e148);
-}
-_rt::cabi_dealloc(base148, len148 * (11*::core::mem::size_of::<*const u8>()), ::core::mem::size_of::<*const u8>());
-let l149 = *base.add(15*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-let l150 = *base.add(16*::core::mem::size_of::<*const u8>()).cast::<usize>();
-let base152 = l149;
-let len152 = l150;
-let mut result152 = _rt::Vec::with_capacity(len152);
-for i in 0..len152 {
-let base = base152.add(i * 1);
-let e152 = {
-let l151 = i32::from(*base.add(0).cast::<u8>());
-
-Verb::_lift(l151 as u8)
-};
-result152.push(e152);
-}
-_rt::cabi_dealloc(base152, len152 * 1, 1);
-let l153 = i32::from(*base.add(17*::core::mem::size_of::<*const u8>()).cast::<u8>());
-let l154 = i32::from(*base.add(1+17*::core::mem::size_of::<*const u8>()).cast::<u8>());
-
-KindSchema{
-kind: _rt::string_lift(bytes107),
-classes: result111,
-display: _rt::string_lift(bytes114),
-id_attribute: _rt::string_lift(bytes117),
-name_attribute: match l118 {
-0 => None,
-1 => {
-let e = {
-let l119 = *base.add(9*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-let l120 = *base.add(10*::core::mem::size_of::<*const u8>()).cast::<usize>();
-let len121 = l120;
-let bytes121 = _rt::Vec::from_raw_parts(l119.cast(), len121, len121);
-
-_rt::string_lift(bytes121)
-};
-Some(e)
-}
-_ => _rt::invalid_enum_discriminant(),
-},
-parent_kinds: result127,
-attributes: result148,
-verbs: result152,
-delta: DeltaSupport::_lift(l153 as u8),
-is_countable: _rt::bool_lift(l154 as u8),
-}
-};
-result155.push(e155);
-}
-_rt::cabi_dealloc(base155, len155 * (18*::core::mem::size_of::<*const u8>()), ::core::mem::size_of::<*const u8>());
-let l156 = i32::from(*ptr0.add(26*::core::mem::size_of::<*const u8>()).cast::<u8>());
-let result157 = Manifest{
-name: _rt::string_lift(bytes4),
-version: _rt::string_lift(bytes7),
-publisher: _rt::string_lift(bytes10),
-application_type: _rt::string_lift(bytes13),
-description: _rt::string_lift(bytes16),
-docs_url: match l17 {
-0 => None,
-1 => {
-let e = {
-let l18 = *ptr0.add(11*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-let l19 = *ptr0.add(12*::core::mem::size_of::<*const u8>()).cast::<usize>();
-let len20 = l19;
-let bytes20 = _rt::Vec::from_raw_parts(l18.cast(), len20, len20);
-
-_rt::string_lift(bytes20)
-};
-Some(e)
-}
-_ => _rt::invalid_enum_discriminant(),
-},
-example_connection: _rt::string_lift(bytes23),
-connection_schema: _rt::string_lift(bytes26),
-auth: result71,
-hosts: result97,
-platform_actions: result101,
-needs_kv: _rt::bool_lift(l102 as u8),
-kinds: result155,
-can_read_back: _rt::bool_lift(l156 as u8),
-};
-result157
-}
-}
-#[allow(unused_unsafe, clippy::all)]
-/// Faults that the schema cannot express. Pure: no host import may be called.
-#[allow(async_fn_in_trait)]
-pub fn validate_config(connection: &str,) -> _rt::Vec::<FieldIssue>{
-unsafe {
-
-#[cfg_attr(target_pointer_width="64", repr(align(8)))]
-#[cfg_attr(target_pointer_width="32", repr(align(4)))]
-struct RetArea([::core::mem::MaybeUninit::<u8>; 2*::core::mem::size_of::<*const u8>()]);
-let mut ret_area = RetArea([::core::mem::MaybeUninit::uninit(); 2*::core::mem::size_of::<*const u8>()]);
-let vec0 = connection;
-let ptr0 = vec0.as_ptr().cast::<u8>();
-let len0 = vec0.len();
-let ptr1 = ret_area.0.as_mut_ptr().cast::<u8>();
-#[cfg(target_arch = "wasm32")]
-#[link(wasm_import_module = "grantry:plugin/lifecycle@0.1.0")]
-unsafe extern "C" {
-#[link_name = "validate-config"]
-fn wit_import2(_: *mut u8, _: usize, _: *mut u8, );
-}
-
-#[cfg(not(target_arch = "wasm32"))]
-unsafe extern "C" fn wit_import2(_: *mut u8, _: usize, _: *mut u8, ) { unreachable!() }
-wit_import2(ptr0.cast_mut(), len0, ptr1);
-let l3 = *ptr1.add(0).cast::<*mut u8>();
-let l4 = *ptr1.add(::core::mem::size_of::<*const u8>()).cast::<usize>();
-let base14 = l3;
-let len14 = l4;
-let mut result14 = _rt::Vec::with_capacity(len14);
-for i in 0..len14 {
-let base = base14.add(i * (6*::core::mem::size_of::<*const u8>()));
-let e14 = {
-let l5 = *base.add(0).cast::<*mut u8>();
-let l6 = *base.add(::core::mem::size_of::<*const u8>()).cast::<usize>();
-let len7 = l6;
-let bytes7 = _rt::Vec::from_raw_parts(l5.cast(), len7, len7);
-let l8 = *base.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-let l9 = *base.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
-let len10 = l9;
-let bytes10 = _rt::Vec::from_raw_parts(l8.cast(), len10, len10);
-let l11 = *base.add(4*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-let l12 = *base.add(5*::core::mem::size_of::<*const u8>()).cast::<usize>();
-let len13 = l12;
-let bytes13 = _rt::Vec::from_raw_parts(l11.cast(), len13, len13);
-
-super::super::super::grantry::plugin::types::FieldIssue{
-path: _rt::string_lift(bytes7),
-code: _rt::string_lift(bytes10),
-message: _rt::string_lift(bytes13),
-}
-};
-result14.push(e14);
-}
-_rt::cabi_dealloc(base14, len14 * (6*::core::mem::size_of::<*const u8>()), ::core::mem::size_of::<*const u8>());
-let result15 = result14;
-result15
-}
-}
-#[allow(unused_unsafe, clippy::all)]
-#[allow(async_fn_in_trait)]
-pub fn suggest_config(connection: &str,field: &str,query: ::core::option::Option<&str>,at: ::core::option::Option<&[u8]>,) -> ::core::result::Result<Suggestions,Error>{
-unsafe {
-
-#[repr(align(8))]
-struct RetArea([::core::mem::MaybeUninit::<u8>; 48+2*::core::mem::size_of::<*const u8>()]);
-let mut ret_area = RetArea([::core::mem::MaybeUninit::uninit(); 48+2*::core::mem::size_of::<*const u8>()]);
-let vec0 = connection;
-let ptr0 = vec0.as_ptr().cast::<u8>();
-let len0 = vec0.len();
-let vec1 = field;
-let ptr1 = vec1.as_ptr().cast::<u8>();
-let len1 = vec1.len();
-let (result3_0,result3_1,result3_2,) = match query {
-Some(e) => {
-let vec2 = e;
-let ptr2 = vec2.as_ptr().cast::<u8>();
-let len2 = vec2.len();
-
-(1i32, ptr2.cast_mut(), len2)
-},
-None => {
-(0i32, ::core::ptr::null_mut(), 0usize)
-},
-};let (result5_0,result5_1,result5_2,) = match at {
-Some(e) => {
-let vec4 = e;
-let ptr4 = vec4.as_ptr().cast::<u8>();
-let len4 = vec4.len();
-
-(1i32, ptr4.cast_mut(), len4)
-},
-None => {
-(0i32, ::core::ptr::null_mut(), 0usize)
-},
-};let ptr6 = ret_area.0.as_mut_ptr().cast::<u8>();
-#[cfg(target_arch = "wasm32")]
-#[link(wasm_import_module = "grantry:plugin/lifecycle@0.1.0")]
-unsafe extern "C" {
-#[link_name = "suggest-config"]
-fn wit_import7(_: *mut u8, _: usize, _: *mut u8, _: usize, _: i32, _: *mut u8, _: usize, _: i32, _: *mut u8, _: usize, _: *mut u8, );
-}
-
-#[cfg(not(target_arch = "wasm32"))]
-unsafe extern "C" fn wit_import7(_: *mut u8, _: usize, _: *mut u8, _: usize, _: i32, _: *mut u8, _: usize, _: i32, _: *mut u8, _: usize, _: *mut u8, ) { unreachable!() }
-wit_import7(ptr0.cast_mut(), len0, ptr1.cast_mut(), len1, result3_0, result3_1, result3_2, result5_0, result5_1, result5_2, ptr6);
-let l8 = i32::from(*ptr6.add(0).cast::<u8>());
-let result116 = match l8 {
-0 => {
-let e = {
-let l9 = *ptr6.add(8).cast::<*mut u8>();
-let l10 = *ptr6.add(8+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
-let base21 = l9;
-let len21 = l10;
-let mut result21 = _rt::Vec::with_capacity(len21);
-for i in 0..len21 {
-let base = base21.add(i * (7*::core::mem::size_of::<*const u8>()));
-let e21 = {
-let l11 = *base.add(0).cast::<*mut u8>();
-let l12 = *base.add(::core::mem::size_of::<*const u8>()).cast::<usize>();
-let len13 = l12;
-let bytes13 = _rt::Vec::from_raw_parts(l11.cast(), len13, len13);
-let l14 = *base.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-let l15 = *base.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
-let len16 = l15;
-let bytes16 = _rt::Vec::from_raw_parts(l14.cast(), len16, len16);
-let l17 = i32::from(*base.add(4*::core::mem::size_of::<*const u8>()).cast::<u8>());
-
-Suggestion{
-value: _rt::string_lift(bytes13),
-label: _rt::string_lift(bytes16),
-detail: match l17 {
-0 => None,
-1 => {
-let e = {
-let l18 = *base.add(5*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-let l19 = *base.add(6*::core::mem::size_of::<*const u8>()).cast::<usize>();
-let len20 = l19;
-let bytes20 = _rt::Vec::from_raw_parts(l18.cast(), len20, len20);
-
-_rt::string_lift(bytes20)
-};
-Some(e)
-}
-_ => _rt::invalid_enum_discriminant(),
-},
-}
-};
-result21.push(e21);
-}
-_rt::cabi_dealloc(base21, len21 * (7*::core::mem::size_of::<*const u8>()), ::core::mem::size_of::<*const u8>());
-let l22 = i32::from(*ptr6.add(8+2*::core::mem::size_of::<*const u8>()).cast::<u8>());
-let l23 = i32::from(*ptr6.add(8+3*::core::mem::size_of::<*const u8>()).cast::<u8>());
-
-Suggestions{
-items: result21,
-is_open: _rt::bool_lift(l22 as u8),
-next: match l23 {
-0 => None,
-1 => {
-let e = {
-let l24 = *ptr6.add(8+4*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-let l25 = *ptr6.add(8+5*::core::mem::size_of::<*const u8>()).cast::<usize>();
-let len26 = l25;
-
-<_ as From<_rt::Vec<_>>>::from(_rt::Vec::from_raw_parts(l24.cast(), len26, len26))
-};
-Some(e)
-}
-_ => _rt::invalid_enum_discriminant(),
-},
-}
-};
-Ok(e)
-}
-1 => {
-let e = {
-let l27 = i32::from(*ptr6.add(8).cast::<u8>());
-use super::super::super::grantry::plugin::types::Error as V115;
-let v115 = match l27 {
-0 => {
-let e115 = {
-let l28 = *ptr6.add(16).cast::<*mut u8>();
-let l29 = *ptr6.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
-let base39 = l28;
-let len39 = l29;
-let mut result39 = _rt::Vec::with_capacity(len39);
-for i in 0..len39 {
-let base = base39.add(i * (6*::core::mem::size_of::<*const u8>()));
-let e39 = {
-let l30 = *base.add(0).cast::<*mut u8>();
-let l31 = *base.add(::core::mem::size_of::<*const u8>()).cast::<usize>();
-let len32 = l31;
-let bytes32 = _rt::Vec::from_raw_parts(l30.cast(), len32, len32);
-let l33 = *base.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-let l34 = *base.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
-let len35 = l34;
-let bytes35 = _rt::Vec::from_raw_parts(l33.cast(), len35, len35);
-let l36 = *base.add(4*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-let l37 = *base.add(5*::core::mem::size_of::<*const u8>()).cast::<usize>();
-let len38 = l37;
-let bytes38 = _rt::Vec::from_raw_parts(l36.cast(), len38, len38);
-
-super::super::super::grantry::plugin::types::FieldIssue{
-path: _rt::string_lift(bytes32),
-code: _rt::string_lift(bytes35),
-message: _rt::string_lift(bytes38),
-}
-};
-result39.push(e39);
-}
-_rt::cabi_dealloc(base39, len39 * (6*::core::mem::size_of::<*const u8>()), ::core::mem::size_of::<*const u8>());
-
-result39
-};
-V115::InvalidConfig(e115)
-}
-1 => {
-let e115 = {
-let l40 = *ptr6.add(16).cast::<*mut u8>();
-let l41 = *ptr6.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
-let len42 = l41;
-let bytes42 = _rt::Vec::from_raw_parts(l40.cast(), len42, len42);
-
-_rt::string_lift(bytes42)
-};
-V115::Unauthenticated(e115)
-}
-2 => {
-let e115 = {
-let l43 = *ptr6.add(16).cast::<*mut u8>();
-let l44 = *ptr6.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
-let base48 = l43;
-let len48 = l44;
-let mut result48 = _rt::Vec::with_capacity(len48);
-for i in 0..len48 {
-let base = base48.add(i * (2*::core::mem::size_of::<*const u8>()));
-let e48 = {
-let l45 = *base.add(0).cast::<*mut u8>();
-let l46 = *base.add(::core::mem::size_of::<*const u8>()).cast::<usize>();
-let len47 = l46;
-let bytes47 = _rt::Vec::from_raw_parts(l45.cast(), len47, len47);
-
-_rt::string_lift(bytes47)
-};
-result48.push(e48);
-}
-_rt::cabi_dealloc(base48, len48 * (2*::core::mem::size_of::<*const u8>()), ::core::mem::size_of::<*const u8>());
-
-result48
-};
-V115::PermissionDenied(e115)
-}
-3 => {
-let e115 = {
-let l49 = i32::from(*ptr6.add(16).cast::<u8>());
-
-match l49 {
-0 => None,
-1 => {
-let e = {
-let l50 = *ptr6.add(16+1*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-let l51 = *ptr6.add(16+2*::core::mem::size_of::<*const u8>()).cast::<usize>();
-let len52 = l51;
-let bytes52 = _rt::Vec::from_raw_parts(l50.cast(), len52, len52);
-let l53 = *ptr6.add(16+3*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-let l54 = *ptr6.add(16+4*::core::mem::size_of::<*const u8>()).cast::<usize>();
-let len55 = l54;
-let bytes55 = _rt::Vec::from_raw_parts(l53.cast(), len55, len55);
-
-super::super::super::grantry::plugin::types::ObjectRef{
-kind: _rt::string_lift(bytes52),
-id: _rt::string_lift(bytes55),
-}
-};
-Some(e)
-}
-_ => _rt::invalid_enum_discriminant(),
-}
-};
-V115::NotFound(e115)
-}
-4 => {
-let e115 = {
-let l56 = i32::from(*ptr6.add(16).cast::<u8>());
-
-match l56 {
-0 => None,
-1 => {
-let e = {
-let l57 = *ptr6.add(16+1*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-let l58 = *ptr6.add(16+2*::core::mem::size_of::<*const u8>()).cast::<usize>();
-let len59 = l58;
-let bytes59 = _rt::Vec::from_raw_parts(l57.cast(), len59, len59);
-let l60 = *ptr6.add(16+3*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-let l61 = *ptr6.add(16+4*::core::mem::size_of::<*const u8>()).cast::<usize>();
-let len62 = l61;
-let bytes62 = _rt::Vec::from_raw_parts(l60.cast(), len62, len62);
-
-super::super::super::grantry::plugin::types::ObjectRef{
-kind: _rt::string_lift(bytes59),
-id: _rt::string_lift(bytes62),
-}
-};
-Some(e)
-}
-_ => _rt::invalid_enum_discriminant(),
-}
-};
-V115::AlreadyExists(e115)
-}
-5 => {
-let e115 = {
-let l63 = *ptr6.add(16).cast::<*mut u8>();
-let l64 = *ptr6.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
-let len65 = l64;
-let bytes65 = _rt::Vec::from_raw_parts(l63.cast(), len65, len65);
-
-_rt::string_lift(bytes65)
-};
-V115::PreconditionFailed(e115)
-}
-6 => {
-let e115 = {
-let l66 = *ptr6.add(16).cast::<*mut u8>();
-let l67 = *ptr6.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
-let base77 = l66;
-let len77 = l67;
-let mut result77 = _rt::Vec::with_capacity(len77);
-for i in 0..len77 {
-let base = base77.add(i * (6*::core::mem::size_of::<*const u8>()));
-let e77 = {
-let l68 = *base.add(0).cast::<*mut u8>();
-let l69 = *base.add(::core::mem::size_of::<*const u8>()).cast::<usize>();
-let len70 = l69;
-let bytes70 = _rt::Vec::from_raw_parts(l68.cast(), len70, len70);
-let l71 = *base.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-let l72 = *base.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
-let len73 = l72;
-let bytes73 = _rt::Vec::from_raw_parts(l71.cast(), len73, len73);
-let l74 = *base.add(4*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-let l75 = *base.add(5*::core::mem::size_of::<*const u8>()).cast::<usize>();
-let len76 = l75;
-let bytes76 = _rt::Vec::from_raw_parts(l74.cast(), len76, len76);
-
-super::super::super::grantry::plugin::types::FieldIssue{
-path: _rt::string_lift(bytes70),
-code: _rt::string_lift(bytes73),
-message: _rt::string_lift(bytes76),
-}
-};
-result77.push(e77);
-}
-_rt::cabi_dealloc(base77, len77 * (6*::core::mem::size_of::<*const u8>()), ::core::mem::size_of::<*const u8>());
-
-result77
-};
-V115::InvalidInput(e115)
-}
-7 => {
-let e115 = {
-let l78 = i32::from(*ptr6.add(16).cast::<u8>());
-let l80 = i32::from(*ptr6.add(32).cast::<u8>());
-let l84 = i32::from(*ptr6.add(32+3*::core::mem::size_of::<*const u8>()).cast::<u8>());
-
-super::super::super::grantry::plugin::types::Backoff{
-after_ms: match l78 {
-0 => None,
-1 => {
-let e = {
-let l79 = *ptr6.add(24).cast::<i64>();
-
-l79 as u64
-};
-Some(e)
-}
-_ => _rt::invalid_enum_discriminant(),
-},
-bucket: match l80 {
-0 => None,
-1 => {
-let e = {
-let l81 = *ptr6.add(32+1*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-let l82 = *ptr6.add(32+2*::core::mem::size_of::<*const u8>()).cast::<usize>();
-let len83 = l82;
-let bytes83 = _rt::Vec::from_raw_parts(l81.cast(), len83, len83);
-
-_rt::string_lift(bytes83)
-};
-Some(e)
-}
-_ => _rt::invalid_enum_discriminant(),
-},
-remaining: match l84 {
-0 => None,
-1 => {
-let e = {
-let l85 = *ptr6.add(36+3*::core::mem::size_of::<*const u8>()).cast::<i32>();
-
-l85 as u32
-};
-Some(e)
-}
-_ => _rt::invalid_enum_discriminant(),
-},
-}
-};
-V115::RateLimited(e115)
-}
-8 => {
-let e115 = {
-let l86 = i32::from(*ptr6.add(16).cast::<u8>());
-let l88 = i32::from(*ptr6.add(32).cast::<u8>());
-let l92 = i32::from(*ptr6.add(32+3*::core::mem::size_of::<*const u8>()).cast::<u8>());
-
-super::super::super::grantry::plugin::types::Backoff{
-after_ms: match l86 {
-0 => None,
-1 => {
-let e = {
-let l87 = *ptr6.add(24).cast::<i64>();
-
-l87 as u64
-};
-Some(e)
-}
-_ => _rt::invalid_enum_discriminant(),
-},
-bucket: match l88 {
-0 => None,
-1 => {
-let e = {
-let l89 = *ptr6.add(32+1*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-let l90 = *ptr6.add(32+2*::core::mem::size_of::<*const u8>()).cast::<usize>();
-let len91 = l90;
-let bytes91 = _rt::Vec::from_raw_parts(l89.cast(), len91, len91);
-
-_rt::string_lift(bytes91)
-};
-Some(e)
-}
-_ => _rt::invalid_enum_discriminant(),
-},
-remaining: match l92 {
-0 => None,
-1 => {
-let e = {
-let l93 = *ptr6.add(36+3*::core::mem::size_of::<*const u8>()).cast::<i32>();
-
-l93 as u32
-};
-Some(e)
-}
-_ => _rt::invalid_enum_discriminant(),
-},
-}
-};
-V115::Unavailable(e115)
-}
-9 => {
-V115::TimedOut
-}
-10 => {
-V115::CursorExpired
-}
-11 => {
-let e115 = {
-let l94 = *ptr6.add(16).cast::<*mut u8>();
-let l95 = *ptr6.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
-let len96 = l95;
-let bytes96 = _rt::Vec::from_raw_parts(l94.cast(), len96, len96);
-
-_rt::string_lift(bytes96)
-};
-V115::QuotaExceeded(e115)
-}
-12 => {
-let e115 = {
-let l97 = *ptr6.add(16).cast::<*mut u8>();
-let l98 = *ptr6.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
-let len99 = l98;
-let bytes99 = _rt::Vec::from_raw_parts(l97.cast(), len99, len99);
-
-_rt::string_lift(bytes99)
-};
-V115::Unsupported(e115)
-}
-13 => {
-let e115 = {
-let l100 = *ptr6.add(16).cast::<*mut u8>();
-let l101 = *ptr6.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
-let len102 = l101;
-let bytes102 = _rt::Vec::from_raw_parts(l100.cast(), len102, len102);
-
-_rt::string_lift(bytes102)
-};
-V115::EgressDenied(e115)
-}
-14 => {
-let e115 = {
-let l103 = *ptr6.add(16).cast::<*mut u8>();
-let l104 = *ptr6.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
-let len105 = l104;
-let bytes105 = _rt::Vec::from_raw_parts(l103.cast(), len105, len105);
-
-_rt::string_lift(bytes105)
-};
-V115::BadData(e115)
-}
-15 => {
-let e115 = {
-let l106 = *ptr6.add(16).cast::<*mut u8>();
-let l107 = *ptr6.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
-let len108 = l107;
-let bytes108 = _rt::Vec::from_raw_parts(l106.cast(), len108, len108);
-
-_rt::string_lift(bytes108)
-};
-V115::OutcomeUnknown(e115)
-}
-16 => {
-V115::Cancelled
-}
-17 => {
-let e115 = {
-let l109 = *ptr6.add(16).cast::<*mut u8>();
-let l110 = *ptr6.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
-let len111 = l110;
-let bytes111 = _rt::Vec::from_raw_parts(l109.cast(), len111, len111);
-
-_rt::string_lift(bytes111)
-};
-V115::Internal(e115)
-}
-n => {
-debug_assert_eq!(n, 18, "invalid enum discriminant");
-let e115 = {
-let l112 = *ptr6.add(16).cast::<*mut u8>();
-let l113 = *ptr6.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
-let len114 = l113;
-let bytes114 = _rt::Vec::from_raw_parts(l112.cast(), len114, len114);
-
-_rt::string_lift(bytes114)
-};
-V115::Other(e115)
-}
-};
-
-v115
-};
-Err(e)
-}
-_ => _rt::invalid_enum_discriminant(),
-};
-result116
-}
-}
-#[allow(unused_unsafe, clippy::all)]
-#[allow(async_fn_in_trait)]
-pub fn test_connection(depth: TestDepth,) -> ::core::result::Result<ConnectionReport,Error>{
-unsafe {
-
-#[repr(align(8))]
-struct RetArea([::core::mem::MaybeUninit::<u8>; 32+6*::core::mem::size_of::<*const u8>()]);
-let mut ret_area = RetArea([::core::mem::MaybeUninit::uninit(); 32+6*::core::mem::size_of::<*const u8>()]);
-let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
-#[cfg(target_arch = "wasm32")]
-#[link(wasm_import_module = "grantry:plugin/lifecycle@0.1.0")]
-unsafe extern "C" {
-#[link_name = "test-connection"]
-fn wit_import1(_: i32, _: *mut u8, );
-}
-
-#[cfg(not(target_arch = "wasm32"))]
-unsafe extern "C" fn wit_import1(_: i32, _: *mut u8, ) { unreachable!() }
-wit_import1(depth.clone() as i32, ptr0);
-let l2 = i32::from(*ptr0.add(0).cast::<u8>());
-let result161 = match l2 {
-0 => {
-let e = {
-let l3 = i32::from(*ptr0.add(8).cast::<u8>());
-let l7 = *ptr0.add(8+3*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-let l8 = *ptr0.add(8+4*::core::mem::size_of::<*const u8>()).cast::<usize>();
-let base59 = l7;
-let len59 = l8;
-let mut result59 = _rt::Vec::with_capacity(len59);
-for i in 0..len59 {
-let base = base59.add(i * (18*::core::mem::size_of::<*const u8>()));
-let e59 = {
-let l9 = *base.add(0).cast::<*mut u8>();
-let l10 = *base.add(::core::mem::size_of::<*const u8>()).cast::<usize>();
-let len11 = l10;
-let bytes11 = _rt::Vec::from_raw_parts(l9.cast(), len11, len11);
-let l12 = *base.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-let l13 = *base.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
-let base15 = l12;
-let len15 = l13;
-let mut result15 = _rt::Vec::with_capacity(len15);
-for i in 0..len15 {
-let base = base15.add(i * 1);
-let e15 = {
-let l14 = i32::from(*base.add(0).cast::<u8>());
-
-KindClass::_lift(l14 as u8)
-};
-result15.push(e15);
-}
-_rt::cabi_dealloc(base15, len15 * 1, 1);
-let l16 = *base.add(4*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-let l17 = *base.add(5*::core::mem::size_of::<*const u8>()).cast::<usize>();
-let len18 = l17;
-let bytes18 = _rt::Vec::from_raw_parts(l16.cast(), len18, len18);
-let l19 = *base.add(6*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-let l20 = *base.add(7*::core::mem::size_of::<*const u8>()).cast::<usize>();
-let len21 = l20;
-let bytes21 = _rt::Vec::from_raw_parts(l19.cast(), len21, len21);
-let l22 = i32::from(*base.add(8*::core::mem::size_of::<*const u8>()).cast::<u8>());
-let l26 = *base.add(11*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-let l27 = *base.add(12*::core::mem::size_of::<*const u8>()).cast::<usize>();
-let base31 = l26;
-let len31 = l27;
-let mut result31 = _rt::Vec::with_capacity(len31);
-for i in 0..len31 {
-let base = base31.add(i * (2*::core::mem::size_of::<*const u8>()));
-let e31 = {
-let l28 = *base.add(0).cast::<*mut u8>();
-let l29 = *base.add(::core::mem::size_of::<*const u8>()).cast::<usize>();
-let len30 = l29;
-let bytes30 = _rt::Vec::from_raw_parts(l28.cast(), len30, len30);
-
-_rt::string_lift(bytes30)
-};
-result31.push(e31);
-}
-_rt::cabi_dealloc(base31, len31 * (2*::core::mem::size_of::<*const u8>()), ::core::mem::size_of::<*const u8>());
-let l32 = *base.add(13*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-let l33 = *base.add(14*::core::mem::size_of::<*const u8>()).cast::<usize>();
-let base52 = l32;
-let len52 = l33;
-let mut result52 = _rt::Vec::with_capacity(len52);
-for i in 0..len52 {
-let base = base52.add(i * (11*::core::mem::size_of::<*const u8>()));
-let e52 = {
-let l34 = *base.add(0).cast::<*mut u8>();
-let l35 = *base.add(::core::mem::size_of::<*const u8>()).cast::<usize>();
-let len36 = l35;
-let bytes36 = _rt::Vec::from_raw_parts(l34.cast(), len36, len36);
-let l37 = i32::from(*base.add(2*::core::mem::size_of::<*const u8>()).cast::<u8>());
-let l38 = *base.add(3*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-let l39 = *base.add(4*::core::mem::size_of::<*const u8>()).cast::<usize>();
-let len40 = l39;
-let bytes40 = _rt::Vec::from_raw_parts(l38.cast(), len40, len40);
-let l41 = i32::from(*base.add(5*::core::mem::size_of::<*const u8>()).cast::<u8>());
-let l42 = i32::from(*base.add(6*::core::mem::size_of::<*const u8>()).cast::<u8>());
-let l46 = *base.add(9*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-let l47 = *base.add(10*::core::mem::size_of::<*const u8>()).cast::<usize>();
-let base51 = l46;
-let len51 = l47;
-let mut result51 = _rt::Vec::with_capacity(len51);
-for i in 0..len51 {
-let base = base51.add(i * (2*::core::mem::size_of::<*const u8>()));
-let e51 = {
-let l48 = *base.add(0).cast::<*mut u8>();
-let l49 = *base.add(::core::mem::size_of::<*const u8>()).cast::<usize>();
-let len50 = l49;
-let bytes50 = _rt::Vec::from_raw_parts(l48.cast(), len50, len50);
-
-_rt::string_lift(bytes50)
-};
-result51.push(e51);
-}
-_rt::cabi_dealloc(base51, len51 * (2*::core::mem::size_of::<*const u8>()), ::core::mem::size_of::<*const u8>());
-
-AttributeSchema{
-name: _rt::string_lift(bytes36),
-of_type: AttributeType::_lift(l37 as u8),
-description: _rt::string_lift(bytes40),
-traits: AttributeTraits::empty() | AttributeTraits::from_bits_retain(((l41 as u8) << 0) as _),
-reference_kind: match l42 {
-0 => None,
-1 => {
-let e = {
-let l43 = *base.add(7*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-let l44 = *base.add(8*::core::mem::size_of::<*const u8>()).cast::<usize>();
-let len45 = l44;
-let bytes45 = _rt::Vec::from_raw_parts(l43.cast(), len45, len45);
-
-_rt::string_lift(bytes45)
-};
-Some(e)
-}
-_ => _rt::invalid_enum_discriminant(),
-},
-choices: result51,
-}
-};
-result52.push(e52);
-}
-_rt::cabi_dealloc(base52, len52 * (11*::core::mem::size_of::<*const u8>()), ::core::mem::size_of::<*const u8>());
-let l53 = *base.add(15*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-let l54 = *base.add(16*::core::mem::size_of::<*const u8>()).cast::<usize>();
-let base56 = l53;
-let len56 = l54;
-let mut result56 = _rt::Vec::with_capacity(len56);
-for i in 0..len56 {
-let base = base56.add(i * 1);
-let e56 = {
-let l55 = i32::from(*base.add(0).cast::<u8>());
-
-Verb::_lift(l55 as u8)
-};
-result56.push(e56);
-}
-_rt::cabi_dealloc(base56, len56 * 1, 1);
-let l57 = i32::from(*base.add(17*::core::mem::size_of::<*const u8>()).cast::<u8>());
-let l58 = i32::from(*base.add(1+17*::core::mem::size_of::<*const u8>()).cast::<u8>());
-
-KindSchema{
-kind: _rt::string_lift(bytes11),
-classes: result15,
-display: _rt::string_lift(bytes18),
-id_attribute: _rt::string_lift(bytes21),
-name_attribute: match l22 {
-0 => None,
-1 => {
-let e = {
-let l23 = *base.add(9*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-let l24 = *base.add(10*::core::mem::size_of::<*const u8>()).cast::<usize>();
-let len25 = l24;
-let bytes25 = _rt::Vec::from_raw_parts(l23.cast(), len25, len25);
-
-_rt::string_lift(bytes25)
-};
-Some(e)
-}
-_ => _rt::invalid_enum_discriminant(),
-},
-parent_kinds: result31,
-attributes: result52,
-verbs: result56,
-delta: DeltaSupport::_lift(l57 as u8),
-is_countable: _rt::bool_lift(l58 as u8),
-}
-};
-result59.push(e59);
-}
-_rt::cabi_dealloc(base59, len59 * (18*::core::mem::size_of::<*const u8>()), ::core::mem::size_of::<*const u8>());
-let l60 = *ptr0.add(8+5*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-let l61 = *ptr0.add(8+6*::core::mem::size_of::<*const u8>()).cast::<usize>();
-let base65 = l60;
-let len65 = l61;
-let mut result65 = _rt::Vec::with_capacity(len65);
-for i in 0..len65 {
-let base = base65.add(i * (2*::core::mem::size_of::<*const u8>()));
-let e65 = {
-let l62 = *base.add(0).cast::<*mut u8>();
-let l63 = *base.add(::core::mem::size_of::<*const u8>()).cast::<usize>();
-let len64 = l63;
-let bytes64 = _rt::Vec::from_raw_parts(l62.cast(), len64, len64);
-
-_rt::string_lift(bytes64)
-};
-result65.push(e65);
-}
-_rt::cabi_dealloc(base65, len65 * (2*::core::mem::size_of::<*const u8>()), ::core::mem::size_of::<*const u8>());
-let l66 = *ptr0.add(8+7*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-let l67 = *ptr0.add(8+8*::core::mem::size_of::<*const u8>()).cast::<usize>();
-let base71 = l66;
-let len71 = l67;
-let mut result71 = _rt::Vec::with_capacity(len71);
-for i in 0..len71 {
-let base = base71.add(i * (2*::core::mem::size_of::<*const u8>()));
-let e71 = {
-let l68 = *base.add(0).cast::<*mut u8>();
-let l69 = *base.add(::core::mem::size_of::<*const u8>()).cast::<usize>();
-let len70 = l69;
-let bytes70 = _rt::Vec::from_raw_parts(l68.cast(), len70, len70);
-
-_rt::string_lift(bytes70)
-};
-result71.push(e71);
-}
-_rt::cabi_dealloc(base71, len71 * (2*::core::mem::size_of::<*const u8>()), ::core::mem::size_of::<*const u8>());
-
-ConnectionReport{
-tenant: match l3 {
-0 => None,
-1 => {
-let e = {
-let l4 = *ptr0.add(8+1*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-let l5 = *ptr0.add(8+2*::core::mem::size_of::<*const u8>()).cast::<usize>();
-let len6 = l5;
-let bytes6 = _rt::Vec::from_raw_parts(l4.cast(), len6, len6);
-
-_rt::string_lift(bytes6)
-};
-Some(e)
-}
-_ => _rt::invalid_enum_discriminant(),
-},
-effective: result59,
-missing_permissions: result65,
-warnings: result71,
-}
-};
-Ok(e)
-}
-1 => {
-let e = {
-let l72 = i32::from(*ptr0.add(8).cast::<u8>());
-use super::super::super::grantry::plugin::types::Error as V160;
-let v160 = match l72 {
-0 => {
-let e160 = {
-let l73 = *ptr0.add(16).cast::<*mut u8>();
-let l74 = *ptr0.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
-let base84 = l73;
-let len84 = l74;
-let mut result84 = _rt::Vec::with_capacity(len84);
-for i in 0..len84 {
-let base = base84.add(i * (6*::core::mem::size_of::<*const u8>()));
-let e84 = {
-let l75 = *base.add(0).cast::<*mut u8>();
-let l76 = *base.add(::core::mem::size_of::<*const u8>()).cast::<usize>();
-let len77 = l76;
-let bytes77 = _rt::Vec::from_raw_parts(l75.cast(), len77, len77);
-let l78 = *base.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-let l79 = *base.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
-let len80 = l79;
-let bytes80 = _rt::Vec::from_raw_parts(l78.cast(), len80, len80);
-let l81 = *base.add(4*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-let l82 = *base.add(5*::core::mem::size_of::<*const u8>()).cast::<usize>();
-let len83 = l82;
-let bytes83 = _rt::Vec::from_raw_parts(l81.cast(), len83, len83);
-
-super::super::super::grantry::plugin::types::FieldIssue{
-path: _rt::string_lift(bytes77),
-code: _rt::string_lift(bytes80),
-message: _rt::string_lift(bytes83),
-}
-};
-result84.push(e84);
-}
-_rt::cabi_dealloc(base84, len84 * (6*::core::mem::size_of::<*const u8>()), ::core::mem::size_of::<*const u8>());
-
-result84
-};
-V160::InvalidConfig(e160)
-}
-1 => {
-let e160 = {
-let l85 = *ptr0.add(16).cast::<*mut u8>();
-let l86 = *ptr0.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
-let len87 = l86;
-let bytes87 = _rt::Vec::from_raw_parts(l85.cast(), len87, len87);
-
-_rt::string_lift(bytes87)
-};
-V160::Unauthenticated(e160)
-}
-2 => {
-let e160 = {
-let l88 = *ptr0.add(16).cast::<*mut u8>();
-let l89 = *ptr0.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
-let base93 = l88;
-let len93 = l89;
-let mut result93 = _rt::Vec::with_capacity(len93);
-for i in 0..len93 {
-let base = base93.add(i * (2*::core::mem::size_of::<*const u8>()));
-let e93 = {
-let l90 = *base.add(0).cast::<*mut u8>();
-let l91 = *base.add(::core::mem::size_of::<*const u8>()).cast::<usize>();
-let len92 = l91;
-let bytes92 = _rt::Vec::from_raw_parts(l90.cast(), len92, len92);
-
-_rt::string_lift(bytes92)
-};
-result93.push(e93);
-}
-_rt::cabi_dealloc(base93, len93 * (2*::core::mem::size_of::<*const u8>()), ::core::mem::size_of::<*const u8>());
-
-result93
-};
-V160::PermissionDenied(e160)
-}
-3 => {
-let e160 = {
-let l94 = i32::from(*ptr0.add(16).cast::<u8>());
-
-match l94 {
-0 => None,
-1 => {
-let e = {
-let l95 = *ptr0.add(16+1*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-let l96 = *ptr0.add(16+2*::core::mem::size_of::<*const u8>()).cast::<usize>();
-let len97 = l96;
-let bytes97 = _rt::Vec::from_raw_parts(l95.cast(), len97, len97);
-let l98 = *ptr0.add(16+3*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-let l99 = *ptr0.add(16+4*::core::mem::size_of::<*const u8>()).cast::<usize>();
-let len100 = l99;
-let bytes100 = _rt::Vec::from_raw_parts(l98.cast(), len100, len100);
-
-super::super::super::grantry::plugin::types::ObjectRef{
-kind: _rt::string_lift(bytes97),
-id: _rt::string_lift(bytes100),
-}
-};
-Some(e)
-}
-_ => _rt::invalid_enum_discriminant(),
-}
-};
-V160::NotFound(e160)
-}
-4 => {
-let e160 = {
-let l101 = i32::from(*ptr0.add(16).cast::<u8>());
-
-match l101 {
-0 => None,
-1 => {
-let e = {
-let l102 = *ptr0.add(16+1*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-let l103 = *ptr0.add(16+2*::core::mem::size_of::<*const u8>()).cast::<usize>();
-let len104 = l103;
-let bytes104 = _rt::Vec::from_raw_parts(l102.cast(), len104, len104);
-let l105 = *ptr0.add(16+3*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-let l106 = *ptr0.add(16+4*::core::mem::size_of::<*const u8>()).cast::<usize>();
-let len107 = l106;
-let bytes107 = _rt::Vec::from_raw_parts(l105.cast(), len107, len107);
-
-super::super::super::grantry::plugin::types::ObjectRef{
-kind: _rt::string_lift(bytes104),
-id: _rt::string_lift(bytes107),
-}
-};
-Some(e)
-}
-_ => _rt::invalid_enum_discriminant(),
-}
-};
-V160::AlreadyExists(e160)
-}
-5 => {
-let e160 = {
-let l108 = *ptr0.add(16).cast::<*mut u8>();
-let l109 = *ptr0.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
-let len110 = l109;
-let bytes110 = _rt::Vec::from_raw_parts(l108.cast(), len110, len110);
-
-_rt::string_lift(bytes110)
-};
-V160::PreconditionFailed(e160)
-}
-6 => {
-let e160 = {
-let l111 = *ptr0.add(16).cast::<*mut u8>();
-let l112 = *ptr0.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
-let base122 = l111;
-let len122 = l112;
-let mut result122 = _rt::Vec::with_capacity(len122);
-for i in 0..len122 {
-let base = base122.add(i * (6*::core::mem::size_of::<*const u8>()));
-let e122 = {
-let l113 = *base.add(0).cast::<*mut u8>();
-let l114 = *base.add(::core::mem::size_of::<*const u8>()).cast::<usize>();
-let len115 = l114;
-let bytes115 = _rt::Vec::from_raw_parts(l113.cast(), len115, len115);
-let l116 = *base.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-let l117 = *base.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
-let len118 = l117;
-let bytes118 = _rt::Vec::from_raw_parts(l116.cast(), len118, len118);
-let l119 = *base.add(4*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-let l120 = *base.add(5*::core::mem::size_of::<*const u8>()).cast::<usize>();
-let len121 = l120;
-let bytes121 = _rt::Vec::from_raw_parts(l119.cast(), len121, len121);
-
-super::super::super::grantry::plugin::types::FieldIssue{
-path: _rt::string_lift(bytes115),
-code: _rt::string_lift(bytes118),
-message: _rt::string_lift(bytes121),
-}
-};
-result122.push(e122);
-}
-_rt::cabi_dealloc(base122, len122 * (6*::core::mem::size_of::<*const u8>()), ::core::mem::size_of::<*const u8>());
-
-result122
-};
-V160::InvalidInput(e160)
-}
-7 => {
-let e160 = {
-let l123 = i32::from(*ptr0.add(16).cast::<u8>());
-let l125 = i32::from(*ptr0.add(32).cast::<u8>());
-let l129 = i32::from(*ptr0.add(32+3*::core::mem::size_of::<*const u8>()).cast::<u8>());
-
-super::super::super::grantry::plugin::types::Backoff{
-after_ms: match l123 {
-0 => None,
-1 => {
-let e = {
-let l124 = *ptr0.add(24).cast::<i64>();
-
-l124 as u64
-};
-Some(e)
-}
-_ => _rt::invalid_enum_discriminant(),
-},
-bucket: match l125 {
-0 => None,
-1 => {
-let e = {
-let l126 = *ptr0.add(32+1*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-let l127 = *ptr0.add(32+2*::core::mem::size_of::<*const u8>()).cast::<usize>();
-let len128 = l127;
-let bytes128 = _rt::Vec::from_raw_parts(l126.cast(), len128, len128);
-
-_rt::string_lift(bytes128)
-};
-Some(e)
-}
-_ => _rt::invalid_enum_discriminant(),
-},
-remaining: match l129 {
-0 => None,
-1 => {
-let e = {
-let l130 = *ptr0.add(36+3*::core::mem::size_of::<*const u8>()).cast::<i32>();
-
-l130 as u32
-};
-Some(e)
-}
-_ => _rt::invalid_enum_discriminant(),
-},
-}
-};
-V160::RateLimited(e160)
-}
-8 => {
-let e160 = {
-let l131 = i32::from(*ptr0.add(16).cast::<u8>());
-let l133 = i32::from(*ptr0.add(32).cast::<u8>());
-let l137 = i32::from(*ptr0.add(32+3*::core::mem::size_of::<*const u8>()).cast::<u8>());
-
-super::super::super::grantry::plugin::types::Backoff{
-after_ms: match l131 {
-0 => None,
-1 => {
-let e = {
-let l132 = *ptr0.add(24).cast::<i64>();
-
-l132 as u64
-};
-Some(e)
-}
-_ => _rt::invalid_enum_discriminant(),
-},
-bucket: match l133 {
-0 => None,
-1 => {
-let e = {
-let l134 = *ptr0.add(32+1*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-let l135 = *ptr0.add(32+2*::core::mem::size_of::<*const u8>()).cast::<usize>();
-let len136 = l135;
-let bytes136 = _rt::Vec::from_raw_parts(l134.cast(), len136, len136);
-
-_rt::string_lift(bytes136)
-};
-Some(e)
-}
-_ => _rt::invalid_enum_discriminant(),
-},
-remaining: match l137 {
-0 => None,
-1 => {
-let e = {
-let l138 = *ptr0.add(36+3*::core::mem::size_of::<*const u8>()).cast::<i32>();
-
-l138 as u32
-};
-Some(e)
-}
-_ => _rt::invalid_enum_discriminant(),
-},
-}
-};
-V160::Unavailable(e160)
-}
-9 => {
-V160::TimedOut
-}
-10 => {
-V160::CursorExpired
-}
-11 => {
-let e160 = {
-let l139 = *ptr0.add(16).cast::<*mut u8>();
-let l140 = *ptr0.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
-let len141 = l140;
-let bytes141 = _rt::Vec::from_raw_parts(l139.cast(), len141, len141);
-
-_rt::string_lift(bytes141)
-};
-V160::QuotaExceeded(e160)
-}
-12 => {
-let e160 = {
-let l142 = *ptr0.add(16).cast::<*mut u8>();
-let l143 = *ptr0.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
-let len144 = l143;
-let bytes144 = _rt::Vec::from_raw_parts(l142.cast(), len144, len144);
-
-_rt::string_lift(bytes144)
-};
-V160::Unsupported(e160)
-}
-13 => {
-let e160 = {
-let l145 = *ptr0.add(16).cast::<*mut u8>();
-let l146 = *ptr0.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
-let len147 = l146;
-let bytes147 = _rt::Vec::from_raw_parts(l145.cast(), len147, len147);
-
-_rt::string_lift(bytes147)
-};
-V160::EgressDenied(e160)
-}
-14 => {
-let e160 = {
-let l148 = *ptr0.add(16).cast::<*mut u8>();
-let l149 = *ptr0.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
-let len150 = l149;
-let bytes150 = _rt::Vec::from_raw_parts(l148.cast(), len150, len150);
-
-_rt::string_lift(bytes150)
-};
-V160::BadData(e160)
-}
-15 => {
-let e160 = {
-let l151 = *ptr0.add(16).cast::<*mut u8>();
-let l152 = *ptr0.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
-let len153 = l152;
-let bytes153 = _rt::Vec::from_raw_parts(l151.cast(), len153, len153);
-
-_rt::string_lift(bytes153)
-};
-V160::OutcomeUnknown(e160)
-}
-16 => {
-V160::Cancelled
-}
-17 => {
-let e160 = {
-let l154 = *ptr0.add(16).cast::<*mut u8>();
-let l155 = *ptr0.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
-let len156 = l155;
-let bytes156 = _rt::Vec::from_raw_parts(l154.cast(), len156, len156);
-
-_rt::string_lift(bytes156)
-};
-V160::Internal(e160)
-}
-n => {
-debug_assert_eq!(n, 18, "invalid enum discriminant");
-let e160 = {
-let l157 = *ptr0.add(16).cast::<*mut u8>();
-let l158 = *ptr0.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
-let len159 = l158;
-let bytes159 = _rt::Vec::from_raw_parts(l157.cast(), len159, len159);
-
-_rt::string_lift(bytes159)
-};
-V160::Other(e160)
-}
-};
-
-v160
-};
-Err(e)
-}
-_ => _rt::invalid_enum_discriminant(),
-};
-result161
-}
-}
-#[allow(unused_unsafe, clippy::all)]
-#[allow(async_fn_in_trait)]
-pub fn discover_schema() -> ::core::result::Result<_rt::Vec::<KindSchema>,Error>{
-unsafe {
-
-#[repr(align(8))]
-struct RetArea([::core::mem::MaybeUninit::<u8>; 48+2*::core::mem::size_of::<*const u8>()]);
-let mut ret_area = RetArea([::core::mem::MaybeUninit::uninit(); 48+2*::core::mem::size_of::<*const u8>()]);
-let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
-#[cfg(target_arch = "wasm32")]
-#[link(wasm_import_module = "grantry:plugin/lifecycle@0.1.0")]
-unsafe extern "C" {
-#[link_name = "discover-schema"]
-fn wit_import1(_: *mut u8, );
-}
-
-#[cfg(not(target_arch = "wasm32"))]
-unsafe extern "C" fn wit_import1(_: *mut u8, ) { unreachable!() }
-wit_import1(ptr0);
-let l2 = i32::from(*ptr0.add(0).cast::<u8>());
-let result145 = match l2 {
-0 => {
-let e = {
-let l3 = *ptr0.add(8).cast::<*mut u8>();
-let l4 = *ptr0.add(8+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
-let base55 = l3;
-let len55 = l4;
-let mut result55 = _rt::Vec::with_capacity(len55);
-for i in 0..len55 {
-let base = base55.add(i * (18*::core::mem::size_of::<*const u8>()));
-let e55 = {
-let l5 = *base.add(0).cast::<*mut u8>();
-let l6 = *base.add(::core::mem::size_of::<*const u8>()).cast::<usize>();
-let len7 = l6;
-let bytes7 = _rt::Vec::from_raw_parts(l5.cast(), len7, len7);
-let l8 = *base.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-let l9 = *base.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
-let base11 = l8;
-let len11 = l9;
-let mut result11 = _rt::Vec::with_capacity(len11);
-for i in 0..len11 {
-let base = base11.add(i * 1);
-let e11 = {
-let l10 = i32::from(*base.add(0).cast::<u8>());
-
-KindClass::_lift(l10 as u8)
-};
-result11.push(e11);
-}
-_rt::cabi_dealloc(base11, len11 * 1, 1);
-let l12 = *base.add(4*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-let l13 = *base.add(5*::core::mem::size_of::<*const u8>()).cast::<usize>();
-let len14 = l13;
-let bytes14 = _rt::Vec::from_raw_parts(l12.cast(), len14, len14);
-let l15 = *base.add(6*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-let l16 = *base.add(7*::core::mem::size_of::<*const u8>()).cast::<usize>();
-let len17 = l16;
-let bytes17 = _rt::Vec::from_raw_parts(l15.cast(), len17, len17);
-let l18 = i32::from(*base.add(8*::core::mem::size_of::<*const u8>()).cast::<u8>());
-let l22 = *base.add(11*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-let l23 = *base.add(12*::core::mem::size_of::<*const u8>()).cast::<usize>();
-let base27 = l22;
-let len27 = l23;
-let mut result27 = _rt::Vec::with_capacity(len27);
-for i in 0..len27 {
-let base = base27.add(i * (2*::core::mem::size_of::<*const u8>()));
-let e27 = {
-let l24 = *base.add(0).cast::<*mut u8>();
-let l25 = *base.add(::core::mem::size_of::<*const u8>()).cast::<usize>();
-let len26 = l25;
-let bytes26 = _rt::Vec::from_raw_parts(l24.cast(), len26, len26);
-
-_rt::string_lift(bytes26)
-};
-result27.push(e27);
-}
-_rt::cabi_dealloc(base27, len27 * (2*::core::mem::size_of::<*const u8>()), ::core::mem::size_of::<*const u8>());
-let l28 = *base.add(13*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-let l29 = *base.add(14*::core::mem::size_of::<*const u8>()).cast::<usize>();
-let base48 = l28;
-let len48 = l29;
-let mut result48 = _rt::Vec::with_capacity(len48);
-for i in 0..len48 {
-let base = base48.add(i * (11*::core::mem::size_of::<*const u8>()));
-let e48 = {
-let l30 = *base.add(0).cast::<*mut u8>();
-let l31 = *base.add(::core::mem::size_of::<*const u8>()).cast::<usize>();
-let len32 = l31;
-let bytes32 = _rt::Vec::from_raw_parts(l30.cast(), len32, len32);
-let l33 = i32::from(*base.add(2*::core::mem::size_of::<*const u8>()).cast::<u8>());
-let l34 = *base.add(3*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-let l35 = *base.add(4*::core::mem::size_of::<*const u8>()).cast::<usize>();
-let len36 = l35;
-let bytes36 = _rt::Vec::from_raw_parts(l34.cast(), len36, len36);
-let l37 = i32::from(*base.add(5*::core::mem::size_of::<*const u8>()).cast::<u8>());
-let l38 = i32::from(*base.add(6*::core::mem::size_of::<*const u8>()).cast::<u8>());
-let l42 = *base.add(9*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-let l43 = *base.add(10*::core::mem::size_of::<*const u8>()).cast::<usize>();
-let base47 = l42;
-let len47 = l43;
-let mut result47 = _rt::Vec::with_capacity(len47);
-for i in 0..len47 {
-let base = base47.add(i * (2*::core::mem::size_of::<*const u8>()));
-let e47 = {
-let l44 = *base.add(0).cast::<*mut u8>();
-let l45 = *base.add(::core::mem::size_of::<*const u8>()).cast::<usize>();
-let len46 = l45;
-let bytes46 = _rt::Vec::from_raw_parts(l44.cast(), len46, len46);
-
-_rt::string_lift(bytes46)
-};
-result47.push(e47);
-}
-_rt::cabi_dealloc(base47, len47 * (2*::core::mem::size_of::<*const u8>()), ::core::mem::size_of::<*const u8>());
-
-AttributeSchema{
-name: _rt::string_lift(bytes32),
-of_type: AttributeType::_lift(l33 as u8),
-description: _rt::string_lift(bytes36),
-traits: AttributeTraits::empty() | AttributeTraits::from_bits_retain(((l37 as u8) << 0) as _),
-reference_kind: match l38 {
-0 => None,
-1 => {
-let e = {
-let l39 = *base.add(7*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-let l40 = *base.add(8*::core::mem::size_of::<*const u8>()).cast::<usize>();
-let len41 = l40;
-let bytes41 = _rt::Vec::from_raw_parts(l39.cast(), len41, len41);
-
-_rt::string_lift(bytes41)
-};
-Some(e)
-}
-_ => _rt::invalid_enum_discriminant(),
-},
-choices: result47,
-}
-};
-result48.push(e48);
-}
-_rt::cabi_dealloc(base48, len48 * (11*::core::mem::size_of::<*const u8>()), ::core::mem::size_of::<*const u8>());
-let l49 = *base.add(15*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-let l50 = *base.add(16*::core::mem::size_of::<*const u8>()).cast::<usize>();
-let base52 = l49;
-let len52 = l50;
-let mut result52 = _rt::Vec::with_capacity(len52);
-for i in 0..len52 {
-let base = base52.add(i * 1);
-let e52 = {
-let l51 = i32::from(*base.add(0).cast::<u8>());
-
-Verb::_lift(l51 as u8)
-};
-result52.push(e52);
-}
-_rt::cabi_dealloc(base52, len52 * 1, 1);
-let l53 = i32::from(*base.add(17*::core::mem::size_of::<*const u8>()).cast::<u8>());
-let l54 = i32::from(*base.add(1+17*::core::mem::size_of::<*const u8>()).cast::<u8>());
-
-KindSchema{
-kind: _rt::string_lift(bytes7),
-classes: result11,
-display: _rt::string_lift(bytes14),
-id_attribute: _rt::string_lift(bytes17),
-name_attribute: match l18 {
-0 => None,
-1 => {
-let e = {
-let l19 = *base.add(9*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-let l20 = *base.add(10*::core::mem::size_of::<*const u8>()).cast::<usize>();
-let len21 = l20;
-let bytes21 = _rt::Vec::from_raw_parts(l19.cast(), len21, len21);
-
-_rt::string_lift(bytes21)
-};
-Some(e)
-}
-_ => _rt::invalid_enum_discriminant(),
-},
-parent_kinds: result27,
-attributes: result48,
-verbs: result52,
-delta: DeltaSupport::_lift(l53 as u8),
-is_countable: _rt::bool_lift(l54 as u8),
-}
-};
-result55.push(e55);
-}
-_rt::cabi_dealloc(base55, len55 * (18*::core::mem::size_of::<*const u8>()), ::core::mem::size_of::<*const u8>());
-
-result55
-};
-Ok(e)
-}
-1 => {
-let e = {
-let l56 = i32::from(*ptr0.add(8).cast::<u8>());
-use super::super::super::grantry::plugin::types::Error as V144;
-let v144 = match l56 {
-0 => {
-let e144 = {
-let l57 = *ptr0.add(16).cast::<*mut u8>();
-let l58 = *ptr0.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
-let base68 = l57;
-let len68 = l58;
-let mut result68 = _rt::Vec::with_capacity(len68);
-for i in 0..len68 {
-let base = base68.add(i * (6*::core::mem::size_of::<*const u8>()));
-let e68 = {
-let l59 = *base.add(0).cast::<*mut u8>();
-let l60 = *base.add(::core::mem::size_of::<*const u8>()).cast::<usize>();
-let len61 = l60;
-let bytes61 = _rt::Vec::from_raw_parts(l59.cast(), len61, len61);
-let l62 = *base.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-let l63 = *base.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
-let len64 = l63;
-let bytes64 = _rt::Vec::from_raw_parts(l62.cast(), len64, len64);
-let l65 = *base.add(4*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-let l66 = *base.add(5*::core::mem::size_of::<*const u8>()).cast::<usize>();
-let len67 = l66;
-let bytes67 = _rt::Vec::from_raw_parts(l65.cast(), len67, len67);
-
-super::super::super::grantry::plugin::types::FieldIssue{
-path: _rt::string_lift(bytes61),
-code: _rt::string_lift(bytes64),
-message: _rt::string_lift(bytes67),
-}
-};
-result68.push(e68);
-}
-_rt::cabi_dealloc(base68, len68 * (6*::core::mem::size_of::<*const u8>()), ::core::mem::size_of::<*const u8>());
-
-result68
-};
-V144::InvalidConfig(e144)
-}
-1 => {
-let e144 = {
-let l69 = *ptr0.add(16).cast::<*mut u8>();
-let l70 = *ptr0.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
-let len71 = l70;
-let bytes71 = _rt::Vec::from_raw_parts(l69.cast(), len71, len71);
-
-_rt::string_lift(bytes71)
-};
-V144::Unauthenticated(e144)
-}
-2 => {
-let e144 = {
-let l72 = *ptr0.add(16).cast::<*mut u8>();
-let l73 = *ptr0.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
-let base77 = l72;
-let len77 = l73;
-let mut result77 = _rt::Vec::with_capacity(len77);
-for i in 0..len77 {
-let base = base77.add(i * (2*::core::mem::size_of::<*const u8>()));
-let e77 = {
-let l74 = *base.add(0).cast::<*mut u8>();
-let l75 = *base.add(::core::mem::size_of::<*const u8>()).cast::<usize>();
-let len76 = l75;
-let bytes76 = _rt::Vec::from_raw_parts(l74.cast(), len76, len76);
-
-_rt::string_lift(bytes76)
-};
-result77.push(e77);
-}
-_rt::cabi_dealloc(base77, len77 * (2*::core::mem::size_of::<*const u8>()), ::core::mem::size_of::<*const u8>());
-
-result77
-};
-V144::PermissionDenied(e144)
-}
-3 => {
-let e144 = {
-let l78 = i32::from(*ptr0.add(16).cast::<u8>());
-
-match l78 {
-0 => None,
-1 => {
-let e = {
-let l79 = *ptr0.add(16+1*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-let l80 = *ptr0.add(16+2*::core::mem::size_of::<*const u8>()).cast::<usize>();
-let len81 = l80;
-let bytes81 = _rt::Vec::from_raw_parts(l79.cast(), len81, len81);
-let l82 = *ptr0.add(16+3*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-let l83 = *ptr0.add(16+4*::core::mem::size_of::<*const u8>()).cast::<usize>();
-let len84 = l83;
-let bytes84 = _rt::Vec::from_raw_parts(l82.cast(), len84, len84);
-
-super::super::super::grantry::plugin::types::ObjectRef{
-kind: _rt::string_lift(bytes81),
-id: _rt::string_lift(bytes84),
-}
-};
-Some(e)
-}
-_ => _rt::invalid_enum_discriminant(),
-}
-};
-V144::NotFound(e144)
-}
-4 => {
-let e144 = {
-let l85 = i32::from(*ptr0.add(16).cast::<u8>());
-
-match l85 {
-0 => None,
-1 => {
-let e = {
-let l86 = *ptr0.add(16+1*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-let l87 = *ptr0.add(16+2*::core::mem::size_of::<*const u8>()).cast::<usize>();
-let len88 = l87;
-let bytes88 = _rt::Vec::from_raw_parts(l86.cast(), len88, len88);
-let l89 = *ptr0.add(16+3*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-let l90 = *ptr0.add(16+4*::core::mem::size_of::<*const u8>()).cast::<usize>();
-let len91 = l90;
-let bytes91 = _rt::Vec::from_raw_parts(l89.cast(), len91, len91);
-
-super::super::super::grantry::plugin::types::ObjectRef{
-kind: _rt::string_lift(bytes88),
-id: _rt::string_lift(bytes91),
-}
-};
-Some(e)
-}
-_ => _rt::invalid_enum_discriminant(),
-}
-};
-V144::AlreadyExists(e144)
-}
-5 => {
-let e144 = {
-let l92 = *ptr0.add(16).cast::<*mut u8>();
-let l93 = *ptr0.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
-let len94 = l93;
-let bytes94 = _rt::Vec::from_raw_parts(l92.cast(), len94, len94);
-
-_rt::string_lift(bytes94)
-};
-V144::PreconditionFailed(e144)
-}
-6 => {
-let e144 = {
-let l95 = *ptr0.add(16).cast::<*mut u8>();
-let l96 = *ptr0.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
-let base106 = l95;
-let len106 = l96;
-let mut result106 = _rt::Vec::with_capacity(len106);
-for i in 0..len106 {
-let base = base106.add(i * (6*::core::mem::size_of::<*const u8>()));
-let e106 = {
-let l97 = *base.add(0).cast::<*mut u8>();
-let l98 = *base.add(::core::mem::size_of::<*const u8>()).cast::<usize>();
-let len99 = l98;
-let bytes99 = _rt::Vec::from_raw_parts(l97.cast(), len99, len99);
-let l100 = *base.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-let l101 = *base.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
-let len102 = l101;
-let bytes102 = _rt::Vec::from_raw_parts(l100.cast(), len102, len102);
-let l103 = *base.add(4*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-let l104 = *base.add(5*::core::mem::size_of::<*const u8>()).cast::<usize>();
-let len105 = l104;
-let bytes105 = _rt::Vec::from_raw_parts(l103.cast(), len105, len105);
-
-super::super::super::grantry::plugin::types::FieldIssue{
-path: _rt::string_lift(bytes99),
-code: _rt::string_lift(bytes102),
-message: _rt::string_lift(bytes105),
-}
-};
-result106.push(e106);
-}
-_rt::cabi_dealloc(base106, len106 * (6*::core::mem::size_of::<*const u8>()), ::core::mem::size_of::<*const u8>());
-
-result106
-};
-V144::InvalidInput(e144)
-}
-7 => {
-let e144 = {
-let l107 = i32::from(*ptr0.add(16).cast::<u8>());
-let l109 = i32::from(*ptr0.add(32).cast::<u8>());
-let l113 = i32::from(*ptr0.add(32+3*::core::mem::size_of::<*const u8>()).cast::<u8>());
-
-super::super::super::grantry::plugin::types::Backoff{
-after_ms: match l107 {
-0 => None,
-1 => {
-let e = {
-let l108 = *ptr0.add(24).cast::<i64>();
-
-l108 as u64
-};
-Some(e)
-}
-_ => _rt::invalid_enum_discriminant(),
-},
-bucket: match l109 {
-0 => None,
-1 => {
-let e = {
-let l110 = *ptr0.add(32+1*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-let l111 = *ptr0.add(32+2*::core::mem::size_of::<*const u8>()).cast::<usize>();
-let len112 = l111;
-let bytes112 = _rt::Vec::from_raw_parts(l110.cast(), len112, len112);
-
-_rt::string_lift(bytes112)
-};
-Some(e)
-}
-_ => _rt::invalid_enum_discriminant(),
-},
-remaining: match l113 {
-0 => None,
-1 => {
-let e = {
-let l114 = *ptr0.add(36+3*::core::mem::size_of::<*const u8>()).cast::<i32>();
-
-l114 as u32
-};
-Some(e)
-}
-_ => _rt::invalid_enum_discriminant(),
-},
-}
-};
-V144::RateLimited(e144)
-}
-8 => {
-let e144 = {
-let l115 = i32::from(*ptr0.add(16).cast::<u8>());
-let l117 = i32::from(*ptr0.add(32).cast::<u8>());
-let l121 = i32::from(*ptr0.add(32+3*::core::mem::size_of::<*const u8>()).cast::<u8>());
-
-super::super::super::grantry::plugin::types::Backoff{
-after_ms: match l115 {
-0 => None,
-1 => {
-let e = {
-let l116 = *ptr0.add(24).cast::<i64>();
-
-l116 as u64
-};
-Some(e)
-}
-_ => _rt::invalid_enum_discriminant(),
-},
-bucket: match l117 {
-0 => None,
-1 => {
-let e = {
-let l118 = *ptr0.add(32+1*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-let l119 = *ptr0.add(32+2*::core::mem::size_of::<*const u8>()).cast::<usize>();
-let len120 = l119;
-let bytes120 = _rt::Vec::from_raw_parts(l118.cast(), len120, len120);
-
-_rt::string_lift(bytes120)
-};
-Some(e)
-}
-_ => _rt::invalid_enum_discriminant(),
-},
-remaining: match l121 {
-0 => None,
-1 => {
-let e = {
-let l122 = *ptr0.add(36+3*::core::mem::size_of::<*const u8>()).cast::<i32>();
-
-l122 as u32
-};
-Some(e)
-}
-_ => _rt::invalid_enum_discriminant(),
-},
-}
-};
-V144::Unavailable(e144)
-}
-9 => {
-V144::TimedOut
-}
-10 => {
-V144::CursorExpired
-}
-11 => {
-let e144 = {
-let l123 = *ptr0.add(16).cast::<*mut u8>();
-let l124 = *ptr0.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
-let len125 = l124;
-let bytes125 = _rt::Vec::from_raw_parts(l123.cast(), len125, len125);
-
-_rt::string_lift(bytes125)
-};
-V144::QuotaExceeded(e144)
-}
-12 => {
-let e144 = {
-let l126 = *ptr0.add(16).cast::<*mut u8>();
-let l127 = *ptr0.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
-let len128 = l127;
-let bytes128 = _rt::Vec::from_raw_parts(l126.cast(), len128, len128);
-
-_rt::string_lift(bytes128)
-};
-V144::Unsupported(e144)
-}
-13 => {
-let e144 = {
-let l129 = *ptr0.add(16).cast::<*mut u8>();
-let l130 = *ptr0.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
-let len131 = l130;
-let bytes131 = _rt::Vec::from_raw_parts(l129.cast(), len131, len131);
-
-_rt::string_lift(bytes131)
-};
-V144::EgressDenied(e144)
-}
-14 => {
-let e144 = {
-let l132 = *ptr0.add(16).cast::<*mut u8>();
-let l133 = *ptr0.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
-let len134 = l133;
-let bytes134 = _rt::Vec::from_raw_parts(l132.cast(), len134, len134);
-
-_rt::string_lift(bytes134)
-};
-V144::BadData(e144)
-}
-15 => {
-let e144 = {
-let l135 = *ptr0.add(16).cast::<*mut u8>();
-let l136 = *ptr0.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
-let len137 = l136;
-let bytes137 = _rt::Vec::from_raw_parts(l135.cast(), len137, len137);
-
-_rt::string_lift(bytes137)
-};
-V144::OutcomeUnknown(e144)
-}
-16 => {
-V144::Cancelled
-}
-17 => {
-let e144 = {
-let l138 = *ptr0.add(16).cast::<*mut u8>();
-let l139 = *ptr0.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
-let len140 = l139;
-let bytes140 = _rt::Vec::from_raw_parts(l138.cast(), len140, len140);
-
-_rt::string_lift(bytes140)
-};
-V144::Internal(e144)
-}
-n => {
-debug_assert_eq!(n, 18, "invalid enum discriminant");
-let e144 = {
-let l141 = *ptr0.add(16).cast::<*mut u8>();
-let l142 = *ptr0.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
-let len143 = l142;
-let bytes143 = _rt::Vec::from_raw_parts(l141.cast(), len143, len143);
-
-_rt::string_lift(bytes143)
-};
-V144::Other(e144)
-}
-};
-
-v144
-};
-Err(e)
-}
-_ => _rt::invalid_enum_discriminant(),
-};
-result145
-}
-}
-
-}
-
 /// Grantry's own directory, for what the integration's principal may do: exactly what an HTTP client
 /// with the same permissions could do, decided by the same function.
 #[allow(dead_code, async_fn_in_trait, unused_imports, clippy::all)]
@@ -3406,7 +554,7 @@ static __FORCE_SECTION_REF: fn() =
 super::super::super::__link_custom_section_describing_imports;
 
 use super::super::super::_rt;
-pub type PlatformAction = super::super::super::grantry::plugin::lifecycle::PlatformAction;
+pub type PlatformAction = super::super::super::grantry::plugin::types::PlatformAction;
 #[derive(Clone, PartialEq)]
 pub enum Entity {
 App(_rt::String),
@@ -3543,6 +691,44 @@ fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
 f.debug_struct("Membership").field("id", &self.id).field("app", &self.app).field("role", &self.role).field("account", &self.account).field("starts-ms", &self.starts_ms).field("ends-ms", &self.ends_ms).field("status", &self.status).finish()
 }
 }
+#[derive(Clone, PartialEq)]
+pub struct DataSource {
+pub id: _rt::String,
+pub name: _rt::String,
+pub identities: u64,
+}
+impl ::core::fmt::Debug for DataSource {
+fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+f.debug_struct("DataSource").field("id", &self.id).field("name", &self.name).field("identities", &self.identities).finish()
+}
+}
+#[derive(Clone, PartialEq)]
+pub struct DataSourcePage {
+pub items: _rt::Vec::<DataSource>,
+pub next: ::core::option::Option<_rt::String>,
+}
+impl ::core::fmt::Debug for DataSourcePage {
+fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+f.debug_struct("DataSourcePage").field("items", &self.items).field("next", &self.next).finish()
+}
+}
+/// What an upload would change. `hash` names it: it holds for one file and one state of the list.
+#[derive(Clone, PartialEq)]
+pub struct UploadDiff {
+pub hash: _rt::String,
+pub before: u64,
+pub added: u64,
+pub changed: u64,
+pub removed: u64,
+pub is_empty: bool,
+/// So much goes that `apply-upload` wants the hash as `approve-diff` too.
+pub is_mass_removal: bool,
+}
+impl ::core::fmt::Debug for UploadDiff {
+fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+f.debug_struct("UploadDiff").field("hash", &self.hash).field("before", &self.before).field("added", &self.added).field("changed", &self.changed).field("removed", &self.removed).field("is-empty", &self.is_empty).field("is-mass-removal", &self.is_mass_removal).finish()
+}
+}
 #[allow(unused_unsafe, clippy::all)]
 #[allow(async_fn_in_trait)]
 pub fn list_apps(after: ::core::option::Option<&str>,) -> ::core::result::Result<AppPage,PlatformError>{
@@ -3638,7 +824,7 @@ let l20 = i32::from(*ptr2.add(2*::core::mem::size_of::<*const u8>()).cast::<u8>(
 let l21 = i32::from(*ptr2.add(3*::core::mem::size_of::<*const u8>()).cast::<u8>());
 
 Denial{
-action: super::super::super::grantry::plugin::lifecycle::PlatformAction::_lift(l20 as u8),
+action: super::super::super::grantry::plugin::types::PlatformAction::_lift(l20 as u8),
 entity: match l21 {
 0 => None,
 1 => {
@@ -3858,7 +1044,7 @@ let l21 = i32::from(*ptr3.add(2*::core::mem::size_of::<*const u8>()).cast::<u8>(
 let l22 = i32::from(*ptr3.add(3*::core::mem::size_of::<*const u8>()).cast::<u8>());
 
 Denial{
-action: super::super::super::grantry::plugin::lifecycle::PlatformAction::_lift(l21 as u8),
+action: super::super::super::grantry::plugin::types::PlatformAction::_lift(l21 as u8),
 entity: match l22 {
 0 => None,
 1 => {
@@ -4077,7 +1263,7 @@ let l27 = i32::from(*ptr5.add(8+1*::core::mem::size_of::<*const u8>()).cast::<u8
 let l28 = i32::from(*ptr5.add(8+2*::core::mem::size_of::<*const u8>()).cast::<u8>());
 
 Denial{
-action: super::super::super::grantry::plugin::lifecycle::PlatformAction::_lift(l27 as u8),
+action: super::super::super::grantry::plugin::types::PlatformAction::_lift(l27 as u8),
 entity: match l28 {
 0 => None,
 1 => {
@@ -4287,7 +1473,7 @@ let l25 = i32::from(*ptr3.add(8+1*::core::mem::size_of::<*const u8>()).cast::<u8
 let l26 = i32::from(*ptr3.add(8+2*::core::mem::size_of::<*const u8>()).cast::<u8>());
 
 Denial{
-action: super::super::super::grantry::plugin::lifecycle::PlatformAction::_lift(l25 as u8),
+action: super::super::super::grantry::plugin::types::PlatformAction::_lift(l25 as u8),
 entity: match l26 {
 0 => None,
 1 => {
@@ -4502,7 +1688,7 @@ let l26 = i32::from(*ptr4.add(8+1*::core::mem::size_of::<*const u8>()).cast::<u8
 let l27 = i32::from(*ptr4.add(8+2*::core::mem::size_of::<*const u8>()).cast::<u8>());
 
 Denial{
-action: super::super::super::grantry::plugin::lifecycle::PlatformAction::_lift(l26 as u8),
+action: super::super::super::grantry::plugin::types::PlatformAction::_lift(l26 as u8),
 entity: match l27 {
 0 => None,
 1 => {
@@ -4712,7 +1898,7 @@ let l25 = i32::from(*ptr3.add(8+1*::core::mem::size_of::<*const u8>()).cast::<u8
 let l26 = i32::from(*ptr3.add(8+2*::core::mem::size_of::<*const u8>()).cast::<u8>());
 
 Denial{
-action: super::super::super::grantry::plugin::lifecycle::PlatformAction::_lift(l25 as u8),
+action: super::super::super::grantry::plugin::types::PlatformAction::_lift(l25 as u8),
 entity: match l26 {
 0 => None,
 1 => {
@@ -4832,6 +2018,1008 @@ Err(e)
 _ => _rt::invalid_enum_discriminant(),
 };
 result54
+}
+}
+#[allow(unused_unsafe, clippy::all)]
+/// Those on which any action is held.
+#[allow(async_fn_in_trait)]
+pub fn list_data_sources(after: ::core::option::Option<&str>,) -> ::core::result::Result<DataSourcePage,PlatformError>{
+unsafe {
+
+#[cfg_attr(target_pointer_width="64", repr(align(8)))]
+#[cfg_attr(target_pointer_width="32", repr(align(4)))]
+struct RetArea([::core::mem::MaybeUninit::<u8>; 7*::core::mem::size_of::<*const u8>()]);
+let mut ret_area = RetArea([::core::mem::MaybeUninit::uninit(); 7*::core::mem::size_of::<*const u8>()]);
+let (result1_0,result1_1,result1_2,) = match after {
+Some(e) => {
+let vec0 = e;
+let ptr0 = vec0.as_ptr().cast::<u8>();
+let len0 = vec0.len();
+
+(1i32, ptr0.cast_mut(), len0)
+},
+None => {
+(0i32, ::core::ptr::null_mut(), 0usize)
+},
+};let ptr2 = ret_area.0.as_mut_ptr().cast::<u8>();
+#[cfg(target_arch = "wasm32")]
+#[link(wasm_import_module = "grantry:plugin/platform@0.1.0")]
+unsafe extern "C" {
+#[link_name = "list-data-sources"]
+fn wit_import3(_: i32, _: *mut u8, _: usize, _: *mut u8, );
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+unsafe extern "C" fn wit_import3(_: i32, _: *mut u8, _: usize, _: *mut u8, ) { unreachable!() }
+wit_import3(result1_0, result1_1, result1_2, ptr2);
+let l4 = i32::from(*ptr2.add(0).cast::<u8>());
+let result49 = match l4 {
+0 => {
+let e = {
+let l5 = *ptr2.add(::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+let l6 = *ptr2.add(2*::core::mem::size_of::<*const u8>()).cast::<usize>();
+let base14 = l5;
+let len14 = l6;
+let mut result14 = _rt::Vec::with_capacity(len14);
+for i in 0..len14 {
+let base = base14.add(i * (8+4*::core::mem::size_of::<*const u8>()));
+let e14 = {
+let l7 = *base.add(0).cast::<*mut u8>();
+let l8 = *base.add(::core::mem::size_of::<*const u8>()).cast::<usize>();
+let len9 = l8;
+let bytes9 = _rt::Vec::from_raw_parts(l7.cast(), len9, len9);
+let l10 = *base.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+let l11 = *base.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+let len12 = l11;
+let bytes12 = _rt::Vec::from_raw_parts(l10.cast(), len12, len12);
+let l13 = *base.add(4*::core::mem::size_of::<*const u8>()).cast::<i64>();
+
+DataSource{
+id: _rt::string_lift(bytes9),
+name: _rt::string_lift(bytes12),
+identities: l13 as u64,
+}
+};
+result14.push(e14);
+}
+_rt::cabi_dealloc(base14, len14 * (8+4*::core::mem::size_of::<*const u8>()), 8);
+let l15 = i32::from(*ptr2.add(3*::core::mem::size_of::<*const u8>()).cast::<u8>());
+
+DataSourcePage{
+items: result14,
+next: match l15 {
+0 => None,
+1 => {
+let e = {
+let l16 = *ptr2.add(4*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+let l17 = *ptr2.add(5*::core::mem::size_of::<*const u8>()).cast::<usize>();
+let len18 = l17;
+let bytes18 = _rt::Vec::from_raw_parts(l16.cast(), len18, len18);
+
+_rt::string_lift(bytes18)
+};
+Some(e)
+}
+_ => _rt::invalid_enum_discriminant(),
+},
+}
+};
+Ok(e)
+}
+1 => {
+let e = {
+let l19 = i32::from(*ptr2.add(::core::mem::size_of::<*const u8>()).cast::<u8>());
+let v48 = match l19 {
+0 => {
+let e48 = {
+let l20 = i32::from(*ptr2.add(2*::core::mem::size_of::<*const u8>()).cast::<u8>());
+let l21 = i32::from(*ptr2.add(3*::core::mem::size_of::<*const u8>()).cast::<u8>());
+
+Denial{
+action: super::super::super::grantry::plugin::types::PlatformAction::_lift(l20 as u8),
+entity: match l21 {
+0 => None,
+1 => {
+let e = {
+let l22 = i32::from(*ptr2.add(4*::core::mem::size_of::<*const u8>()).cast::<u8>());
+let v29 = match l22 {
+0 => {
+let e29 = {
+let l23 = *ptr2.add(5*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+let l24 = *ptr2.add(6*::core::mem::size_of::<*const u8>()).cast::<usize>();
+let len25 = l24;
+let bytes25 = _rt::Vec::from_raw_parts(l23.cast(), len25, len25);
+
+_rt::string_lift(bytes25)
+};
+Entity::App(e29)
+}
+n => {
+debug_assert_eq!(n, 1, "invalid enum discriminant");
+let e29 = {
+let l26 = *ptr2.add(5*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+let l27 = *ptr2.add(6*::core::mem::size_of::<*const u8>()).cast::<usize>();
+let len28 = l27;
+let bytes28 = _rt::Vec::from_raw_parts(l26.cast(), len28, len28);
+
+_rt::string_lift(bytes28)
+};
+Entity::DataSource(e29)
+}
+};
+
+v29
+};
+Some(e)
+}
+_ => _rt::invalid_enum_discriminant(),
+},
+}
+};
+PlatformError::Denied(e48)
+}
+1 => {
+PlatformError::NotFound
+}
+2 => {
+let e48 = {
+let l30 = *ptr2.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+let l31 = *ptr2.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+let base38 = l30;
+let len38 = l31;
+let mut result38 = _rt::Vec::with_capacity(len38);
+for i in 0..len38 {
+let base = base38.add(i * (4*::core::mem::size_of::<*const u8>()));
+let e38 = {
+let l32 = *base.add(0).cast::<*mut u8>();
+let l33 = *base.add(::core::mem::size_of::<*const u8>()).cast::<usize>();
+let len34 = l33;
+let bytes34 = _rt::Vec::from_raw_parts(l32.cast(), len34, len34);
+let l35 = *base.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+let l36 = *base.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+let len37 = l36;
+let bytes37 = _rt::Vec::from_raw_parts(l35.cast(), len37, len37);
+
+InvalidField{
+path: _rt::string_lift(bytes34),
+message: _rt::string_lift(bytes37),
+}
+};
+result38.push(e38);
+}
+_rt::cabi_dealloc(base38, len38 * (4*::core::mem::size_of::<*const u8>()), ::core::mem::size_of::<*const u8>());
+
+result38
+};
+PlatformError::Invalid(e48)
+}
+3 => {
+let e48 = {
+let l39 = *ptr2.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+let l40 = *ptr2.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+let len41 = l40;
+let bytes41 = _rt::Vec::from_raw_parts(l39.cast(), len41, len41);
+
+_rt::string_lift(bytes41)
+};
+PlatformError::Conflict(e48)
+}
+4 => {
+let e48 = {
+let l42 = *ptr2.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+let l43 = *ptr2.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+let len44 = l43;
+let bytes44 = _rt::Vec::from_raw_parts(l42.cast(), len44, len44);
+
+_rt::string_lift(bytes44)
+};
+PlatformError::QuotaExceeded(e48)
+}
+n => {
+debug_assert_eq!(n, 5, "invalid enum discriminant");
+let e48 = {
+let l45 = *ptr2.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+let l46 = *ptr2.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+let len47 = l46;
+let bytes47 = _rt::Vec::from_raw_parts(l45.cast(), len47, len47);
+
+_rt::string_lift(bytes47)
+};
+PlatformError::Unavailable(e48)
+}
+};
+
+v48
+};
+Err(e)
+}
+_ => _rt::invalid_enum_discriminant(),
+};
+result49
+}
+}
+#[allow(unused_unsafe, clippy::all)]
+/// Begins to send a list as CSV: the members of an app that no integration feeds, or the users of a
+/// data source. Answers the upload's id, which later calls and runs may use for a day. The list
+/// stays as it is until `apply-upload`.
+#[allow(async_fn_in_trait)]
+pub fn begin_upload(of: &Entity,) -> ::core::result::Result<_rt::String,PlatformError>{
+unsafe {
+
+#[cfg_attr(target_pointer_width="64", repr(align(8)))]
+#[cfg_attr(target_pointer_width="32", repr(align(4)))]
+struct RetArea([::core::mem::MaybeUninit::<u8>; 7*::core::mem::size_of::<*const u8>()]);
+let mut ret_area = RetArea([::core::mem::MaybeUninit::uninit(); 7*::core::mem::size_of::<*const u8>()]);
+let (result2_0,result2_1,result2_2,) = match of {
+Entity::App(e) => {
+let vec0 = e;
+let ptr0 = vec0.as_ptr().cast::<u8>();
+let len0 = vec0.len();
+
+(0i32, ptr0.cast_mut(), len0)
+},
+Entity::DataSource(e) => {
+let vec1 = e;
+let ptr1 = vec1.as_ptr().cast::<u8>();
+let len1 = vec1.len();
+
+(1i32, ptr1.cast_mut(), len1)
+},
+};
+let ptr3 = ret_area.0.as_mut_ptr().cast::<u8>();
+#[cfg(target_arch = "wasm32")]
+#[link(wasm_import_module = "grantry:plugin/platform@0.1.0")]
+unsafe extern "C" {
+#[link_name = "begin-upload"]
+fn wit_import4(_: i32, _: *mut u8, _: usize, _: *mut u8, );
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+unsafe extern "C" fn wit_import4(_: i32, _: *mut u8, _: usize, _: *mut u8, ) { unreachable!() }
+wit_import4(result2_0, result2_1, result2_2, ptr3);
+let l5 = i32::from(*ptr3.add(0).cast::<u8>());
+let result39 = match l5 {
+0 => {
+let e = {
+let l6 = *ptr3.add(::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+let l7 = *ptr3.add(2*::core::mem::size_of::<*const u8>()).cast::<usize>();
+let len8 = l7;
+let bytes8 = _rt::Vec::from_raw_parts(l6.cast(), len8, len8);
+
+_rt::string_lift(bytes8)
+};
+Ok(e)
+}
+1 => {
+let e = {
+let l9 = i32::from(*ptr3.add(::core::mem::size_of::<*const u8>()).cast::<u8>());
+let v38 = match l9 {
+0 => {
+let e38 = {
+let l10 = i32::from(*ptr3.add(2*::core::mem::size_of::<*const u8>()).cast::<u8>());
+let l11 = i32::from(*ptr3.add(3*::core::mem::size_of::<*const u8>()).cast::<u8>());
+
+Denial{
+action: super::super::super::grantry::plugin::types::PlatformAction::_lift(l10 as u8),
+entity: match l11 {
+0 => None,
+1 => {
+let e = {
+let l12 = i32::from(*ptr3.add(4*::core::mem::size_of::<*const u8>()).cast::<u8>());
+let v19 = match l12 {
+0 => {
+let e19 = {
+let l13 = *ptr3.add(5*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+let l14 = *ptr3.add(6*::core::mem::size_of::<*const u8>()).cast::<usize>();
+let len15 = l14;
+let bytes15 = _rt::Vec::from_raw_parts(l13.cast(), len15, len15);
+
+_rt::string_lift(bytes15)
+};
+Entity::App(e19)
+}
+n => {
+debug_assert_eq!(n, 1, "invalid enum discriminant");
+let e19 = {
+let l16 = *ptr3.add(5*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+let l17 = *ptr3.add(6*::core::mem::size_of::<*const u8>()).cast::<usize>();
+let len18 = l17;
+let bytes18 = _rt::Vec::from_raw_parts(l16.cast(), len18, len18);
+
+_rt::string_lift(bytes18)
+};
+Entity::DataSource(e19)
+}
+};
+
+v19
+};
+Some(e)
+}
+_ => _rt::invalid_enum_discriminant(),
+},
+}
+};
+PlatformError::Denied(e38)
+}
+1 => {
+PlatformError::NotFound
+}
+2 => {
+let e38 = {
+let l20 = *ptr3.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+let l21 = *ptr3.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+let base28 = l20;
+let len28 = l21;
+let mut result28 = _rt::Vec::with_capacity(len28);
+for i in 0..len28 {
+let base = base28.add(i * (4*::core::mem::size_of::<*const u8>()));
+let e28 = {
+let l22 = *base.add(0).cast::<*mut u8>();
+let l23 = *base.add(::core::mem::size_of::<*const u8>()).cast::<usize>();
+let len24 = l23;
+let bytes24 = _rt::Vec::from_raw_parts(l22.cast(), len24, len24);
+let l25 = *base.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+let l26 = *base.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+let len27 = l26;
+let bytes27 = _rt::Vec::from_raw_parts(l25.cast(), len27, len27);
+
+InvalidField{
+path: _rt::string_lift(bytes24),
+message: _rt::string_lift(bytes27),
+}
+};
+result28.push(e28);
+}
+_rt::cabi_dealloc(base28, len28 * (4*::core::mem::size_of::<*const u8>()), ::core::mem::size_of::<*const u8>());
+
+result28
+};
+PlatformError::Invalid(e38)
+}
+3 => {
+let e38 = {
+let l29 = *ptr3.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+let l30 = *ptr3.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+let len31 = l30;
+let bytes31 = _rt::Vec::from_raw_parts(l29.cast(), len31, len31);
+
+_rt::string_lift(bytes31)
+};
+PlatformError::Conflict(e38)
+}
+4 => {
+let e38 = {
+let l32 = *ptr3.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+let l33 = *ptr3.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+let len34 = l33;
+let bytes34 = _rt::Vec::from_raw_parts(l32.cast(), len34, len34);
+
+_rt::string_lift(bytes34)
+};
+PlatformError::QuotaExceeded(e38)
+}
+n => {
+debug_assert_eq!(n, 5, "invalid enum discriminant");
+let e38 = {
+let l35 = *ptr3.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+let l36 = *ptr3.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+let len37 = l36;
+let bytes37 = _rt::Vec::from_raw_parts(l35.cast(), len37, len37);
+
+_rt::string_lift(bytes37)
+};
+PlatformError::Unavailable(e38)
+}
+};
+
+v38
+};
+Err(e)
+}
+_ => _rt::invalid_enum_discriminant(),
+};
+result39
+}
+}
+#[allow(unused_unsafe, clippy::all)]
+/// Appends at most 1 MiB that begins at byte `begins`; answers where the next piece begins. A piece
+/// that does not begin where the last one ended is a `conflict` that says how many bytes are there.
+#[allow(async_fn_in_trait)]
+pub fn append_upload(of: &Entity,upload: &str,begins: u64,content: &[u8],) -> ::core::result::Result<u64,PlatformError>{
+unsafe {
+
+#[repr(align(8))]
+struct RetArea([::core::mem::MaybeUninit::<u8>; 8+6*::core::mem::size_of::<*const u8>()]);
+let mut ret_area = RetArea([::core::mem::MaybeUninit::uninit(); 8+6*::core::mem::size_of::<*const u8>()]);
+let (result2_0,result2_1,result2_2,) = match of {
+Entity::App(e) => {
+let vec0 = e;
+let ptr0 = vec0.as_ptr().cast::<u8>();
+let len0 = vec0.len();
+
+(0i32, ptr0.cast_mut(), len0)
+},
+Entity::DataSource(e) => {
+let vec1 = e;
+let ptr1 = vec1.as_ptr().cast::<u8>();
+let len1 = vec1.len();
+
+(1i32, ptr1.cast_mut(), len1)
+},
+};
+let vec3 = upload;
+let ptr3 = vec3.as_ptr().cast::<u8>();
+let len3 = vec3.len();
+let vec4 = content;
+let ptr4 = vec4.as_ptr().cast::<u8>();
+let len4 = vec4.len();
+let ptr5 = ret_area.0.as_mut_ptr().cast::<u8>();
+#[cfg(target_arch = "wasm32")]
+#[link(wasm_import_module = "grantry:plugin/platform@0.1.0")]
+unsafe extern "C" {
+#[link_name = "append-upload"]
+fn wit_import6(_: i32, _: *mut u8, _: usize, _: *mut u8, _: usize, _: i64, _: *mut u8, _: usize, _: *mut u8, );
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+unsafe extern "C" fn wit_import6(_: i32, _: *mut u8, _: usize, _: *mut u8, _: usize, _: i64, _: *mut u8, _: usize, _: *mut u8, ) { unreachable!() }
+wit_import6(result2_0, result2_1, result2_2, ptr3.cast_mut(), len3, _rt::as_i64(&begins), ptr4.cast_mut(), len4, ptr5);
+let l7 = i32::from(*ptr5.add(0).cast::<u8>());
+let result39 = match l7 {
+0 => {
+let e = {
+let l8 = *ptr5.add(8).cast::<i64>();
+
+l8 as u64
+};
+Ok(e)
+}
+1 => {
+let e = {
+let l9 = i32::from(*ptr5.add(8).cast::<u8>());
+let v38 = match l9 {
+0 => {
+let e38 = {
+let l10 = i32::from(*ptr5.add(8+1*::core::mem::size_of::<*const u8>()).cast::<u8>());
+let l11 = i32::from(*ptr5.add(8+2*::core::mem::size_of::<*const u8>()).cast::<u8>());
+
+Denial{
+action: super::super::super::grantry::plugin::types::PlatformAction::_lift(l10 as u8),
+entity: match l11 {
+0 => None,
+1 => {
+let e = {
+let l12 = i32::from(*ptr5.add(8+3*::core::mem::size_of::<*const u8>()).cast::<u8>());
+let v19 = match l12 {
+0 => {
+let e19 = {
+let l13 = *ptr5.add(8+4*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+let l14 = *ptr5.add(8+5*::core::mem::size_of::<*const u8>()).cast::<usize>();
+let len15 = l14;
+let bytes15 = _rt::Vec::from_raw_parts(l13.cast(), len15, len15);
+
+_rt::string_lift(bytes15)
+};
+Entity::App(e19)
+}
+n => {
+debug_assert_eq!(n, 1, "invalid enum discriminant");
+let e19 = {
+let l16 = *ptr5.add(8+4*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+let l17 = *ptr5.add(8+5*::core::mem::size_of::<*const u8>()).cast::<usize>();
+let len18 = l17;
+let bytes18 = _rt::Vec::from_raw_parts(l16.cast(), len18, len18);
+
+_rt::string_lift(bytes18)
+};
+Entity::DataSource(e19)
+}
+};
+
+v19
+};
+Some(e)
+}
+_ => _rt::invalid_enum_discriminant(),
+},
+}
+};
+PlatformError::Denied(e38)
+}
+1 => {
+PlatformError::NotFound
+}
+2 => {
+let e38 = {
+let l20 = *ptr5.add(8+1*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+let l21 = *ptr5.add(8+2*::core::mem::size_of::<*const u8>()).cast::<usize>();
+let base28 = l20;
+let len28 = l21;
+let mut result28 = _rt::Vec::with_capacity(len28);
+for i in 0..len28 {
+let base = base28.add(i * (4*::core::mem::size_of::<*const u8>()));
+let e28 = {
+let l22 = *base.add(0).cast::<*mut u8>();
+let l23 = *base.add(::core::mem::size_of::<*const u8>()).cast::<usize>();
+let len24 = l23;
+let bytes24 = _rt::Vec::from_raw_parts(l22.cast(), len24, len24);
+let l25 = *base.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+let l26 = *base.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+let len27 = l26;
+let bytes27 = _rt::Vec::from_raw_parts(l25.cast(), len27, len27);
+
+InvalidField{
+path: _rt::string_lift(bytes24),
+message: _rt::string_lift(bytes27),
+}
+};
+result28.push(e28);
+}
+_rt::cabi_dealloc(base28, len28 * (4*::core::mem::size_of::<*const u8>()), ::core::mem::size_of::<*const u8>());
+
+result28
+};
+PlatformError::Invalid(e38)
+}
+3 => {
+let e38 = {
+let l29 = *ptr5.add(8+1*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+let l30 = *ptr5.add(8+2*::core::mem::size_of::<*const u8>()).cast::<usize>();
+let len31 = l30;
+let bytes31 = _rt::Vec::from_raw_parts(l29.cast(), len31, len31);
+
+_rt::string_lift(bytes31)
+};
+PlatformError::Conflict(e38)
+}
+4 => {
+let e38 = {
+let l32 = *ptr5.add(8+1*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+let l33 = *ptr5.add(8+2*::core::mem::size_of::<*const u8>()).cast::<usize>();
+let len34 = l33;
+let bytes34 = _rt::Vec::from_raw_parts(l32.cast(), len34, len34);
+
+_rt::string_lift(bytes34)
+};
+PlatformError::QuotaExceeded(e38)
+}
+n => {
+debug_assert_eq!(n, 5, "invalid enum discriminant");
+let e38 = {
+let l35 = *ptr5.add(8+1*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+let l36 = *ptr5.add(8+2*::core::mem::size_of::<*const u8>()).cast::<usize>();
+let len37 = l36;
+let bytes37 = _rt::Vec::from_raw_parts(l35.cast(), len37, len37);
+
+_rt::string_lift(bytes37)
+};
+PlatformError::Unavailable(e38)
+}
+};
+
+v38
+};
+Err(e)
+}
+_ => _rt::invalid_enum_discriminant(),
+};
+result39
+}
+}
+#[allow(unused_unsafe, clippy::all)]
+/// Reads all pieces and compares with the list. Errors of the file are `invalid`, each with its line
+/// and column as the path; such an upload is given up. Once read, compares anew.
+#[allow(async_fn_in_trait)]
+pub fn preview_upload(of: &Entity,upload: &str,) -> ::core::result::Result<UploadDiff,PlatformError>{
+unsafe {
+
+#[repr(align(8))]
+struct RetArea([::core::mem::MaybeUninit::<u8>; 48+2*::core::mem::size_of::<*const u8>()]);
+let mut ret_area = RetArea([::core::mem::MaybeUninit::uninit(); 48+2*::core::mem::size_of::<*const u8>()]);
+let (result2_0,result2_1,result2_2,) = match of {
+Entity::App(e) => {
+let vec0 = e;
+let ptr0 = vec0.as_ptr().cast::<u8>();
+let len0 = vec0.len();
+
+(0i32, ptr0.cast_mut(), len0)
+},
+Entity::DataSource(e) => {
+let vec1 = e;
+let ptr1 = vec1.as_ptr().cast::<u8>();
+let len1 = vec1.len();
+
+(1i32, ptr1.cast_mut(), len1)
+},
+};
+let vec3 = upload;
+let ptr3 = vec3.as_ptr().cast::<u8>();
+let len3 = vec3.len();
+let ptr4 = ret_area.0.as_mut_ptr().cast::<u8>();
+#[cfg(target_arch = "wasm32")]
+#[link(wasm_import_module = "grantry:plugin/platform@0.1.0")]
+unsafe extern "C" {
+#[link_name = "preview-upload"]
+fn wit_import5(_: i32, _: *mut u8, _: usize, _: *mut u8, _: usize, _: *mut u8, );
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+unsafe extern "C" fn wit_import5(_: i32, _: *mut u8, _: usize, _: *mut u8, _: usize, _: *mut u8, ) { unreachable!() }
+wit_import5(result2_0, result2_1, result2_2, ptr3.cast_mut(), len3, ptr4);
+let l6 = i32::from(*ptr4.add(0).cast::<u8>());
+let result46 = match l6 {
+0 => {
+let e = {
+let l7 = *ptr4.add(8).cast::<*mut u8>();
+let l8 = *ptr4.add(8+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
+let len9 = l8;
+let bytes9 = _rt::Vec::from_raw_parts(l7.cast(), len9, len9);
+let l10 = *ptr4.add(8+2*::core::mem::size_of::<*const u8>()).cast::<i64>();
+let l11 = *ptr4.add(16+2*::core::mem::size_of::<*const u8>()).cast::<i64>();
+let l12 = *ptr4.add(24+2*::core::mem::size_of::<*const u8>()).cast::<i64>();
+let l13 = *ptr4.add(32+2*::core::mem::size_of::<*const u8>()).cast::<i64>();
+let l14 = i32::from(*ptr4.add(40+2*::core::mem::size_of::<*const u8>()).cast::<u8>());
+let l15 = i32::from(*ptr4.add(41+2*::core::mem::size_of::<*const u8>()).cast::<u8>());
+
+UploadDiff{
+hash: _rt::string_lift(bytes9),
+before: l10 as u64,
+added: l11 as u64,
+changed: l12 as u64,
+removed: l13 as u64,
+is_empty: _rt::bool_lift(l14 as u8),
+is_mass_removal: _rt::bool_lift(l15 as u8),
+}
+};
+Ok(e)
+}
+1 => {
+let e = {
+let l16 = i32::from(*ptr4.add(8).cast::<u8>());
+let v45 = match l16 {
+0 => {
+let e45 = {
+let l17 = i32::from(*ptr4.add(8+1*::core::mem::size_of::<*const u8>()).cast::<u8>());
+let l18 = i32::from(*ptr4.add(8+2*::core::mem::size_of::<*const u8>()).cast::<u8>());
+
+Denial{
+action: super::super::super::grantry::plugin::types::PlatformAction::_lift(l17 as u8),
+entity: match l18 {
+0 => None,
+1 => {
+let e = {
+let l19 = i32::from(*ptr4.add(8+3*::core::mem::size_of::<*const u8>()).cast::<u8>());
+let v26 = match l19 {
+0 => {
+let e26 = {
+let l20 = *ptr4.add(8+4*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+let l21 = *ptr4.add(8+5*::core::mem::size_of::<*const u8>()).cast::<usize>();
+let len22 = l21;
+let bytes22 = _rt::Vec::from_raw_parts(l20.cast(), len22, len22);
+
+_rt::string_lift(bytes22)
+};
+Entity::App(e26)
+}
+n => {
+debug_assert_eq!(n, 1, "invalid enum discriminant");
+let e26 = {
+let l23 = *ptr4.add(8+4*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+let l24 = *ptr4.add(8+5*::core::mem::size_of::<*const u8>()).cast::<usize>();
+let len25 = l24;
+let bytes25 = _rt::Vec::from_raw_parts(l23.cast(), len25, len25);
+
+_rt::string_lift(bytes25)
+};
+Entity::DataSource(e26)
+}
+};
+
+v26
+};
+Some(e)
+}
+_ => _rt::invalid_enum_discriminant(),
+},
+}
+};
+PlatformError::Denied(e45)
+}
+1 => {
+PlatformError::NotFound
+}
+2 => {
+let e45 = {
+let l27 = *ptr4.add(8+1*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+let l28 = *ptr4.add(8+2*::core::mem::size_of::<*const u8>()).cast::<usize>();
+let base35 = l27;
+let len35 = l28;
+let mut result35 = _rt::Vec::with_capacity(len35);
+for i in 0..len35 {
+let base = base35.add(i * (4*::core::mem::size_of::<*const u8>()));
+let e35 = {
+let l29 = *base.add(0).cast::<*mut u8>();
+let l30 = *base.add(::core::mem::size_of::<*const u8>()).cast::<usize>();
+let len31 = l30;
+let bytes31 = _rt::Vec::from_raw_parts(l29.cast(), len31, len31);
+let l32 = *base.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+let l33 = *base.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+let len34 = l33;
+let bytes34 = _rt::Vec::from_raw_parts(l32.cast(), len34, len34);
+
+InvalidField{
+path: _rt::string_lift(bytes31),
+message: _rt::string_lift(bytes34),
+}
+};
+result35.push(e35);
+}
+_rt::cabi_dealloc(base35, len35 * (4*::core::mem::size_of::<*const u8>()), ::core::mem::size_of::<*const u8>());
+
+result35
+};
+PlatformError::Invalid(e45)
+}
+3 => {
+let e45 = {
+let l36 = *ptr4.add(8+1*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+let l37 = *ptr4.add(8+2*::core::mem::size_of::<*const u8>()).cast::<usize>();
+let len38 = l37;
+let bytes38 = _rt::Vec::from_raw_parts(l36.cast(), len38, len38);
+
+_rt::string_lift(bytes38)
+};
+PlatformError::Conflict(e45)
+}
+4 => {
+let e45 = {
+let l39 = *ptr4.add(8+1*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+let l40 = *ptr4.add(8+2*::core::mem::size_of::<*const u8>()).cast::<usize>();
+let len41 = l40;
+let bytes41 = _rt::Vec::from_raw_parts(l39.cast(), len41, len41);
+
+_rt::string_lift(bytes41)
+};
+PlatformError::QuotaExceeded(e45)
+}
+n => {
+debug_assert_eq!(n, 5, "invalid enum discriminant");
+let e45 = {
+let l42 = *ptr4.add(8+1*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+let l43 = *ptr4.add(8+2*::core::mem::size_of::<*const u8>()).cast::<usize>();
+let len44 = l43;
+let bytes44 = _rt::Vec::from_raw_parts(l42.cast(), len44, len44);
+
+_rt::string_lift(bytes44)
+};
+PlatformError::Unavailable(e45)
+}
+};
+
+v45
+};
+Err(e)
+}
+_ => _rt::invalid_enum_discriminant(),
+};
+result46
+}
+}
+#[allow(unused_unsafe, clippy::all)]
+/// Makes the file the list, all of it or nothing. A `diff` that is not the hash as it is now is a
+/// `conflict`, and so is a mass removal without `approve-diff`.
+#[allow(async_fn_in_trait)]
+pub fn apply_upload(of: &Entity,upload: &str,diff: &str,approve_diff: ::core::option::Option<&str>,idempotency_key: &str,) -> ::core::result::Result<UploadDiff,PlatformError>{
+unsafe {
+
+#[repr(align(8))]
+struct RetArea([::core::mem::MaybeUninit::<u8>; 48+2*::core::mem::size_of::<*const u8>()]);
+let mut ret_area = RetArea([::core::mem::MaybeUninit::uninit(); 48+2*::core::mem::size_of::<*const u8>()]);
+let (result2_0,result2_1,result2_2,) = match of {
+Entity::App(e) => {
+let vec0 = e;
+let ptr0 = vec0.as_ptr().cast::<u8>();
+let len0 = vec0.len();
+
+(0i32, ptr0.cast_mut(), len0)
+},
+Entity::DataSource(e) => {
+let vec1 = e;
+let ptr1 = vec1.as_ptr().cast::<u8>();
+let len1 = vec1.len();
+
+(1i32, ptr1.cast_mut(), len1)
+},
+};
+let vec3 = upload;
+let ptr3 = vec3.as_ptr().cast::<u8>();
+let len3 = vec3.len();
+let vec4 = diff;
+let ptr4 = vec4.as_ptr().cast::<u8>();
+let len4 = vec4.len();
+let (result6_0,result6_1,result6_2,) = match approve_diff {
+Some(e) => {
+let vec5 = e;
+let ptr5 = vec5.as_ptr().cast::<u8>();
+let len5 = vec5.len();
+
+(1i32, ptr5.cast_mut(), len5)
+},
+None => {
+(0i32, ::core::ptr::null_mut(), 0usize)
+},
+};let vec7 = idempotency_key;
+let ptr7 = vec7.as_ptr().cast::<u8>();
+let len7 = vec7.len();
+let ptr8 = ret_area.0.as_mut_ptr().cast::<u8>();
+#[cfg(target_arch = "wasm32")]
+#[link(wasm_import_module = "grantry:plugin/platform@0.1.0")]
+unsafe extern "C" {
+#[link_name = "apply-upload"]
+fn wit_import9(_: i32, _: *mut u8, _: usize, _: *mut u8, _: usize, _: *mut u8, _: usize, _: i32, _: *mut u8, _: usize, _: *mut u8, _: usize, _: *mut u8, );
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+unsafe extern "C" fn wit_import9(_: i32, _: *mut u8, _: usize, _: *mut u8, _: usize, _: *mut u8, _: usize, _: i32, _: *mut u8, _: usize, _: *mut u8, _: usize, _: *mut u8, ) { unreachable!() }
+wit_import9(result2_0, result2_1, result2_2, ptr3.cast_mut(), len3, ptr4.cast_mut(), len4, result6_0, result6_1, result6_2, ptr7.cast_mut(), len7, ptr8);
+let l10 = i32::from(*ptr8.add(0).cast::<u8>());
+let result50 = match l10 {
+0 => {
+let e = {
+let l11 = *ptr8.add(8).cast::<*mut u8>();
+let l12 = *ptr8.add(8+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
+let len13 = l12;
+let bytes13 = _rt::Vec::from_raw_parts(l11.cast(), len13, len13);
+let l14 = *ptr8.add(8+2*::core::mem::size_of::<*const u8>()).cast::<i64>();
+let l15 = *ptr8.add(16+2*::core::mem::size_of::<*const u8>()).cast::<i64>();
+let l16 = *ptr8.add(24+2*::core::mem::size_of::<*const u8>()).cast::<i64>();
+let l17 = *ptr8.add(32+2*::core::mem::size_of::<*const u8>()).cast::<i64>();
+let l18 = i32::from(*ptr8.add(40+2*::core::mem::size_of::<*const u8>()).cast::<u8>());
+let l19 = i32::from(*ptr8.add(41+2*::core::mem::size_of::<*const u8>()).cast::<u8>());
+
+UploadDiff{
+hash: _rt::string_lift(bytes13),
+before: l14 as u64,
+added: l15 as u64,
+changed: l16 as u64,
+removed: l17 as u64,
+is_empty: _rt::bool_lift(l18 as u8),
+is_mass_removal: _rt::bool_lift(l19 as u8),
+}
+};
+Ok(e)
+}
+1 => {
+let e = {
+let l20 = i32::from(*ptr8.add(8).cast::<u8>());
+let v49 = match l20 {
+0 => {
+let e49 = {
+let l21 = i32::from(*ptr8.add(8+1*::core::mem::size_of::<*const u8>()).cast::<u8>());
+let l22 = i32::from(*ptr8.add(8+2*::core::mem::size_of::<*const u8>()).cast::<u8>());
+
+Denial{
+action: super::super::super::grantry::plugin::types::PlatformAction::_lift(l21 as u8),
+entity: match l22 {
+0 => None,
+1 => {
+let e = {
+let l23 = i32::from(*ptr8.add(8+3*::core::mem::size_of::<*const u8>()).cast::<u8>());
+let v30 = match l23 {
+0 => {
+let e30 = {
+let l24 = *ptr8.add(8+4*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+let l25 = *ptr8.add(8+5*::core::mem::size_of::<*const u8>()).cast::<usize>();
+let len26 = l25;
+let bytes26 = _rt::Vec::from_raw_parts(l24.cast(), len26, len26);
+
+_rt::string_lift(bytes26)
+};
+Entity::App(e30)
+}
+n => {
+debug_assert_eq!(n, 1, "invalid enum discriminant");
+let e30 = {
+let l27 = *ptr8.add(8+4*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+let l28 = *ptr8.add(8+5*::core::mem::size_of::<*const u8>()).cast::<usize>();
+let len29 = l28;
+let bytes29 = _rt::Vec::from_raw_parts(l27.cast(), len29, len29);
+
+_rt::string_lift(bytes29)
+};
+Entity::DataSource(e30)
+}
+};
+
+v30
+};
+Some(e)
+}
+_ => _rt::invalid_enum_discriminant(),
+},
+}
+};
+PlatformError::Denied(e49)
+}
+1 => {
+PlatformError::NotFound
+}
+2 => {
+let e49 = {
+let l31 = *ptr8.add(8+1*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+let l32 = *ptr8.add(8+2*::core::mem::size_of::<*const u8>()).cast::<usize>();
+let base39 = l31;
+let len39 = l32;
+let mut result39 = _rt::Vec::with_capacity(len39);
+for i in 0..len39 {
+let base = base39.add(i * (4*::core::mem::size_of::<*const u8>()));
+let e39 = {
+let l33 = *base.add(0).cast::<*mut u8>();
+let l34 = *base.add(::core::mem::size_of::<*const u8>()).cast::<usize>();
+let len35 = l34;
+let bytes35 = _rt::Vec::from_raw_parts(l33.cast(), len35, len35);
+let l36 = *base.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+let l37 = *base.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+let len38 = l37;
+let bytes38 = _rt::Vec::from_raw_parts(l36.cast(), len38, len38);
+
+InvalidField{
+path: _rt::string_lift(bytes35),
+message: _rt::string_lift(bytes38),
+}
+};
+result39.push(e39);
+}
+_rt::cabi_dealloc(base39, len39 * (4*::core::mem::size_of::<*const u8>()), ::core::mem::size_of::<*const u8>());
+
+result39
+};
+PlatformError::Invalid(e49)
+}
+3 => {
+let e49 = {
+let l40 = *ptr8.add(8+1*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+let l41 = *ptr8.add(8+2*::core::mem::size_of::<*const u8>()).cast::<usize>();
+let len42 = l41;
+let bytes42 = _rt::Vec::from_raw_parts(l40.cast(), len42, len42);
+
+_rt::string_lift(bytes42)
+};
+PlatformError::Conflict(e49)
+}
+4 => {
+let e49 = {
+let l43 = *ptr8.add(8+1*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+let l44 = *ptr8.add(8+2*::core::mem::size_of::<*const u8>()).cast::<usize>();
+let len45 = l44;
+let bytes45 = _rt::Vec::from_raw_parts(l43.cast(), len45, len45);
+
+_rt::string_lift(bytes45)
+};
+PlatformError::QuotaExceeded(e49)
+}
+n => {
+debug_assert_eq!(n, 5, "invalid enum discriminant");
+let e49 = {
+let l46 = *ptr8.add(8+1*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+let l47 = *ptr8.add(8+2*::core::mem::size_of::<*const u8>()).cast::<usize>();
+let len48 = l47;
+let bytes48 = _rt::Vec::from_raw_parts(l46.cast(), len48, len48);
+
+_rt::string_lift(bytes48)
+};
+PlatformError::Unavailable(e49)
+}
+};
+
+v49
+};
+Err(e)
+}
+_ => _rt::invalid_enum_discriminant(),
+};
+result50
 }
 }
 
@@ -41081,6 +39269,7 @@ use super::super::super::super::_rt;
 pub type Error = super::super::super::super::grantry::plugin::types::Error;
 pub type FieldIssue = super::super::super::super::grantry::plugin::types::FieldIssue;
 pub type Cursor = super::super::super::super::grantry::plugin::types::Cursor;
+pub type PlatformAction = super::super::super::super::grantry::plugin::types::PlatformAction;
 #[repr(u8)]
 #[derive(Clone, Copy, Eq, Ord, PartialEq, PartialOrd)]
 pub enum AttributeType {
@@ -41567,52 +39756,6 @@ fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
 f.debug_struct("AuthScheme").field("name", &self.name).field("kind", &self.kind).finish()
 }
 }
-/// The four actions of Grantry's permission model.
-#[repr(u8)]
-#[derive(Clone, Copy, Eq, Ord, PartialEq, PartialOrd)]
-pub enum PlatformAction {
-AppAndRoleRead,
-CsvAppUserUpload,
-DataSourceUsersUpdate,
-AppMembershipWrite,
-}
-impl ::core::fmt::Debug for PlatformAction {
-fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
-match self {
-PlatformAction::AppAndRoleRead => {
-f.debug_tuple("PlatformAction::AppAndRoleRead").finish()
-}
-PlatformAction::CsvAppUserUpload => {
-f.debug_tuple("PlatformAction::CsvAppUserUpload").finish()
-}
-PlatformAction::DataSourceUsersUpdate => {
-f.debug_tuple("PlatformAction::DataSourceUsersUpdate").finish()
-}
-PlatformAction::AppMembershipWrite => {
-f.debug_tuple("PlatformAction::AppMembershipWrite").finish()
-}
-}
-}
-}
-
-impl PlatformAction{
-#[doc(hidden)]
-pub unsafe fn _lift(val: u8) -> PlatformAction{
-if !cfg!(debug_assertions) {
-return unsafe { ::core::mem::transmute(val) };
-}
-
-match val {
-0 => PlatformAction::AppAndRoleRead,
-1 => PlatformAction::CsvAppUserUpload,
-2 => PlatformAction::DataSourceUsersUpdate,
-3 => PlatformAction::AppMembershipWrite,
-
-_ => panic!("invalid enum discriminant"),
-}
-}
-}
-
 /// The admin reads and approves this, per integration. Asking later for more needs a new approval.
 #[derive(Clone, PartialEq)]
 pub struct Manifest {
@@ -48633,13 +46776,6 @@ String::from_utf8(bytes).unwrap()
 unsafe { String::from_utf8_unchecked(bytes) }
 }
 }
-pub unsafe fn invalid_enum_discriminant<T>() -> T {
-if cfg!(debug_assertions) {
-panic!("invalid enum discriminant")
-} else {
-unsafe { core::hint::unreachable_unchecked() }
-}
-}
 pub unsafe fn cabi_dealloc(ptr: *mut u8, size: usize, align: usize) {
 if size == 0 {
 return;
@@ -48647,6 +46783,13 @@ return;
 unsafe {
 let layout = alloc::Layout::from_size_align_unchecked(size, align);
 alloc::dealloc(ptr, layout);
+}
+}
+pub unsafe fn invalid_enum_discriminant<T>() -> T {
+if cfg!(debug_assertions) {
+panic!("invalid enum discriminant")
+} else {
+unsafe { core::hint::unreachable_unchecked() }
 }
 }
 pub unsafe fn bool_lift(val: u8) -> bool {
@@ -48788,14 +46931,14 @@ extern crate alloc as alloc_crate;
 #[unsafe(link_section = "component-type:wit-bindgen:0.63.0:grantry:plugin@0.1.0:everything-with-all-of-its-exports-removed:encoded world")]
 #[doc(hidden)]
 #[allow(clippy::octal_escapes)]
-pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 5556] = *b"\
-\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\x93*\x01A\x02\x01A\x15\
-\x01B1\x01p}\x04\0\x06cursor\x03\0\0\x01r\x02\x04kinds\x02ids\x04\0\x0aobject-re\
-f\x03\0\x02\x01ks\x01ps\x01k\x03\x01r\x06\x04kinds\x02ids\x04name\x04\x07aliases\
-\x05\x06parent\x06\x04etag\x04\x04\0\x09object-id\x03\0\x07\x01p}\x01q\x0b\x04te\
-xt\x01s\0\x07boolean\x01\x7f\0\x07integer\x01x\0\x07decimal\x01s\0\x04real\x01u\0\
-\x05bytes\x01\x09\0\x0ctimestamp-ms\x01x\0\x04date\x01s\0\x04uuid\x01s\0\x09refe\
-rence\x01\x03\0\x04json\x01s\0\x04\0\x05value\x03\0\x0a\x01m\x03\x08complete\x07\
+pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 4028] = *b"\
+\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\x9b\x1e\x01A\x02\x01\
+A\x10\x01B3\x01p}\x04\0\x06cursor\x03\0\0\x01r\x02\x04kinds\x02ids\x04\0\x0aobje\
+ct-ref\x03\0\x02\x01ks\x01ps\x01k\x03\x01r\x06\x04kinds\x02ids\x04name\x04\x07al\
+iases\x05\x06parent\x06\x04etag\x04\x04\0\x09object-id\x03\0\x07\x01p}\x01q\x0b\x04\
+text\x01s\0\x07boolean\x01\x7f\0\x07integer\x01x\0\x07decimal\x01s\0\x04real\x01\
+u\0\x05bytes\x01\x09\0\x0ctimestamp-ms\x01x\0\x04date\x01s\0\x04uuid\x01s\0\x09r\
+eference\x01\x03\0\x04json\x01s\0\x04\0\x05value\x03\0\x0a\x01m\x03\x08complete\x07\
 partial\x07unknown\x04\0\x0ccompleteness\x03\0\x0c\x01p\x0b\x01r\x03\x04names\x06\
 values\x0e\x0ccompleteness\x0d\x04\0\x09attribute\x03\0\x0f\x01k\x0e\x01r\x04\x04\
 names\x03add\x0e\x06remove\x0e\x07replace\x11\x04\0\x0fattribute-delta\x03\0\x12\
@@ -48810,101 +46953,71 @@ is-immutable\x7f\x0dis-privileged\x7f\x0aattributes\x16\x04\0\x0bentitlement\x03
 \0\x1f\x01r\x03\x0centitlements\x05\x0ais-shallow\x7f\x05kinds\x05\x04\0\x09expa\
 nsion\x03\0!\x01k\"\x01r\x09\x02id\x04\x0bentitlements\x06holder\x03\x09expansio\
 n#\x0cis-immutable\x7f\x09starts-ms\x17\x07ends-ms\x17\x06origin\x04\x0aattribut\
-es\x16\x04\0\x0aassignment\x03\0$\x01r\x03\x04paths\x04codes\x07messages\x04\0\x0b\
-field-issue\x03\0&\x01kw\x01ky\x01r\x03\x08after-ms(\x06bucket\x04\x09remaining)\
-\x04\0\x07backoff\x03\0*\x01p'\x01q\x13\x0einvalid-config\x01,\0\x0funauthentica\
-ted\x01s\0\x11permission-denied\x01\x05\0\x09not-found\x01\x06\0\x0ealready-exis\
-ts\x01\x06\0\x13precondition-failed\x01s\0\x0dinvalid-input\x01,\0\x0crate-limit\
-ed\x01+\0\x0bunavailable\x01+\0\x09timed-out\0\0\x0ecursor-expired\0\0\x0equota-\
-exceeded\x01s\0\x0bunsupported\x01s\0\x0degress-denied\x01s\0\x08bad-data\x01s\0\
-\x0foutcome-unknown\x01s\0\x09cancelled\0\0\x08internal\x01s\0\x05other\x01s\0\x04\
-\0\x05error\x03\0-\x01r\x04\x04names\x09recipients\x0amedia-types\x0aciphertext\x09\
-\x04\0\x06sealed\x03\0/\x03\0\x1agrantry:plugin/types@0.1.0\x05\0\x02\x03\0\0\x05\
-error\x02\x03\0\0\x0bfield-issue\x02\x03\0\0\x06cursor\x01BL\x02\x03\x02\x01\x01\
-\x04\0\x05error\x03\0\0\x02\x03\x02\x01\x02\x04\0\x0bfield-issue\x03\0\x02\x02\x03\
-\x02\x01\x03\x04\0\x06cursor\x03\0\x04\x01m\x0c\x04text\x07boolean\x07integer\x07\
-decimal\x04real\x05bytes\x09timestamp\x04date\x04uuid\x09reference\x04json\x06se\
-cret\x04\0\x0eattribute-type\x03\0\x06\x01n\x08\x0cmulti-valued\x08required\x09c\
-reatable\x09updatable\x08readable\x13returned-by-default\x10case-insensitive\x06\
-unique\x04\0\x10attribute-traits\x03\0\x08\x01ks\x01ps\x01r\x06\x04names\x07of-t\
-ype\x07\x0bdescriptions\x06traits\x09\x0ereference-kind\x0a\x07choices\x0b\x04\0\
-\x10attribute-schema\x03\0\x0c\x01m\x0a\x07account\x05group\x04role\x03app\x06se\
-cret\x06device\x05agent\x07license\x0dscope-binding\x05other\x04\0\x0akind-class\
-\x03\0\x0e\x01m\x11\x05grant\x06revoke\x06extend\x05renew\x06create\x06update\x06\
-delete\x06enable\x07disable\x06unlock\x0cset-password\x11rotate-credential\x10is\
-sue-credential\x11revoke-credential\x04link\x06unlink\x06invoke\x04\0\x04verb\x03\
-\0\x10\x01m\x04\x04none\x0cupserts-only\x0cwith-deletes\x0avalidators\x04\0\x0dd\
-elta-support\x03\0\x12\x01p\x0f\x01p\x0d\x01p\x11\x01r\x0a\x04kinds\x07classes\x14\
-\x07displays\x0cid-attributes\x0ename-attribute\x0a\x0cparent-kinds\x0b\x0aattri\
-butes\x15\x05verbs\x16\x05delta\x13\x0cis-countable\x7f\x04\0\x0bkind-schema\x03\
-\0\x17\x01s\x04\0\x0cjson-pointer\x03\0\x19\x01q\x03\x05exact\x01s\0\x06suffix\x01\
-s\0\x0ffrom-connection\x01\x1a\0\x04\0\x09host-rule\x03\0\x1b\x01r\x04\x04host\x1c\
-\x07methods\x0b\x0bpath-prefixs\x03whys\x04\0\x0bneeded-host\x03\0\x1d\x01r\x02\x08\
-username\x1a\x08password\x1a\x04\0\x0abasic-auth\x03\0\x1f\x01r\x03\x06headers\x06\
-prefixs\x06secret\x1a\x04\0\x0bheader-auth\x03\0!\x01r\x02\x09parameters\x06secr\
-et\x1a\x04\0\x0aquery-auth\x03\0#\x01k\x1a\x01r\x04\x09token-url\x1a\x09client-i\
-d\x1a\x0dclient-secret\x1a\x05scope%\x04\0\x12client-credentials\x03\0&\x01q\x05\
-\x06bearer\x01\x1a\0\x05basic\x01\x20\0\x06header\x01\"\0\x05query\x01$\0\x19oau\
-th2-client-credentials\x01'\0\x04\0\x09auth-kind\x03\0(\x01r\x02\x04names\x04kin\
-d)\x04\0\x0bauth-scheme\x03\0*\x01m\x04\x11app-and-role-read\x13csv-app-user-upl\
-oad\x18data-source-users-update\x14app-membership-write\x04\0\x0fplatform-action\
-\x03\0,\x01p+\x01p\x1e\x01p-\x01p\x18\x01r\x0e\x04names\x07versions\x09publisher\
-s\x10application-types\x0bdescriptions\x08docs-url\x0a\x12example-connections\x11\
-connection-schemas\x04auth.\x05hosts/\x10platform-actions0\x08needs-kv\x7f\x05ki\
-nds1\x0dcan-read-back\x7f\x04\0\x08manifest\x03\02\x01r\x03\x05values\x05labels\x06\
-detail\x0a\x04\0\x0asuggestion\x03\04\x01p5\x01k\x05\x01r\x03\x05items6\x07is-op\
-en\x7f\x04next7\x04\0\x0bsuggestions\x03\08\x01m\x03\x07connect\x04read\x0bwrite\
--probe\x04\0\x0atest-depth\x03\0:\x01r\x04\x06tenant\x0a\x09effective1\x13missin\
-g-permissions\x0b\x08warnings\x0b\x04\0\x11connection-report\x03\0<\x01@\0\03\x04\
-\0\x08describe\x01>\x01p\x03\x01@\x01\x0aconnections\0?\x04\0\x0fvalidate-config\
-\x01@\x01j\x019\x01\x01\x01@\x04\x0aconnections\x05field\x1a\x05query\x0a\x02at7\
-\0\xc1\0\x04\0\x0esuggest-config\x01B\x01j\x01=\x01\x01\x01@\x01\x05depth;\0\xc3\
-\0\x04\0\x0ftest-connection\x01D\x01j\x011\x01\x01\x01@\0\0\xc5\0\x04\0\x0fdisco\
-ver-schema\x01F\x03\0\x1egrantry:plugin/lifecycle@0.1.0\x05\x04\x02\x03\0\x01\x0f\
-platform-action\x01B)\x02\x03\x02\x01\x05\x04\0\x0fplatform-action\x03\0\0\x01q\x02\
-\x03app\x01s\0\x0bdata-source\x01s\0\x04\0\x06entity\x03\0\x02\x01k\x03\x01r\x02\
-\x06action\x01\x06entity\x04\x04\0\x06denial\x03\0\x05\x01r\x02\x04paths\x07mess\
-ages\x04\0\x0dinvalid-field\x03\0\x07\x01p\x08\x01q\x06\x06denied\x01\x06\0\x09n\
-ot-found\0\0\x07invalid\x01\x09\0\x08conflict\x01s\0\x0equota-exceeded\x01s\0\x0b\
-unavailable\x01s\0\x04\0\x0eplatform-error\x03\0\x0a\x01r\x03\x02ids\x04names\x05\
-rolesy\x04\0\x03app\x03\0\x0c\x01r\x03\x02ids\x04names\x0eis-requestable\x7f\x04\
-\0\x04role\x03\0\x0e\x01p\x0d\x01ks\x01r\x02\x05items\x10\x04next\x11\x04\0\x08a\
-pp-page\x03\0\x12\x01p\x0f\x01r\x02\x05items\x14\x04next\x11\x04\0\x09role-page\x03\
-\0\x15\x01kx\x01r\x07\x02ids\x03apps\x04roles\x07accounts\x09starts-msx\x07ends-\
-ms\x17\x06statuss\x04\0\x0amembership\x03\0\x18\x01j\x01\x13\x01\x0b\x01@\x01\x05\
-after\x11\0\x1a\x04\0\x09list-apps\x01\x1b\x01j\x01\x16\x01\x0b\x01@\x02\x03apps\
-\x05after\x11\0\x1c\x04\0\x0alist-roles\x01\x1d\x01j\x01\x19\x01\x0b\x01@\x05\x03\
-apps\x04roles\x07accounts\x07ends-ms\x17\x0fidempotency-keys\0\x1e\x04\0\x10gran\
-t-membership\x01\x1f\x01@\x04\x03apps\x02ids\x07ends-msx\x0fidempotency-keys\0\x1e\
-\x04\0\x11extend-membership\x01\x20\x01@\x04\x03apps\x02ids\x07ends-ms\x17\x0fid\
-empotency-keys\0\x1e\x04\0\x10renew-membership\x01!\x01@\x03\x03apps\x02ids\x0fi\
-dempotency-keys\0\x1e\x04\0\x11delete-membership\x01\"\x03\0\x1dgrantry:plugin/p\
-latform@0.1.0\x05\x06\x01B\x0d\x01o\x02ss\x01p\0\x01p}\x01ks\x01r\x06\x06methods\
-\x03urls\x07headers\x01\x04body\x02\x04auth\x03\x0atimeout-msy\x04\0\x07request\x03\
-\0\x04\x01r\x03\x06status{\x07headers\x01\x04body\x02\x04\0\x08response\x03\0\x06\
-\x01q\x08\x06denied\x01s\0\x07connect\x01s\0\x09timed-out\0\0\x08protocol\x01s\0\
-\x09too-large\0\0\x12rate-wait-exceeded\x01w\0\x0equota-exceeded\x01s\0\x09cance\
-lled\0\0\x04\0\x0ahttp-error\x03\0\x08\x01j\x01\x07\x01\x09\x01@\x01\x07request\x05\
-\0\x0a\x04\0\x04send\x01\x0b\x03\0\x19grantry:plugin/http@0.1.0\x05\x07\x01B\x10\
-\x01q\x04\x0bkey-invalid\0\0\x05quota\0\0\x06denied\0\0\x0bunavailable\0\0\x04\0\
-\x08kv-error\x03\0\0\x01p}\x01k\x02\x01j\x01\x03\x01\x01\x01@\x01\x03keys\0\x04\x04\
-\0\x03get\x01\x05\x01j\0\x01\x01\x01@\x02\x03keys\x05value\x02\0\x06\x04\0\x03se\
-t\x01\x07\x01@\x01\x03keys\0\x06\x04\0\x06delete\x01\x08\x01ps\x01j\x01\x09\x01\x01\
-\x01@\x01\x06prefixs\0\x0a\x04\0\x09list-keys\x01\x0b\x03\0\x17grantry:plugin/kv\
-@0.1.0\x05\x08\x01B\x06\x01m\x04\x05trace\x05debug\x04info\x04warn\x04\0\x05leve\
-l\x03\0\0\x01o\x02ss\x01p\x02\x01@\x03\x05level\x01\x07messages\x06fields\x03\x01\
-\0\x04\0\x03log\x01\x04\x03\0\x18grantry:plugin/log@0.1.0\x05\x09\x01B\x0d\x01@\0\
-\0s\x04\0\x0aconnection\x01\0\x01ks\x01@\x01\x03keys\0\x01\x04\0\x0fscope-valida\
-tor\x01\x02\x01kw\x01@\x02\x04donew\x05total\x03\x01\0\x04\0\x08progress\x01\x04\
-\x01@\0\0x\x04\0\x06now-ms\x01\x05\x01p}\x01@\x01\x05county\0\x06\x04\0\x0crando\
-m-bytes\x01\x07\x03\0\x18grantry:plugin/run@0.1.0\x05\x0a\x02\x03\0\0\x06sealed\x01\
-B\x0a\x02\x03\x02\x01\x0b\x04\0\x06sealed\x03\0\0\x01q\x03\x11unknown-recipient\x01\
-s\0\x09too-large\0\0\x0bunavailable\0\0\x04\0\x0aseal-error\x03\0\x02\x01p}\x01p\
-s\x01p\x01\x01j\x01\x06\x01\x03\x01@\x04\x04names\x0amedia-types\x05plain\x04\x0a\
-recipients\x05\0\x07\x04\0\x04seal\x01\x08\x03\0\x19grantry:plugin/seal@0.1.0\x05\
-\x0c\x04\0?grantry:plugin/everything-with-all-of-its-exports-removed@0.1.0\x04\0\
-\x0b0\x01\0*everything-with-all-of-its-exports-removed\x03\0\0\0G\x09producers\x01\
-\x0cprocessed-by\x02\x0dwit-component\x070.262.0\x10wit-bindgen-rust\x060.63.0";
+es\x16\x04\0\x0aassignment\x03\0$\x01m\x04\x11app-and-role-read\x13csv-app-user-\
+upload\x18data-source-users-update\x14app-membership-write\x04\0\x0fplatform-act\
+ion\x03\0&\x01r\x03\x04paths\x04codes\x07messages\x04\0\x0bfield-issue\x03\0(\x01\
+kw\x01ky\x01r\x03\x08after-ms*\x06bucket\x04\x09remaining+\x04\0\x07backoff\x03\0\
+,\x01p)\x01q\x13\x0einvalid-config\x01.\0\x0funauthenticated\x01s\0\x11permissio\
+n-denied\x01\x05\0\x09not-found\x01\x06\0\x0ealready-exists\x01\x06\0\x13precond\
+ition-failed\x01s\0\x0dinvalid-input\x01.\0\x0crate-limited\x01-\0\x0bunavailabl\
+e\x01-\0\x09timed-out\0\0\x0ecursor-expired\0\0\x0equota-exceeded\x01s\0\x0bunsu\
+pported\x01s\0\x0degress-denied\x01s\0\x08bad-data\x01s\0\x0foutcome-unknown\x01\
+s\0\x09cancelled\0\0\x08internal\x01s\0\x05other\x01s\0\x04\0\x05error\x03\0/\x01\
+r\x04\x04names\x09recipients\x0amedia-types\x0aciphertext\x09\x04\0\x06sealed\x03\
+\01\x03\0\x1agrantry:plugin/types@0.1.0\x05\0\x02\x03\0\0\x0fplatform-action\x01\
+B?\x02\x03\x02\x01\x01\x04\0\x0fplatform-action\x03\0\0\x01q\x02\x03app\x01s\0\x0b\
+data-source\x01s\0\x04\0\x06entity\x03\0\x02\x01k\x03\x01r\x02\x06action\x01\x06\
+entity\x04\x04\0\x06denial\x03\0\x05\x01r\x02\x04paths\x07messages\x04\0\x0dinva\
+lid-field\x03\0\x07\x01p\x08\x01q\x06\x06denied\x01\x06\0\x09not-found\0\0\x07in\
+valid\x01\x09\0\x08conflict\x01s\0\x0equota-exceeded\x01s\0\x0bunavailable\x01s\0\
+\x04\0\x0eplatform-error\x03\0\x0a\x01r\x03\x02ids\x04names\x05rolesy\x04\0\x03a\
+pp\x03\0\x0c\x01r\x03\x02ids\x04names\x0eis-requestable\x7f\x04\0\x04role\x03\0\x0e\
+\x01p\x0d\x01ks\x01r\x02\x05items\x10\x04next\x11\x04\0\x08app-page\x03\0\x12\x01\
+p\x0f\x01r\x02\x05items\x14\x04next\x11\x04\0\x09role-page\x03\0\x15\x01kx\x01r\x07\
+\x02ids\x03apps\x04roles\x07accounts\x09starts-msx\x07ends-ms\x17\x06statuss\x04\
+\0\x0amembership\x03\0\x18\x01r\x03\x02ids\x04names\x0aidentitiesw\x04\0\x0bdata\
+-source\x03\0\x1a\x01p\x1b\x01r\x02\x05items\x1c\x04next\x11\x04\0\x10data-sourc\
+e-page\x03\0\x1d\x01r\x07\x04hashs\x06beforew\x05addedw\x07changedw\x07removedw\x08\
+is-empty\x7f\x0fis-mass-removal\x7f\x04\0\x0bupload-diff\x03\0\x1f\x01j\x01\x13\x01\
+\x0b\x01@\x01\x05after\x11\0!\x04\0\x09list-apps\x01\"\x01j\x01\x16\x01\x0b\x01@\
+\x02\x03apps\x05after\x11\0#\x04\0\x0alist-roles\x01$\x01j\x01\x19\x01\x0b\x01@\x05\
+\x03apps\x04roles\x07accounts\x07ends-ms\x17\x0fidempotency-keys\0%\x04\0\x10gra\
+nt-membership\x01&\x01@\x04\x03apps\x02ids\x07ends-msx\x0fidempotency-keys\0%\x04\
+\0\x11extend-membership\x01'\x01@\x04\x03apps\x02ids\x07ends-ms\x17\x0fidempoten\
+cy-keys\0%\x04\0\x10renew-membership\x01(\x01@\x03\x03apps\x02ids\x0fidempotency\
+-keys\0%\x04\0\x11delete-membership\x01)\x01j\x01\x1e\x01\x0b\x01@\x01\x05after\x11\
+\0*\x04\0\x11list-data-sources\x01+\x01j\x01s\x01\x0b\x01@\x01\x02of\x03\0,\x04\0\
+\x0cbegin-upload\x01-\x01p}\x01j\x01w\x01\x0b\x01@\x04\x02of\x03\x06uploads\x06b\
+eginsw\x07content.\0/\x04\0\x0dappend-upload\x010\x01j\x01\x20\x01\x0b\x01@\x02\x02\
+of\x03\x06uploads\01\x04\0\x0epreview-upload\x012\x01@\x05\x02of\x03\x06uploads\x04\
+diffs\x0capprove-diff\x11\x0fidempotency-keys\01\x04\0\x0capply-upload\x013\x03\0\
+\x1dgrantry:plugin/platform@0.1.0\x05\x02\x01B\x0d\x01o\x02ss\x01p\0\x01p}\x01ks\
+\x01r\x06\x06methods\x03urls\x07headers\x01\x04body\x02\x04auth\x03\x0atimeout-m\
+sy\x04\0\x07request\x03\0\x04\x01r\x03\x06status{\x07headers\x01\x04body\x02\x04\
+\0\x08response\x03\0\x06\x01q\x08\x06denied\x01s\0\x07connect\x01s\0\x09timed-ou\
+t\0\0\x08protocol\x01s\0\x09too-large\0\0\x12rate-wait-exceeded\x01w\0\x0equota-\
+exceeded\x01s\0\x09cancelled\0\0\x04\0\x0ahttp-error\x03\0\x08\x01j\x01\x07\x01\x09\
+\x01@\x01\x07request\x05\0\x0a\x04\0\x04send\x01\x0b\x03\0\x19grantry:plugin/htt\
+p@0.1.0\x05\x03\x01B\x10\x01q\x04\x0bkey-invalid\0\0\x05quota\0\0\x06denied\0\0\x0b\
+unavailable\0\0\x04\0\x08kv-error\x03\0\0\x01p}\x01k\x02\x01j\x01\x03\x01\x01\x01\
+@\x01\x03keys\0\x04\x04\0\x03get\x01\x05\x01j\0\x01\x01\x01@\x02\x03keys\x05valu\
+e\x02\0\x06\x04\0\x03set\x01\x07\x01@\x01\x03keys\0\x06\x04\0\x06delete\x01\x08\x01\
+ps\x01j\x01\x09\x01\x01\x01@\x01\x06prefixs\0\x0a\x04\0\x09list-keys\x01\x0b\x03\
+\0\x17grantry:plugin/kv@0.1.0\x05\x04\x01B\x06\x01m\x04\x05trace\x05debug\x04inf\
+o\x04warn\x04\0\x05level\x03\0\0\x01o\x02ss\x01p\x02\x01@\x03\x05level\x01\x07me\
+ssages\x06fields\x03\x01\0\x04\0\x03log\x01\x04\x03\0\x18grantry:plugin/log@0.1.\
+0\x05\x05\x01B\x0d\x01@\0\0s\x04\0\x0aconnection\x01\0\x01ks\x01@\x01\x03keys\0\x01\
+\x04\0\x0fscope-validator\x01\x02\x01kw\x01@\x02\x04donew\x05total\x03\x01\0\x04\
+\0\x08progress\x01\x04\x01@\0\0x\x04\0\x06now-ms\x01\x05\x01p}\x01@\x01\x05count\
+y\0\x06\x04\0\x0crandom-bytes\x01\x07\x03\0\x18grantry:plugin/run@0.1.0\x05\x06\x02\
+\x03\0\0\x06sealed\x01B\x0a\x02\x03\x02\x01\x07\x04\0\x06sealed\x03\0\0\x01q\x03\
+\x11unknown-recipient\x01s\0\x09too-large\0\0\x0bunavailable\0\0\x04\0\x0aseal-e\
+rror\x03\0\x02\x01p}\x01ps\x01p\x01\x01j\x01\x06\x01\x03\x01@\x04\x04names\x0ame\
+dia-types\x05plain\x04\x0arecipients\x05\0\x07\x04\0\x04seal\x01\x08\x03\0\x19gr\
+antry:plugin/seal@0.1.0\x05\x08\x04\0?grantry:plugin/everything-with-all-of-its-\
+exports-removed@0.1.0\x04\0\x0b0\x01\0*everything-with-all-of-its-exports-remove\
+d\x03\0\0\0G\x09producers\x01\x0cprocessed-by\x02\x0dwit-component\x070.262.0\x10\
+wit-bindgen-rust\x060.63.0";
 
 #[inline(never)]
 #[doc(hidden)]
@@ -48923,7 +47036,7 @@ macro_rules! __export_webhook_logic {
         );
         const _: () = {
             #[unsafe(link_section = "component-type:grantry:webhook-logic")]
-            static SECTION: [u8; 1802] = *b"\x00asm\r\x00\x01\x00\x00\x19\x16wit-component-encoding\x04\x00\x07\xa7\r\x01A\x02\x01A\x05\x01B1\x01p}\x04\x00\x06cursor\x03\x00\x00\x01r\x02\x04kinds\x02ids\x04\x00\nobject-ref\x03\x00\x02\x01ks\x01ps\x01k\x03\x01r\x06\x04kinds\x02ids\x04name\x04\x07aliases\x05\x06parent\x06\x04etag\x04\x04\x00\tobject-id\x03\x00\x07\x01p}\x01q\x0b\x04text\x01s\x00\x07boolean\x01\x7f\x00\x07integer\x01x\x00\x07decimal\x01s\x00\x04real\x01u\x00\x05bytes\x01\t\x00\x0ctimestamp-ms\x01x\x00\x04date\x01s\x00\x04uuid\x01s\x00\treference\x01\x03\x00\x04json\x01s\x00\x04\x00\x05value\x03\x00\n\x01m\x03\x08complete\x07partial\x07unknown\x04\x00\x0ccompleteness\x03\x00\x0c\x01p\x0b\x01r\x03\x04names\x06values\x0e\x0ccompleteness\r\x04\x00\tattribute\x03\x00\x0f\x01k\x0e\x01r\x04\x04names\x03add\x0e\x06remove\x0e\x07replace\x11\x04\x00\x0fattribute-delta\x03\x00\x12\x01m\x06\x07enabled\x08disabled\x06locked\x07pending\x07deleted\x07unknown\x04\x00\robject-status\x03\x00\x14\x01p\x10\x01kx\x01r\x07\x02id\x08\x07display\x04\x0bdescription\x04\x06status\x15\nattributes\x16\ncreated-ms\x17\x0clast-used-ms\x17\x04\x00\x06object\x03\x00\x18\x01m\x04\x06access\npermission\townership\x05other\x04\x00\x07purpose\x03\x00\x1a\x01r\x03\x05groups\x05ordery\nis-default\x7f\x04\x00\texclusive\x03\x00\x1c\x01k\x1d\x01r\x0c\x02ids\x04kinds\x02on\x03\x04slugs\x07displays\x0bdescription\x04\x07purpose\x1b\x0cgrantable-to\x05\texclusive\x1e\x0cis-immutable\x7f\ris-privileged\x7f\nattributes\x16\x04\x00\x0bentitlement\x03\x00\x1f\x01r\x03\x0centitlements\x05\nis-shallow\x7f\x05kinds\x05\x04\x00\texpansion\x03\x00!\x01k\"\x01r\t\x02id\x04\x0bentitlements\x06holder\x03\texpansion#\x0cis-immutable\x7f\tstarts-ms\x17\x07ends-ms\x17\x06origin\x04\nattributes\x16\x04\x00\nassignment\x03\x00$\x01r\x03\x04paths\x04codes\x07messages\x04\x00\x0bfield-issue\x03\x00&\x01kw\x01ky\x01r\x03\x08after-ms(\x06bucket\x04\tremaining)\x04\x00\x07backoff\x03\x00*\x01p\'\x01q\x13\x0einvalid-config\x01,\x00\x0funauthenticated\x01s\x00\x11permission-denied\x01\x05\x00\tnot-found\x01\x06\x00\x0ealready-exists\x01\x06\x00\x13precondition-failed\x01s\x00\rinvalid-input\x01,\x00\x0crate-limited\x01+\x00\x0bunavailable\x01+\x00\ttimed-out\x00\x00\x0ecursor-expired\x00\x00\x0equota-exceeded\x01s\x00\x0bunsupported\x01s\x00\regress-denied\x01s\x00\x08bad-data\x01s\x00\x0foutcome-unknown\x01s\x00\tcancelled\x00\x00\x08internal\x01s\x00\x05other\x01s\x00\x04\x00\x05error\x03\x00-\x01r\x04\x04names\trecipients\nmedia-types\nciphertext\t\x04\x00\x06sealed\x03\x00/\x03\x00\x1agrantry:plugin/types@0.1.0\x05\x00\x02\x03\x00\x00\x05error\x01B\n\x02\x03\x02\x01\x01\x04\x00\x05error\x03\x00\x00\x01r\x04\x02ids\x04kinds\x0boccurred-msx\x04bodys\x04\x00\x05event\x03\x00\x02\x01ks\x01q\x04\x04done\x01\x04\x00\x08accepted\x01s\x00\x08rejected\x01s\x00\x0eretry-after-ms\x01w\x00\x04\x00\x05reply\x03\x00\x05\x01j\x01\x06\x01\x01\x01@\x01\x05event\x03\x00\x07\x04\x00\x08on-event\x01\x08\x04\x00\"grantry:plugin/webhook-logic@0.1.0\x05\x02\x04\x00!grantry:export-webhook-logic/only\x04\x00\x0b\n\x01\x00\x04only\x03\x00\x00\x00/\tproducers\x01\x0cprocessed-by\x01\rwit-component\x070.262.0";
+            static SECTION: [u8; 1910] = *b"\x00asm\r\x00\x01\x00\x00\x19\x16wit-component-encoding\x04\x00\x07\x93\x0e\x01A\x02\x01A\x05\x01B3\x01p}\x04\x00\x06cursor\x03\x00\x00\x01r\x02\x04kinds\x02ids\x04\x00\nobject-ref\x03\x00\x02\x01ks\x01ps\x01k\x03\x01r\x06\x04kinds\x02ids\x04name\x04\x07aliases\x05\x06parent\x06\x04etag\x04\x04\x00\tobject-id\x03\x00\x07\x01p}\x01q\x0b\x04text\x01s\x00\x07boolean\x01\x7f\x00\x07integer\x01x\x00\x07decimal\x01s\x00\x04real\x01u\x00\x05bytes\x01\t\x00\x0ctimestamp-ms\x01x\x00\x04date\x01s\x00\x04uuid\x01s\x00\treference\x01\x03\x00\x04json\x01s\x00\x04\x00\x05value\x03\x00\n\x01m\x03\x08complete\x07partial\x07unknown\x04\x00\x0ccompleteness\x03\x00\x0c\x01p\x0b\x01r\x03\x04names\x06values\x0e\x0ccompleteness\r\x04\x00\tattribute\x03\x00\x0f\x01k\x0e\x01r\x04\x04names\x03add\x0e\x06remove\x0e\x07replace\x11\x04\x00\x0fattribute-delta\x03\x00\x12\x01m\x06\x07enabled\x08disabled\x06locked\x07pending\x07deleted\x07unknown\x04\x00\robject-status\x03\x00\x14\x01p\x10\x01kx\x01r\x07\x02id\x08\x07display\x04\x0bdescription\x04\x06status\x15\nattributes\x16\ncreated-ms\x17\x0clast-used-ms\x17\x04\x00\x06object\x03\x00\x18\x01m\x04\x06access\npermission\townership\x05other\x04\x00\x07purpose\x03\x00\x1a\x01r\x03\x05groups\x05ordery\nis-default\x7f\x04\x00\texclusive\x03\x00\x1c\x01k\x1d\x01r\x0c\x02ids\x04kinds\x02on\x03\x04slugs\x07displays\x0bdescription\x04\x07purpose\x1b\x0cgrantable-to\x05\texclusive\x1e\x0cis-immutable\x7f\ris-privileged\x7f\nattributes\x16\x04\x00\x0bentitlement\x03\x00\x1f\x01r\x03\x0centitlements\x05\nis-shallow\x7f\x05kinds\x05\x04\x00\texpansion\x03\x00!\x01k\"\x01r\t\x02id\x04\x0bentitlements\x06holder\x03\texpansion#\x0cis-immutable\x7f\tstarts-ms\x17\x07ends-ms\x17\x06origin\x04\nattributes\x16\x04\x00\nassignment\x03\x00$\x01m\x04\x11app-and-role-read\x13csv-app-user-upload\x18data-source-users-update\x14app-membership-write\x04\x00\x0fplatform-action\x03\x00&\x01r\x03\x04paths\x04codes\x07messages\x04\x00\x0bfield-issue\x03\x00(\x01kw\x01ky\x01r\x03\x08after-ms*\x06bucket\x04\tremaining+\x04\x00\x07backoff\x03\x00,\x01p)\x01q\x13\x0einvalid-config\x01.\x00\x0funauthenticated\x01s\x00\x11permission-denied\x01\x05\x00\tnot-found\x01\x06\x00\x0ealready-exists\x01\x06\x00\x13precondition-failed\x01s\x00\rinvalid-input\x01.\x00\x0crate-limited\x01-\x00\x0bunavailable\x01-\x00\ttimed-out\x00\x00\x0ecursor-expired\x00\x00\x0equota-exceeded\x01s\x00\x0bunsupported\x01s\x00\regress-denied\x01s\x00\x08bad-data\x01s\x00\x0foutcome-unknown\x01s\x00\tcancelled\x00\x00\x08internal\x01s\x00\x05other\x01s\x00\x04\x00\x05error\x03\x00/\x01r\x04\x04names\trecipients\nmedia-types\nciphertext\t\x04\x00\x06sealed\x03\x001\x03\x00\x1agrantry:plugin/types@0.1.0\x05\x00\x02\x03\x00\x00\x05error\x01B\n\x02\x03\x02\x01\x01\x04\x00\x05error\x03\x00\x00\x01r\x04\x02ids\x04kinds\x0boccurred-msx\x04bodys\x04\x00\x05event\x03\x00\x02\x01ks\x01q\x04\x04done\x01\x04\x00\x08accepted\x01s\x00\x08rejected\x01s\x00\x0eretry-after-ms\x01w\x00\x04\x00\x05reply\x03\x00\x05\x01j\x01\x06\x01\x01\x01@\x01\x05event\x03\x00\x07\x04\x00\x08on-event\x01\x08\x04\x00\"grantry:plugin/webhook-logic@0.1.0\x05\x02\x04\x00!grantry:export-webhook-logic/only\x04\x00\x0b\n\x01\x00\x04only\x03\x00\x00\x00/\tproducers\x01\x0cprocessed-by\x01\rwit-component\x070.262.0";
         };
     };
 }
@@ -48938,7 +47051,7 @@ macro_rules! __export_step_logic {
         );
         const _: () = {
             #[unsafe(link_section = "component-type:grantry:step-logic")]
-            static SECTION: [u8; 1909] = *b"\x00asm\r\x00\x01\x00\x00\x19\x16wit-component-encoding\x04\x00\x07\x92\x0e\x01A\x02\x01A\x05\x01B1\x01p}\x04\x00\x06cursor\x03\x00\x00\x01r\x02\x04kinds\x02ids\x04\x00\nobject-ref\x03\x00\x02\x01ks\x01ps\x01k\x03\x01r\x06\x04kinds\x02ids\x04name\x04\x07aliases\x05\x06parent\x06\x04etag\x04\x04\x00\tobject-id\x03\x00\x07\x01p}\x01q\x0b\x04text\x01s\x00\x07boolean\x01\x7f\x00\x07integer\x01x\x00\x07decimal\x01s\x00\x04real\x01u\x00\x05bytes\x01\t\x00\x0ctimestamp-ms\x01x\x00\x04date\x01s\x00\x04uuid\x01s\x00\treference\x01\x03\x00\x04json\x01s\x00\x04\x00\x05value\x03\x00\n\x01m\x03\x08complete\x07partial\x07unknown\x04\x00\x0ccompleteness\x03\x00\x0c\x01p\x0b\x01r\x03\x04names\x06values\x0e\x0ccompleteness\r\x04\x00\tattribute\x03\x00\x0f\x01k\x0e\x01r\x04\x04names\x03add\x0e\x06remove\x0e\x07replace\x11\x04\x00\x0fattribute-delta\x03\x00\x12\x01m\x06\x07enabled\x08disabled\x06locked\x07pending\x07deleted\x07unknown\x04\x00\robject-status\x03\x00\x14\x01p\x10\x01kx\x01r\x07\x02id\x08\x07display\x04\x0bdescription\x04\x06status\x15\nattributes\x16\ncreated-ms\x17\x0clast-used-ms\x17\x04\x00\x06object\x03\x00\x18\x01m\x04\x06access\npermission\townership\x05other\x04\x00\x07purpose\x03\x00\x1a\x01r\x03\x05groups\x05ordery\nis-default\x7f\x04\x00\texclusive\x03\x00\x1c\x01k\x1d\x01r\x0c\x02ids\x04kinds\x02on\x03\x04slugs\x07displays\x0bdescription\x04\x07purpose\x1b\x0cgrantable-to\x05\texclusive\x1e\x0cis-immutable\x7f\ris-privileged\x7f\nattributes\x16\x04\x00\x0bentitlement\x03\x00\x1f\x01r\x03\x0centitlements\x05\nis-shallow\x7f\x05kinds\x05\x04\x00\texpansion\x03\x00!\x01k\"\x01r\t\x02id\x04\x0bentitlements\x06holder\x03\texpansion#\x0cis-immutable\x7f\tstarts-ms\x17\x07ends-ms\x17\x06origin\x04\nattributes\x16\x04\x00\nassignment\x03\x00$\x01r\x03\x04paths\x04codes\x07messages\x04\x00\x0bfield-issue\x03\x00&\x01kw\x01ky\x01r\x03\x08after-ms(\x06bucket\x04\tremaining)\x04\x00\x07backoff\x03\x00*\x01p\'\x01q\x13\x0einvalid-config\x01,\x00\x0funauthenticated\x01s\x00\x11permission-denied\x01\x05\x00\tnot-found\x01\x06\x00\x0ealready-exists\x01\x06\x00\x13precondition-failed\x01s\x00\rinvalid-input\x01,\x00\x0crate-limited\x01+\x00\x0bunavailable\x01+\x00\ttimed-out\x00\x00\x0ecursor-expired\x00\x00\x0equota-exceeded\x01s\x00\x0bunsupported\x01s\x00\regress-denied\x01s\x00\x08bad-data\x01s\x00\x0foutcome-unknown\x01s\x00\tcancelled\x00\x00\x08internal\x01s\x00\x05other\x01s\x00\x04\x00\x05error\x03\x00-\x01r\x04\x04names\trecipients\nmedia-types\nciphertext\t\x04\x00\x06sealed\x03\x00/\x03\x00\x1agrantry:plugin/types@0.1.0\x05\x00\x02\x03\x00\x00\x05error\x01B\x0f\x02\x03\x02\x01\x01\x04\x00\x05error\x03\x00\x00\x01o\x02ss\x01p\x02\x01r\x06\x0coperation-ids\x07attempty\x0fidempotency-keys\x06configs\x07payloads\x08previous\x03\x04\x00\nstep-input\x03\x00\x04\x01r\x02\x05tokens\rpoll-after-msw\x04\x00\x04wait\x03\x00\x06\x01q\x04\x04done\x01s\x00\x04wait\x01\x07\x00\x0bneeds-human\x01s\x00\x06failed\x01s\x00\x04\x00\x0bstep-output\x03\x00\x08\x01j\x01\t\x01\x01\x01@\x01\x05input\x05\x00\n\x04\x00\x08run-step\x01\x0b\x01@\x02\x05input\x05\x04dones\x00\n\x04\x00\ncompensate\x01\x0c\x04\x00\x1fgrantry:plugin/step-logic@0.1.0\x05\x02\x04\x00\x1egrantry:export-step-logic/only\x04\x00\x0b\n\x01\x00\x04only\x03\x00\x00\x00/\tproducers\x01\x0cprocessed-by\x01\rwit-component\x070.262.0";
+            static SECTION: [u8; 2017] = *b"\x00asm\r\x00\x01\x00\x00\x19\x16wit-component-encoding\x04\x00\x07\xfe\x0e\x01A\x02\x01A\x05\x01B3\x01p}\x04\x00\x06cursor\x03\x00\x00\x01r\x02\x04kinds\x02ids\x04\x00\nobject-ref\x03\x00\x02\x01ks\x01ps\x01k\x03\x01r\x06\x04kinds\x02ids\x04name\x04\x07aliases\x05\x06parent\x06\x04etag\x04\x04\x00\tobject-id\x03\x00\x07\x01p}\x01q\x0b\x04text\x01s\x00\x07boolean\x01\x7f\x00\x07integer\x01x\x00\x07decimal\x01s\x00\x04real\x01u\x00\x05bytes\x01\t\x00\x0ctimestamp-ms\x01x\x00\x04date\x01s\x00\x04uuid\x01s\x00\treference\x01\x03\x00\x04json\x01s\x00\x04\x00\x05value\x03\x00\n\x01m\x03\x08complete\x07partial\x07unknown\x04\x00\x0ccompleteness\x03\x00\x0c\x01p\x0b\x01r\x03\x04names\x06values\x0e\x0ccompleteness\r\x04\x00\tattribute\x03\x00\x0f\x01k\x0e\x01r\x04\x04names\x03add\x0e\x06remove\x0e\x07replace\x11\x04\x00\x0fattribute-delta\x03\x00\x12\x01m\x06\x07enabled\x08disabled\x06locked\x07pending\x07deleted\x07unknown\x04\x00\robject-status\x03\x00\x14\x01p\x10\x01kx\x01r\x07\x02id\x08\x07display\x04\x0bdescription\x04\x06status\x15\nattributes\x16\ncreated-ms\x17\x0clast-used-ms\x17\x04\x00\x06object\x03\x00\x18\x01m\x04\x06access\npermission\townership\x05other\x04\x00\x07purpose\x03\x00\x1a\x01r\x03\x05groups\x05ordery\nis-default\x7f\x04\x00\texclusive\x03\x00\x1c\x01k\x1d\x01r\x0c\x02ids\x04kinds\x02on\x03\x04slugs\x07displays\x0bdescription\x04\x07purpose\x1b\x0cgrantable-to\x05\texclusive\x1e\x0cis-immutable\x7f\ris-privileged\x7f\nattributes\x16\x04\x00\x0bentitlement\x03\x00\x1f\x01r\x03\x0centitlements\x05\nis-shallow\x7f\x05kinds\x05\x04\x00\texpansion\x03\x00!\x01k\"\x01r\t\x02id\x04\x0bentitlements\x06holder\x03\texpansion#\x0cis-immutable\x7f\tstarts-ms\x17\x07ends-ms\x17\x06origin\x04\nattributes\x16\x04\x00\nassignment\x03\x00$\x01m\x04\x11app-and-role-read\x13csv-app-user-upload\x18data-source-users-update\x14app-membership-write\x04\x00\x0fplatform-action\x03\x00&\x01r\x03\x04paths\x04codes\x07messages\x04\x00\x0bfield-issue\x03\x00(\x01kw\x01ky\x01r\x03\x08after-ms*\x06bucket\x04\tremaining+\x04\x00\x07backoff\x03\x00,\x01p)\x01q\x13\x0einvalid-config\x01.\x00\x0funauthenticated\x01s\x00\x11permission-denied\x01\x05\x00\tnot-found\x01\x06\x00\x0ealready-exists\x01\x06\x00\x13precondition-failed\x01s\x00\rinvalid-input\x01.\x00\x0crate-limited\x01-\x00\x0bunavailable\x01-\x00\ttimed-out\x00\x00\x0ecursor-expired\x00\x00\x0equota-exceeded\x01s\x00\x0bunsupported\x01s\x00\regress-denied\x01s\x00\x08bad-data\x01s\x00\x0foutcome-unknown\x01s\x00\tcancelled\x00\x00\x08internal\x01s\x00\x05other\x01s\x00\x04\x00\x05error\x03\x00/\x01r\x04\x04names\trecipients\nmedia-types\nciphertext\t\x04\x00\x06sealed\x03\x001\x03\x00\x1agrantry:plugin/types@0.1.0\x05\x00\x02\x03\x00\x00\x05error\x01B\x0f\x02\x03\x02\x01\x01\x04\x00\x05error\x03\x00\x00\x01o\x02ss\x01p\x02\x01r\x06\x0coperation-ids\x07attempty\x0fidempotency-keys\x06configs\x07payloads\x08previous\x03\x04\x00\nstep-input\x03\x00\x04\x01r\x02\x05tokens\rpoll-after-msw\x04\x00\x04wait\x03\x00\x06\x01q\x04\x04done\x01s\x00\x04wait\x01\x07\x00\x0bneeds-human\x01s\x00\x06failed\x01s\x00\x04\x00\x0bstep-output\x03\x00\x08\x01j\x01\t\x01\x01\x01@\x01\x05input\x05\x00\n\x04\x00\x08run-step\x01\x0b\x01@\x02\x05input\x05\x04dones\x00\n\x04\x00\ncompensate\x01\x0c\x04\x00\x1fgrantry:plugin/step-logic@0.1.0\x05\x02\x04\x00\x1egrantry:export-step-logic/only\x04\x00\x0b\n\x01\x00\x04only\x03\x00\x00\x00/\tproducers\x01\x0cprocessed-by\x01\rwit-component\x070.262.0";
         };
     };
 }
@@ -48953,7 +47066,7 @@ macro_rules! __export_changes {
         );
         const _: () = {
             #[unsafe(link_section = "component-type:grantry:changes")]
-            static SECTION: [u8; 2306] = *b"\x00asm\r\x00\x01\x00\x00\x19\x16wit-component-encoding\x04\x00\x07\x9f\x11\x01A\x02\x01A\n\x01B1\x01p}\x04\x00\x06cursor\x03\x00\x00\x01r\x02\x04kinds\x02ids\x04\x00\nobject-ref\x03\x00\x02\x01ks\x01ps\x01k\x03\x01r\x06\x04kinds\x02ids\x04name\x04\x07aliases\x05\x06parent\x06\x04etag\x04\x04\x00\tobject-id\x03\x00\x07\x01p}\x01q\x0b\x04text\x01s\x00\x07boolean\x01\x7f\x00\x07integer\x01x\x00\x07decimal\x01s\x00\x04real\x01u\x00\x05bytes\x01\t\x00\x0ctimestamp-ms\x01x\x00\x04date\x01s\x00\x04uuid\x01s\x00\treference\x01\x03\x00\x04json\x01s\x00\x04\x00\x05value\x03\x00\n\x01m\x03\x08complete\x07partial\x07unknown\x04\x00\x0ccompleteness\x03\x00\x0c\x01p\x0b\x01r\x03\x04names\x06values\x0e\x0ccompleteness\r\x04\x00\tattribute\x03\x00\x0f\x01k\x0e\x01r\x04\x04names\x03add\x0e\x06remove\x0e\x07replace\x11\x04\x00\x0fattribute-delta\x03\x00\x12\x01m\x06\x07enabled\x08disabled\x06locked\x07pending\x07deleted\x07unknown\x04\x00\robject-status\x03\x00\x14\x01p\x10\x01kx\x01r\x07\x02id\x08\x07display\x04\x0bdescription\x04\x06status\x15\nattributes\x16\ncreated-ms\x17\x0clast-used-ms\x17\x04\x00\x06object\x03\x00\x18\x01m\x04\x06access\npermission\townership\x05other\x04\x00\x07purpose\x03\x00\x1a\x01r\x03\x05groups\x05ordery\nis-default\x7f\x04\x00\texclusive\x03\x00\x1c\x01k\x1d\x01r\x0c\x02ids\x04kinds\x02on\x03\x04slugs\x07displays\x0bdescription\x04\x07purpose\x1b\x0cgrantable-to\x05\texclusive\x1e\x0cis-immutable\x7f\ris-privileged\x7f\nattributes\x16\x04\x00\x0bentitlement\x03\x00\x1f\x01r\x03\x0centitlements\x05\nis-shallow\x7f\x05kinds\x05\x04\x00\texpansion\x03\x00!\x01k\"\x01r\t\x02id\x04\x0bentitlements\x06holder\x03\texpansion#\x0cis-immutable\x7f\tstarts-ms\x17\x07ends-ms\x17\x06origin\x04\nattributes\x16\x04\x00\nassignment\x03\x00$\x01r\x03\x04paths\x04codes\x07messages\x04\x00\x0bfield-issue\x03\x00&\x01kw\x01ky\x01r\x03\x08after-ms(\x06bucket\x04\tremaining)\x04\x00\x07backoff\x03\x00*\x01p\'\x01q\x13\x0einvalid-config\x01,\x00\x0funauthenticated\x01s\x00\x11permission-denied\x01\x05\x00\tnot-found\x01\x06\x00\x0ealready-exists\x01\x06\x00\x13precondition-failed\x01s\x00\rinvalid-input\x01,\x00\x0crate-limited\x01+\x00\x0bunavailable\x01+\x00\ttimed-out\x00\x00\x0ecursor-expired\x00\x00\x0equota-exceeded\x01s\x00\x0bunsupported\x01s\x00\regress-denied\x01s\x00\x08bad-data\x01s\x00\x0foutcome-unknown\x01s\x00\tcancelled\x00\x00\x08internal\x01s\x00\x05other\x01s\x00\x04\x00\x05error\x03\x00-\x01r\x04\x04names\trecipients\nmedia-types\nciphertext\t\x04\x00\x06sealed\x03\x00/\x03\x00\x1agrantry:plugin/types@0.1.0\x05\x00\x02\x03\x00\x00\x05error\x02\x03\x00\x00\x06cursor\x02\x03\x00\x00\nobject-ref\x02\x03\x00\x00\x06object\x02\x03\x00\x00\x0fattribute-delta\x02\x03\x00\x00\nassignment\x01B-\x02\x03\x02\x01\x01\x04\x00\x05error\x03\x00\x00\x02\x03\x02\x01\x02\x04\x00\x06cursor\x03\x00\x02\x02\x03\x02\x01\x03\x04\x00\nobject-ref\x03\x00\x04\x02\x03\x02\x01\x04\x04\x00\x06object\x03\x00\x06\x02\x03\x02\x01\x05\x04\x00\x0fattribute-delta\x03\x00\x08\x02\x03\x02\x01\x06\x04\x00\nassignment\x03\x00\n\x01ps\x01kw\x01r\x06\x02ids\x07displays\x05kinds\x0c\nis-ordered\x7f\x0bmin-poll-msw\x0cretention-ms\r\x04\x00\x04feed\x03\x00\x0e\x01p\t\x01r\x02\x05about\x05\x06deltas\x10\x04\x00\x0epartial-change\x03\x00\x11\x01r\x03\x06holder\x05\x02on\x05\x05at-msx\x04\x00\x05usage\x03\x00\x13\x01q\x07\x08upserted\x01\x07\x00\x07changed\x01\x12\x00\x07deleted\x01\x05\x00\x07granted\x01\x0b\x00\x07revoked\x01\x0b\x00\x04used\x01\x14\x00\x06resync\x01s\x00\x04\x00\x06change\x03\x00\x15\x01ks\x01r\x04\x02ids\x05at-msx\x06change\x16\x05actor\x17\x04\x00\x05event\x03\x00\x18\x01p\x19\x01r\x03\x06events\x1a\x04next\x03\x08has-more\x7f\x04\x00\x0bchange-page\x03\x00\x1b\x01p\x0f\x01@\x00\x00\x1d\x04\x00\x05feeds\x01\x1e\x01j\x01\x03\x01\x01\x01@\x01\x04feeds\x00\x1f\x04\x00\x06latest\x01 \x01k\x03\x01j\x01\x1c\x01\x01\x01@\x03\x04feeds\x05since!\tmax-itemsy\x00\"\x04\x00\x04poll\x01#\x01o\x02ss\x01p$\x01p}\x01j\x01\x1a\x01\x01\x01@\x03\x04feeds\x07headers%\x04body&\x00\'\x04\x00\x0bdecode-push\x01(\x04\x00\x1cgrantry:plugin/changes@0.1.0\x05\x07\x04\x00\x1bgrantry:export-changes/only\x04\x00\x0b\n\x01\x00\x04only\x03\x00\x00\x00/\tproducers\x01\x0cprocessed-by\x01\rwit-component\x070.262.0";
+            static SECTION: [u8; 2414] = *b"\x00asm\r\x00\x01\x00\x00\x19\x16wit-component-encoding\x04\x00\x07\x8b\x12\x01A\x02\x01A\n\x01B3\x01p}\x04\x00\x06cursor\x03\x00\x00\x01r\x02\x04kinds\x02ids\x04\x00\nobject-ref\x03\x00\x02\x01ks\x01ps\x01k\x03\x01r\x06\x04kinds\x02ids\x04name\x04\x07aliases\x05\x06parent\x06\x04etag\x04\x04\x00\tobject-id\x03\x00\x07\x01p}\x01q\x0b\x04text\x01s\x00\x07boolean\x01\x7f\x00\x07integer\x01x\x00\x07decimal\x01s\x00\x04real\x01u\x00\x05bytes\x01\t\x00\x0ctimestamp-ms\x01x\x00\x04date\x01s\x00\x04uuid\x01s\x00\treference\x01\x03\x00\x04json\x01s\x00\x04\x00\x05value\x03\x00\n\x01m\x03\x08complete\x07partial\x07unknown\x04\x00\x0ccompleteness\x03\x00\x0c\x01p\x0b\x01r\x03\x04names\x06values\x0e\x0ccompleteness\r\x04\x00\tattribute\x03\x00\x0f\x01k\x0e\x01r\x04\x04names\x03add\x0e\x06remove\x0e\x07replace\x11\x04\x00\x0fattribute-delta\x03\x00\x12\x01m\x06\x07enabled\x08disabled\x06locked\x07pending\x07deleted\x07unknown\x04\x00\robject-status\x03\x00\x14\x01p\x10\x01kx\x01r\x07\x02id\x08\x07display\x04\x0bdescription\x04\x06status\x15\nattributes\x16\ncreated-ms\x17\x0clast-used-ms\x17\x04\x00\x06object\x03\x00\x18\x01m\x04\x06access\npermission\townership\x05other\x04\x00\x07purpose\x03\x00\x1a\x01r\x03\x05groups\x05ordery\nis-default\x7f\x04\x00\texclusive\x03\x00\x1c\x01k\x1d\x01r\x0c\x02ids\x04kinds\x02on\x03\x04slugs\x07displays\x0bdescription\x04\x07purpose\x1b\x0cgrantable-to\x05\texclusive\x1e\x0cis-immutable\x7f\ris-privileged\x7f\nattributes\x16\x04\x00\x0bentitlement\x03\x00\x1f\x01r\x03\x0centitlements\x05\nis-shallow\x7f\x05kinds\x05\x04\x00\texpansion\x03\x00!\x01k\"\x01r\t\x02id\x04\x0bentitlements\x06holder\x03\texpansion#\x0cis-immutable\x7f\tstarts-ms\x17\x07ends-ms\x17\x06origin\x04\nattributes\x16\x04\x00\nassignment\x03\x00$\x01m\x04\x11app-and-role-read\x13csv-app-user-upload\x18data-source-users-update\x14app-membership-write\x04\x00\x0fplatform-action\x03\x00&\x01r\x03\x04paths\x04codes\x07messages\x04\x00\x0bfield-issue\x03\x00(\x01kw\x01ky\x01r\x03\x08after-ms*\x06bucket\x04\tremaining+\x04\x00\x07backoff\x03\x00,\x01p)\x01q\x13\x0einvalid-config\x01.\x00\x0funauthenticated\x01s\x00\x11permission-denied\x01\x05\x00\tnot-found\x01\x06\x00\x0ealready-exists\x01\x06\x00\x13precondition-failed\x01s\x00\rinvalid-input\x01.\x00\x0crate-limited\x01-\x00\x0bunavailable\x01-\x00\ttimed-out\x00\x00\x0ecursor-expired\x00\x00\x0equota-exceeded\x01s\x00\x0bunsupported\x01s\x00\regress-denied\x01s\x00\x08bad-data\x01s\x00\x0foutcome-unknown\x01s\x00\tcancelled\x00\x00\x08internal\x01s\x00\x05other\x01s\x00\x04\x00\x05error\x03\x00/\x01r\x04\x04names\trecipients\nmedia-types\nciphertext\t\x04\x00\x06sealed\x03\x001\x03\x00\x1agrantry:plugin/types@0.1.0\x05\x00\x02\x03\x00\x00\x05error\x02\x03\x00\x00\x06cursor\x02\x03\x00\x00\nobject-ref\x02\x03\x00\x00\x06object\x02\x03\x00\x00\x0fattribute-delta\x02\x03\x00\x00\nassignment\x01B-\x02\x03\x02\x01\x01\x04\x00\x05error\x03\x00\x00\x02\x03\x02\x01\x02\x04\x00\x06cursor\x03\x00\x02\x02\x03\x02\x01\x03\x04\x00\nobject-ref\x03\x00\x04\x02\x03\x02\x01\x04\x04\x00\x06object\x03\x00\x06\x02\x03\x02\x01\x05\x04\x00\x0fattribute-delta\x03\x00\x08\x02\x03\x02\x01\x06\x04\x00\nassignment\x03\x00\n\x01ps\x01kw\x01r\x06\x02ids\x07displays\x05kinds\x0c\nis-ordered\x7f\x0bmin-poll-msw\x0cretention-ms\r\x04\x00\x04feed\x03\x00\x0e\x01p\t\x01r\x02\x05about\x05\x06deltas\x10\x04\x00\x0epartial-change\x03\x00\x11\x01r\x03\x06holder\x05\x02on\x05\x05at-msx\x04\x00\x05usage\x03\x00\x13\x01q\x07\x08upserted\x01\x07\x00\x07changed\x01\x12\x00\x07deleted\x01\x05\x00\x07granted\x01\x0b\x00\x07revoked\x01\x0b\x00\x04used\x01\x14\x00\x06resync\x01s\x00\x04\x00\x06change\x03\x00\x15\x01ks\x01r\x04\x02ids\x05at-msx\x06change\x16\x05actor\x17\x04\x00\x05event\x03\x00\x18\x01p\x19\x01r\x03\x06events\x1a\x04next\x03\x08has-more\x7f\x04\x00\x0bchange-page\x03\x00\x1b\x01p\x0f\x01@\x00\x00\x1d\x04\x00\x05feeds\x01\x1e\x01j\x01\x03\x01\x01\x01@\x01\x04feeds\x00\x1f\x04\x00\x06latest\x01 \x01k\x03\x01j\x01\x1c\x01\x01\x01@\x03\x04feeds\x05since!\tmax-itemsy\x00\"\x04\x00\x04poll\x01#\x01o\x02ss\x01p$\x01p}\x01j\x01\x1a\x01\x01\x01@\x03\x04feeds\x07headers%\x04body&\x00\'\x04\x00\x0bdecode-push\x01(\x04\x00\x1cgrantry:plugin/changes@0.1.0\x05\x07\x04\x00\x1bgrantry:export-changes/only\x04\x00\x0b\n\x01\x00\x04only\x03\x00\x00\x00/\tproducers\x01\x0cprocessed-by\x01\rwit-component\x070.262.0";
         };
     };
 }
@@ -48968,7 +47081,7 @@ macro_rules! __export_tickets {
         );
         const _: () = {
             #[unsafe(link_section = "component-type:grantry:tickets")]
-            static SECTION: [u8; 2173] = *b"\x00asm\r\x00\x01\x00\x00\x19\x16wit-component-encoding\x04\x00\x07\x9a\x10\x01A\x02\x01A\x06\x01B1\x01p}\x04\x00\x06cursor\x03\x00\x00\x01r\x02\x04kinds\x02ids\x04\x00\nobject-ref\x03\x00\x02\x01ks\x01ps\x01k\x03\x01r\x06\x04kinds\x02ids\x04name\x04\x07aliases\x05\x06parent\x06\x04etag\x04\x04\x00\tobject-id\x03\x00\x07\x01p}\x01q\x0b\x04text\x01s\x00\x07boolean\x01\x7f\x00\x07integer\x01x\x00\x07decimal\x01s\x00\x04real\x01u\x00\x05bytes\x01\t\x00\x0ctimestamp-ms\x01x\x00\x04date\x01s\x00\x04uuid\x01s\x00\treference\x01\x03\x00\x04json\x01s\x00\x04\x00\x05value\x03\x00\n\x01m\x03\x08complete\x07partial\x07unknown\x04\x00\x0ccompleteness\x03\x00\x0c\x01p\x0b\x01r\x03\x04names\x06values\x0e\x0ccompleteness\r\x04\x00\tattribute\x03\x00\x0f\x01k\x0e\x01r\x04\x04names\x03add\x0e\x06remove\x0e\x07replace\x11\x04\x00\x0fattribute-delta\x03\x00\x12\x01m\x06\x07enabled\x08disabled\x06locked\x07pending\x07deleted\x07unknown\x04\x00\robject-status\x03\x00\x14\x01p\x10\x01kx\x01r\x07\x02id\x08\x07display\x04\x0bdescription\x04\x06status\x15\nattributes\x16\ncreated-ms\x17\x0clast-used-ms\x17\x04\x00\x06object\x03\x00\x18\x01m\x04\x06access\npermission\townership\x05other\x04\x00\x07purpose\x03\x00\x1a\x01r\x03\x05groups\x05ordery\nis-default\x7f\x04\x00\texclusive\x03\x00\x1c\x01k\x1d\x01r\x0c\x02ids\x04kinds\x02on\x03\x04slugs\x07displays\x0bdescription\x04\x07purpose\x1b\x0cgrantable-to\x05\texclusive\x1e\x0cis-immutable\x7f\ris-privileged\x7f\nattributes\x16\x04\x00\x0bentitlement\x03\x00\x1f\x01r\x03\x0centitlements\x05\nis-shallow\x7f\x05kinds\x05\x04\x00\texpansion\x03\x00!\x01k\"\x01r\t\x02id\x04\x0bentitlements\x06holder\x03\texpansion#\x0cis-immutable\x7f\tstarts-ms\x17\x07ends-ms\x17\x06origin\x04\nattributes\x16\x04\x00\nassignment\x03\x00$\x01r\x03\x04paths\x04codes\x07messages\x04\x00\x0bfield-issue\x03\x00&\x01kw\x01ky\x01r\x03\x08after-ms(\x06bucket\x04\tremaining)\x04\x00\x07backoff\x03\x00*\x01p\'\x01q\x13\x0einvalid-config\x01,\x00\x0funauthenticated\x01s\x00\x11permission-denied\x01\x05\x00\tnot-found\x01\x06\x00\x0ealready-exists\x01\x06\x00\x13precondition-failed\x01s\x00\rinvalid-input\x01,\x00\x0crate-limited\x01+\x00\x0bunavailable\x01+\x00\ttimed-out\x00\x00\x0ecursor-expired\x00\x00\x0equota-exceeded\x01s\x00\x0bunsupported\x01s\x00\regress-denied\x01s\x00\x08bad-data\x01s\x00\x0foutcome-unknown\x01s\x00\tcancelled\x00\x00\x08internal\x01s\x00\x05other\x01s\x00\x04\x00\x05error\x03\x00-\x01r\x04\x04names\trecipients\nmedia-types\nciphertext\t\x04\x00\x06sealed\x03\x00/\x03\x00\x1agrantry:plugin/types@0.1.0\x05\x00\x02\x03\x00\x00\x05error\x02\x03\x00\x00\x06cursor\x01B#\x02\x03\x02\x01\x01\x04\x00\x05error\x03\x00\x00\x02\x03\x02\x01\x02\x04\x00\x06cursor\x03\x00\x02\x01m\x06\x04open\x0bin-progress\x04done\x08rejected\tcancelled\x07unknown\x04\x00\x0cticket-state\x03\x00\x04\x01o\x02s\x05\x01p\x06\x01ps\x01r\x05\x02ids\x07displays\rfields-schemas\x08statuses\x07\x05types\x08\x04\x00\rticket-schema\x03\x00\t\x01ks\x01r\x08\x06schemas\x05titles\x04bodys\x04kind\x0b\x06labels\x08\x06fieldss\rrequested-for\x0b\x0fidempotency-keys\x04\x00\x0eticket-request\x03\x00\x0c\x01kx\x01r\x06\x02ids\x03url\x0b\x05state\x05\rnative-statuss\nupdated-ms\x0e\nresolution\x0b\x04\x00\x06ticket\x03\x00\x0f\x01p\n\x01k\x03\x01r\x02\x05items\x11\x04next\x12\x04\x00\x0bschema-page\x03\x00\x13\x01j\x01\x14\x01\x01\x01@\x01\x02at\x12\x00\x15\x04\x00\x07schemas\x01\x16\x01j\x01\x10\x01\x01\x01@\x01\x07request\r\x00\x17\x04\x00\x06create\x01\x18\x01@\x01\x02ids\x00\x17\x04\x00\x03get\x01\x19\x01p\r\x01p\x17\x01@\x01\x08requests\x1a\x00\x1b\x04\x00\x0bcreate-many\x01\x1c\x01@\x01\x03ids\x08\x00\x1b\x04\x00\x08get-many\x01\x1d\x04\x00\x1cgrantry:plugin/tickets@0.1.0\x05\x03\x04\x00\x1bgrantry:export-tickets/only\x04\x00\x0b\n\x01\x00\x04only\x03\x00\x00\x00/\tproducers\x01\x0cprocessed-by\x01\rwit-component\x070.262.0";
+            static SECTION: [u8; 2281] = *b"\x00asm\r\x00\x01\x00\x00\x19\x16wit-component-encoding\x04\x00\x07\x86\x11\x01A\x02\x01A\x06\x01B3\x01p}\x04\x00\x06cursor\x03\x00\x00\x01r\x02\x04kinds\x02ids\x04\x00\nobject-ref\x03\x00\x02\x01ks\x01ps\x01k\x03\x01r\x06\x04kinds\x02ids\x04name\x04\x07aliases\x05\x06parent\x06\x04etag\x04\x04\x00\tobject-id\x03\x00\x07\x01p}\x01q\x0b\x04text\x01s\x00\x07boolean\x01\x7f\x00\x07integer\x01x\x00\x07decimal\x01s\x00\x04real\x01u\x00\x05bytes\x01\t\x00\x0ctimestamp-ms\x01x\x00\x04date\x01s\x00\x04uuid\x01s\x00\treference\x01\x03\x00\x04json\x01s\x00\x04\x00\x05value\x03\x00\n\x01m\x03\x08complete\x07partial\x07unknown\x04\x00\x0ccompleteness\x03\x00\x0c\x01p\x0b\x01r\x03\x04names\x06values\x0e\x0ccompleteness\r\x04\x00\tattribute\x03\x00\x0f\x01k\x0e\x01r\x04\x04names\x03add\x0e\x06remove\x0e\x07replace\x11\x04\x00\x0fattribute-delta\x03\x00\x12\x01m\x06\x07enabled\x08disabled\x06locked\x07pending\x07deleted\x07unknown\x04\x00\robject-status\x03\x00\x14\x01p\x10\x01kx\x01r\x07\x02id\x08\x07display\x04\x0bdescription\x04\x06status\x15\nattributes\x16\ncreated-ms\x17\x0clast-used-ms\x17\x04\x00\x06object\x03\x00\x18\x01m\x04\x06access\npermission\townership\x05other\x04\x00\x07purpose\x03\x00\x1a\x01r\x03\x05groups\x05ordery\nis-default\x7f\x04\x00\texclusive\x03\x00\x1c\x01k\x1d\x01r\x0c\x02ids\x04kinds\x02on\x03\x04slugs\x07displays\x0bdescription\x04\x07purpose\x1b\x0cgrantable-to\x05\texclusive\x1e\x0cis-immutable\x7f\ris-privileged\x7f\nattributes\x16\x04\x00\x0bentitlement\x03\x00\x1f\x01r\x03\x0centitlements\x05\nis-shallow\x7f\x05kinds\x05\x04\x00\texpansion\x03\x00!\x01k\"\x01r\t\x02id\x04\x0bentitlements\x06holder\x03\texpansion#\x0cis-immutable\x7f\tstarts-ms\x17\x07ends-ms\x17\x06origin\x04\nattributes\x16\x04\x00\nassignment\x03\x00$\x01m\x04\x11app-and-role-read\x13csv-app-user-upload\x18data-source-users-update\x14app-membership-write\x04\x00\x0fplatform-action\x03\x00&\x01r\x03\x04paths\x04codes\x07messages\x04\x00\x0bfield-issue\x03\x00(\x01kw\x01ky\x01r\x03\x08after-ms*\x06bucket\x04\tremaining+\x04\x00\x07backoff\x03\x00,\x01p)\x01q\x13\x0einvalid-config\x01.\x00\x0funauthenticated\x01s\x00\x11permission-denied\x01\x05\x00\tnot-found\x01\x06\x00\x0ealready-exists\x01\x06\x00\x13precondition-failed\x01s\x00\rinvalid-input\x01.\x00\x0crate-limited\x01-\x00\x0bunavailable\x01-\x00\ttimed-out\x00\x00\x0ecursor-expired\x00\x00\x0equota-exceeded\x01s\x00\x0bunsupported\x01s\x00\regress-denied\x01s\x00\x08bad-data\x01s\x00\x0foutcome-unknown\x01s\x00\tcancelled\x00\x00\x08internal\x01s\x00\x05other\x01s\x00\x04\x00\x05error\x03\x00/\x01r\x04\x04names\trecipients\nmedia-types\nciphertext\t\x04\x00\x06sealed\x03\x001\x03\x00\x1agrantry:plugin/types@0.1.0\x05\x00\x02\x03\x00\x00\x05error\x02\x03\x00\x00\x06cursor\x01B#\x02\x03\x02\x01\x01\x04\x00\x05error\x03\x00\x00\x02\x03\x02\x01\x02\x04\x00\x06cursor\x03\x00\x02\x01m\x06\x04open\x0bin-progress\x04done\x08rejected\tcancelled\x07unknown\x04\x00\x0cticket-state\x03\x00\x04\x01o\x02s\x05\x01p\x06\x01ps\x01r\x05\x02ids\x07displays\rfields-schemas\x08statuses\x07\x05types\x08\x04\x00\rticket-schema\x03\x00\t\x01ks\x01r\x08\x06schemas\x05titles\x04bodys\x04kind\x0b\x06labels\x08\x06fieldss\rrequested-for\x0b\x0fidempotency-keys\x04\x00\x0eticket-request\x03\x00\x0c\x01kx\x01r\x06\x02ids\x03url\x0b\x05state\x05\rnative-statuss\nupdated-ms\x0e\nresolution\x0b\x04\x00\x06ticket\x03\x00\x0f\x01p\n\x01k\x03\x01r\x02\x05items\x11\x04next\x12\x04\x00\x0bschema-page\x03\x00\x13\x01j\x01\x14\x01\x01\x01@\x01\x02at\x12\x00\x15\x04\x00\x07schemas\x01\x16\x01j\x01\x10\x01\x01\x01@\x01\x07request\r\x00\x17\x04\x00\x06create\x01\x18\x01@\x01\x02ids\x00\x17\x04\x00\x03get\x01\x19\x01p\r\x01p\x17\x01@\x01\x08requests\x1a\x00\x1b\x04\x00\x0bcreate-many\x01\x1c\x01@\x01\x03ids\x08\x00\x1b\x04\x00\x08get-many\x01\x1d\x04\x00\x1cgrantry:plugin/tickets@0.1.0\x05\x03\x04\x00\x1bgrantry:export-tickets/only\x04\x00\x0b\n\x01\x00\x04only\x03\x00\x00\x00/\tproducers\x01\x0cprocessed-by\x01\rwit-component\x070.262.0";
         };
     };
 }
@@ -48983,7 +47096,7 @@ macro_rules! __export_provision {
         );
         const _: () = {
             #[unsafe(link_section = "component-type:grantry:provision")]
-            static SECTION: [u8; 3606] = *b"\x00asm\r\x00\x01\x00\x00\x19\x16wit-component-encoding\x04\x00\x07\xb3\x1b\x01A\x02\x01A\x0c\x01B1\x01p}\x04\x00\x06cursor\x03\x00\x00\x01r\x02\x04kinds\x02ids\x04\x00\nobject-ref\x03\x00\x02\x01ks\x01ps\x01k\x03\x01r\x06\x04kinds\x02ids\x04name\x04\x07aliases\x05\x06parent\x06\x04etag\x04\x04\x00\tobject-id\x03\x00\x07\x01p}\x01q\x0b\x04text\x01s\x00\x07boolean\x01\x7f\x00\x07integer\x01x\x00\x07decimal\x01s\x00\x04real\x01u\x00\x05bytes\x01\t\x00\x0ctimestamp-ms\x01x\x00\x04date\x01s\x00\x04uuid\x01s\x00\treference\x01\x03\x00\x04json\x01s\x00\x04\x00\x05value\x03\x00\n\x01m\x03\x08complete\x07partial\x07unknown\x04\x00\x0ccompleteness\x03\x00\x0c\x01p\x0b\x01r\x03\x04names\x06values\x0e\x0ccompleteness\r\x04\x00\tattribute\x03\x00\x0f\x01k\x0e\x01r\x04\x04names\x03add\x0e\x06remove\x0e\x07replace\x11\x04\x00\x0fattribute-delta\x03\x00\x12\x01m\x06\x07enabled\x08disabled\x06locked\x07pending\x07deleted\x07unknown\x04\x00\robject-status\x03\x00\x14\x01p\x10\x01kx\x01r\x07\x02id\x08\x07display\x04\x0bdescription\x04\x06status\x15\nattributes\x16\ncreated-ms\x17\x0clast-used-ms\x17\x04\x00\x06object\x03\x00\x18\x01m\x04\x06access\npermission\townership\x05other\x04\x00\x07purpose\x03\x00\x1a\x01r\x03\x05groups\x05ordery\nis-default\x7f\x04\x00\texclusive\x03\x00\x1c\x01k\x1d\x01r\x0c\x02ids\x04kinds\x02on\x03\x04slugs\x07displays\x0bdescription\x04\x07purpose\x1b\x0cgrantable-to\x05\texclusive\x1e\x0cis-immutable\x7f\ris-privileged\x7f\nattributes\x16\x04\x00\x0bentitlement\x03\x00\x1f\x01r\x03\x0centitlements\x05\nis-shallow\x7f\x05kinds\x05\x04\x00\texpansion\x03\x00!\x01k\"\x01r\t\x02id\x04\x0bentitlements\x06holder\x03\texpansion#\x0cis-immutable\x7f\tstarts-ms\x17\x07ends-ms\x17\x06origin\x04\nattributes\x16\x04\x00\nassignment\x03\x00$\x01r\x03\x04paths\x04codes\x07messages\x04\x00\x0bfield-issue\x03\x00&\x01kw\x01ky\x01r\x03\x08after-ms(\x06bucket\x04\tremaining)\x04\x00\x07backoff\x03\x00*\x01p\'\x01q\x13\x0einvalid-config\x01,\x00\x0funauthenticated\x01s\x00\x11permission-denied\x01\x05\x00\tnot-found\x01\x06\x00\x0ealready-exists\x01\x06\x00\x13precondition-failed\x01s\x00\rinvalid-input\x01,\x00\x0crate-limited\x01+\x00\x0bunavailable\x01+\x00\ttimed-out\x00\x00\x0ecursor-expired\x00\x00\x0equota-exceeded\x01s\x00\x0bunsupported\x01s\x00\regress-denied\x01s\x00\x08bad-data\x01s\x00\x0foutcome-unknown\x01s\x00\tcancelled\x00\x00\x08internal\x01s\x00\x05other\x01s\x00\x04\x00\x05error\x03\x00-\x01r\x04\x04names\trecipients\nmedia-types\nciphertext\t\x04\x00\x06sealed\x03\x00/\x03\x00\x1agrantry:plugin/types@0.1.0\x05\x00\x02\x03\x00\x00\x05error\x02\x03\x00\x00\nobject-ref\x02\x03\x00\x00\x06object\x02\x03\x00\x00\tattribute\x02\x03\x00\x00\x0fattribute-delta\x02\x03\x00\x00\nassignment\x02\x03\x00\x00\x06sealed\x02\x03\x00\x00\x0bfield-issue\x01BV\x02\x03\x02\x01\x01\x04\x00\x05error\x03\x00\x00\x02\x03\x02\x01\x02\x04\x00\nobject-ref\x03\x00\x02\x02\x03\x02\x01\x03\x04\x00\x06object\x03\x00\x04\x02\x03\x02\x01\x04\x04\x00\tattribute\x03\x00\x06\x02\x03\x02\x01\x05\x04\x00\x0fattribute-delta\x03\x00\x08\x02\x03\x02\x01\x06\x04\x00\nassignment\x03\x00\n\x02\x03\x02\x01\x07\x04\x00\x06sealed\x03\x00\x0c\x02\x03\x02\x01\x08\x04\x00\x0bfield-issue\x03\x00\x0e\x01kx\x01p\x07\x01r\x05\x0bentitlements\x02on\x03\x06holder\x03\x07ends-ms\x10\nparameters\x11\x04\x00\rgrant-request\x03\x00\x12\x01ks\x01r\x04\x0bentitlements\x02on\x03\x06holder\x03\rassignment-id\x14\x04\x00\x0erevoke-request\x03\x00\x15\x01ps\x01q\x08\x04none\x00\x00\x06random\x01y\x00\x08provided\x01s\x00\x03sso\x00\x00\x07api-key\x01\x17\x00\x07keypair\x01s\x00\x05token\x01\x17\x00\rclient-secret\x00\x00\x04\x00\ncredential\x03\x00\x18\x01k\x03\x01r\x06\x04kinds\nattributes\x11\x06parent\x1a\ncredential\x19\x0bmust-change\x7f\x07ends-ms\x10\x04\x00\x0ecreate-request\x03\x00\x1b\x01p\t\x01r\x03\x05about\x03\x06deltas\x1d\x08if-match\x14\x04\x00\x0eupdate-request\x03\x00\x1e\x01m\x03\x04hard\x04soft\x0etenant-default\x04\x00\x0bdelete-mode\x03\x00 \x01r\x02\x05about\x03\x04mode!\x04\x00\x0edelete-request\x03\x00\"\x01r\x04\x05about\x03\ncredential\x19\x0bmust-change\x7f\x07ends-ms\x10\x04\x00\x12credential-request\x03\x00$\x01r\x02\x0bentitlements\x08upstream\x03\x04\x00\x0clink-request\x03\x00&\x01r\x03\x06actions\x04kind\x14\targumentss\x04\x00\x0einvoke-request\x03\x00(\x01q\x11\x05grant\x01\x13\x00\x06revoke\x01\x16\x00\x06extend\x01\x13\x00\x05renew\x01\x13\x00\x06create\x01\x1c\x00\x06update\x01\x1f\x00\x06delete\x01#\x00\x06enable\x01\x03\x00\x07disable\x01\x03\x00\x06unlock\x01\x03\x00\x0cset-password\x01%\x00\x11rotate-credential\x01%\x00\x10issue-credential\x01%\x00\x11revoke-credential\x01\x03\x00\x04link\x01\'\x00\x06unlink\x01\'\x00\x06invoke\x01)\x00\x04\x00\toperation\x03\x00*\x01p\x05\x01r\x07\x0coperation-ids\x0fidempotency-keys\x07attempty\x0bdeadline-msw\x05actors\x08snapshot,\nrecipients\x17\x04\x00\x11operation-context\x03\x00-\x01p\x0b\x01p\r\x01r\x07\x07objects,\x0bassignments/\x0calso-revoked/\x08replaced/\x07changed\x1d\x06sealed0\x0bresult-json\x14\x04\x00\x07effects\x03\x001\x01r\x02\x05tokens\rpoll-after-msw\x04\x00\x07pending\x03\x003\x01r\x02\x07messages\x03url\x14\x04\x00\nhuman-step\x03\x005\x01k\x05\x01r\x02\x06object7\x07ends-ms\x10\x04\x00\ninvitation\x03\x008\x01p\x0f\x01r\x02\x04done2\x06failed:\x04\x00\x0fpartial-effects\x03\x00;\x01q\x06\x04done\x012\x00\x07already\x012\x00\x0bin-progress\x014\x00\x07invited\x019\x00\x0bneeds-human\x016\x00\x07partial\x01<\x00\x04\x00\x07outcome\x03\x00=\x01r\x04\x06methods\x03urls\x07summarys\x0eis-destructive\x7f\x04\x00\x0cplanned-call\x03\x00?\x01p\xc0\x00\x01r\x02\x05calls\xc1\x00\x08warnings\x17\x04\x00\x0bplan-result\x03\x00B\x01q\x04\x05holds\x00\x00\x06absent\x00\x00\x07differs\x01\x1d\x00\x0bcannot-tell\x01s\x00\x04\x00\x0cverification\x03\x00D\x01r\x05\x04names\x04kind\x14\x07displays\x10arguments-schemas\rresult-schemas\x04\x00\raction-schema\x03\x00F\x01j\x01\xc3\x00\x01\x01\x01@\x02\toperation+\x07context.\x00\xc8\x00\x04\x00\x04plan\x01I\x01j\x01>\x01\x01\x01@\x02\toperation+\x07context.\x00\xca\x00\x04\x00\x05apply\x01K\x01@\x01\x05tokens\x00\xca\x00\x04\x00\x06status\x01L\x01j\x01\xc5\x00\x01\x01\x01@\x02\toperation+\x07context.\x00\xcd\x00\x04\x00\x06verify\x01N\x01p\xc7\x00\x01@\x00\x00\xcf\x00\x04\x00\x07actions\x01P\x04\x00\x1egrantry:plugin/provision@0.1.0\x05\t\x04\x00\x1dgrantry:export-provision/only\x04\x00\x0b\n\x01\x00\x04only\x03\x00\x00\x00/\tproducers\x01\x0cprocessed-by\x01\rwit-component\x070.262.0";
+            static SECTION: [u8; 3714] = *b"\x00asm\r\x00\x01\x00\x00\x19\x16wit-component-encoding\x04\x00\x07\x9f\x1c\x01A\x02\x01A\x0c\x01B3\x01p}\x04\x00\x06cursor\x03\x00\x00\x01r\x02\x04kinds\x02ids\x04\x00\nobject-ref\x03\x00\x02\x01ks\x01ps\x01k\x03\x01r\x06\x04kinds\x02ids\x04name\x04\x07aliases\x05\x06parent\x06\x04etag\x04\x04\x00\tobject-id\x03\x00\x07\x01p}\x01q\x0b\x04text\x01s\x00\x07boolean\x01\x7f\x00\x07integer\x01x\x00\x07decimal\x01s\x00\x04real\x01u\x00\x05bytes\x01\t\x00\x0ctimestamp-ms\x01x\x00\x04date\x01s\x00\x04uuid\x01s\x00\treference\x01\x03\x00\x04json\x01s\x00\x04\x00\x05value\x03\x00\n\x01m\x03\x08complete\x07partial\x07unknown\x04\x00\x0ccompleteness\x03\x00\x0c\x01p\x0b\x01r\x03\x04names\x06values\x0e\x0ccompleteness\r\x04\x00\tattribute\x03\x00\x0f\x01k\x0e\x01r\x04\x04names\x03add\x0e\x06remove\x0e\x07replace\x11\x04\x00\x0fattribute-delta\x03\x00\x12\x01m\x06\x07enabled\x08disabled\x06locked\x07pending\x07deleted\x07unknown\x04\x00\robject-status\x03\x00\x14\x01p\x10\x01kx\x01r\x07\x02id\x08\x07display\x04\x0bdescription\x04\x06status\x15\nattributes\x16\ncreated-ms\x17\x0clast-used-ms\x17\x04\x00\x06object\x03\x00\x18\x01m\x04\x06access\npermission\townership\x05other\x04\x00\x07purpose\x03\x00\x1a\x01r\x03\x05groups\x05ordery\nis-default\x7f\x04\x00\texclusive\x03\x00\x1c\x01k\x1d\x01r\x0c\x02ids\x04kinds\x02on\x03\x04slugs\x07displays\x0bdescription\x04\x07purpose\x1b\x0cgrantable-to\x05\texclusive\x1e\x0cis-immutable\x7f\ris-privileged\x7f\nattributes\x16\x04\x00\x0bentitlement\x03\x00\x1f\x01r\x03\x0centitlements\x05\nis-shallow\x7f\x05kinds\x05\x04\x00\texpansion\x03\x00!\x01k\"\x01r\t\x02id\x04\x0bentitlements\x06holder\x03\texpansion#\x0cis-immutable\x7f\tstarts-ms\x17\x07ends-ms\x17\x06origin\x04\nattributes\x16\x04\x00\nassignment\x03\x00$\x01m\x04\x11app-and-role-read\x13csv-app-user-upload\x18data-source-users-update\x14app-membership-write\x04\x00\x0fplatform-action\x03\x00&\x01r\x03\x04paths\x04codes\x07messages\x04\x00\x0bfield-issue\x03\x00(\x01kw\x01ky\x01r\x03\x08after-ms*\x06bucket\x04\tremaining+\x04\x00\x07backoff\x03\x00,\x01p)\x01q\x13\x0einvalid-config\x01.\x00\x0funauthenticated\x01s\x00\x11permission-denied\x01\x05\x00\tnot-found\x01\x06\x00\x0ealready-exists\x01\x06\x00\x13precondition-failed\x01s\x00\rinvalid-input\x01.\x00\x0crate-limited\x01-\x00\x0bunavailable\x01-\x00\ttimed-out\x00\x00\x0ecursor-expired\x00\x00\x0equota-exceeded\x01s\x00\x0bunsupported\x01s\x00\regress-denied\x01s\x00\x08bad-data\x01s\x00\x0foutcome-unknown\x01s\x00\tcancelled\x00\x00\x08internal\x01s\x00\x05other\x01s\x00\x04\x00\x05error\x03\x00/\x01r\x04\x04names\trecipients\nmedia-types\nciphertext\t\x04\x00\x06sealed\x03\x001\x03\x00\x1agrantry:plugin/types@0.1.0\x05\x00\x02\x03\x00\x00\x05error\x02\x03\x00\x00\nobject-ref\x02\x03\x00\x00\x06object\x02\x03\x00\x00\tattribute\x02\x03\x00\x00\x0fattribute-delta\x02\x03\x00\x00\nassignment\x02\x03\x00\x00\x06sealed\x02\x03\x00\x00\x0bfield-issue\x01BV\x02\x03\x02\x01\x01\x04\x00\x05error\x03\x00\x00\x02\x03\x02\x01\x02\x04\x00\nobject-ref\x03\x00\x02\x02\x03\x02\x01\x03\x04\x00\x06object\x03\x00\x04\x02\x03\x02\x01\x04\x04\x00\tattribute\x03\x00\x06\x02\x03\x02\x01\x05\x04\x00\x0fattribute-delta\x03\x00\x08\x02\x03\x02\x01\x06\x04\x00\nassignment\x03\x00\n\x02\x03\x02\x01\x07\x04\x00\x06sealed\x03\x00\x0c\x02\x03\x02\x01\x08\x04\x00\x0bfield-issue\x03\x00\x0e\x01kx\x01p\x07\x01r\x05\x0bentitlements\x02on\x03\x06holder\x03\x07ends-ms\x10\nparameters\x11\x04\x00\rgrant-request\x03\x00\x12\x01ks\x01r\x04\x0bentitlements\x02on\x03\x06holder\x03\rassignment-id\x14\x04\x00\x0erevoke-request\x03\x00\x15\x01ps\x01q\x08\x04none\x00\x00\x06random\x01y\x00\x08provided\x01s\x00\x03sso\x00\x00\x07api-key\x01\x17\x00\x07keypair\x01s\x00\x05token\x01\x17\x00\rclient-secret\x00\x00\x04\x00\ncredential\x03\x00\x18\x01k\x03\x01r\x06\x04kinds\nattributes\x11\x06parent\x1a\ncredential\x19\x0bmust-change\x7f\x07ends-ms\x10\x04\x00\x0ecreate-request\x03\x00\x1b\x01p\t\x01r\x03\x05about\x03\x06deltas\x1d\x08if-match\x14\x04\x00\x0eupdate-request\x03\x00\x1e\x01m\x03\x04hard\x04soft\x0etenant-default\x04\x00\x0bdelete-mode\x03\x00 \x01r\x02\x05about\x03\x04mode!\x04\x00\x0edelete-request\x03\x00\"\x01r\x04\x05about\x03\ncredential\x19\x0bmust-change\x7f\x07ends-ms\x10\x04\x00\x12credential-request\x03\x00$\x01r\x02\x0bentitlements\x08upstream\x03\x04\x00\x0clink-request\x03\x00&\x01r\x03\x06actions\x04kind\x14\targumentss\x04\x00\x0einvoke-request\x03\x00(\x01q\x11\x05grant\x01\x13\x00\x06revoke\x01\x16\x00\x06extend\x01\x13\x00\x05renew\x01\x13\x00\x06create\x01\x1c\x00\x06update\x01\x1f\x00\x06delete\x01#\x00\x06enable\x01\x03\x00\x07disable\x01\x03\x00\x06unlock\x01\x03\x00\x0cset-password\x01%\x00\x11rotate-credential\x01%\x00\x10issue-credential\x01%\x00\x11revoke-credential\x01\x03\x00\x04link\x01\'\x00\x06unlink\x01\'\x00\x06invoke\x01)\x00\x04\x00\toperation\x03\x00*\x01p\x05\x01r\x07\x0coperation-ids\x0fidempotency-keys\x07attempty\x0bdeadline-msw\x05actors\x08snapshot,\nrecipients\x17\x04\x00\x11operation-context\x03\x00-\x01p\x0b\x01p\r\x01r\x07\x07objects,\x0bassignments/\x0calso-revoked/\x08replaced/\x07changed\x1d\x06sealed0\x0bresult-json\x14\x04\x00\x07effects\x03\x001\x01r\x02\x05tokens\rpoll-after-msw\x04\x00\x07pending\x03\x003\x01r\x02\x07messages\x03url\x14\x04\x00\nhuman-step\x03\x005\x01k\x05\x01r\x02\x06object7\x07ends-ms\x10\x04\x00\ninvitation\x03\x008\x01p\x0f\x01r\x02\x04done2\x06failed:\x04\x00\x0fpartial-effects\x03\x00;\x01q\x06\x04done\x012\x00\x07already\x012\x00\x0bin-progress\x014\x00\x07invited\x019\x00\x0bneeds-human\x016\x00\x07partial\x01<\x00\x04\x00\x07outcome\x03\x00=\x01r\x04\x06methods\x03urls\x07summarys\x0eis-destructive\x7f\x04\x00\x0cplanned-call\x03\x00?\x01p\xc0\x00\x01r\x02\x05calls\xc1\x00\x08warnings\x17\x04\x00\x0bplan-result\x03\x00B\x01q\x04\x05holds\x00\x00\x06absent\x00\x00\x07differs\x01\x1d\x00\x0bcannot-tell\x01s\x00\x04\x00\x0cverification\x03\x00D\x01r\x05\x04names\x04kind\x14\x07displays\x10arguments-schemas\rresult-schemas\x04\x00\raction-schema\x03\x00F\x01j\x01\xc3\x00\x01\x01\x01@\x02\toperation+\x07context.\x00\xc8\x00\x04\x00\x04plan\x01I\x01j\x01>\x01\x01\x01@\x02\toperation+\x07context.\x00\xca\x00\x04\x00\x05apply\x01K\x01@\x01\x05tokens\x00\xca\x00\x04\x00\x06status\x01L\x01j\x01\xc5\x00\x01\x01\x01@\x02\toperation+\x07context.\x00\xcd\x00\x04\x00\x06verify\x01N\x01p\xc7\x00\x01@\x00\x00\xcf\x00\x04\x00\x07actions\x01P\x04\x00\x1egrantry:plugin/provision@0.1.0\x05\t\x04\x00\x1dgrantry:export-provision/only\x04\x00\x0b\n\x01\x00\x04only\x03\x00\x00\x00/\tproducers\x01\x0cprocessed-by\x01\rwit-component\x070.262.0";
         };
     };
 }
@@ -48998,7 +47111,7 @@ macro_rules! __export_lifecycle {
         );
         const _: () = {
             #[unsafe(link_section = "component-type:grantry:lifecycle")]
-            static SECTION: [u8; 3640] = *b"\x00asm\r\x00\x01\x00\x00\x19\x16wit-component-encoding\x04\x00\x07\xd5\x1b\x01A\x02\x01A\x07\x01B1\x01p}\x04\x00\x06cursor\x03\x00\x00\x01r\x02\x04kinds\x02ids\x04\x00\nobject-ref\x03\x00\x02\x01ks\x01ps\x01k\x03\x01r\x06\x04kinds\x02ids\x04name\x04\x07aliases\x05\x06parent\x06\x04etag\x04\x04\x00\tobject-id\x03\x00\x07\x01p}\x01q\x0b\x04text\x01s\x00\x07boolean\x01\x7f\x00\x07integer\x01x\x00\x07decimal\x01s\x00\x04real\x01u\x00\x05bytes\x01\t\x00\x0ctimestamp-ms\x01x\x00\x04date\x01s\x00\x04uuid\x01s\x00\treference\x01\x03\x00\x04json\x01s\x00\x04\x00\x05value\x03\x00\n\x01m\x03\x08complete\x07partial\x07unknown\x04\x00\x0ccompleteness\x03\x00\x0c\x01p\x0b\x01r\x03\x04names\x06values\x0e\x0ccompleteness\r\x04\x00\tattribute\x03\x00\x0f\x01k\x0e\x01r\x04\x04names\x03add\x0e\x06remove\x0e\x07replace\x11\x04\x00\x0fattribute-delta\x03\x00\x12\x01m\x06\x07enabled\x08disabled\x06locked\x07pending\x07deleted\x07unknown\x04\x00\robject-status\x03\x00\x14\x01p\x10\x01kx\x01r\x07\x02id\x08\x07display\x04\x0bdescription\x04\x06status\x15\nattributes\x16\ncreated-ms\x17\x0clast-used-ms\x17\x04\x00\x06object\x03\x00\x18\x01m\x04\x06access\npermission\townership\x05other\x04\x00\x07purpose\x03\x00\x1a\x01r\x03\x05groups\x05ordery\nis-default\x7f\x04\x00\texclusive\x03\x00\x1c\x01k\x1d\x01r\x0c\x02ids\x04kinds\x02on\x03\x04slugs\x07displays\x0bdescription\x04\x07purpose\x1b\x0cgrantable-to\x05\texclusive\x1e\x0cis-immutable\x7f\ris-privileged\x7f\nattributes\x16\x04\x00\x0bentitlement\x03\x00\x1f\x01r\x03\x0centitlements\x05\nis-shallow\x7f\x05kinds\x05\x04\x00\texpansion\x03\x00!\x01k\"\x01r\t\x02id\x04\x0bentitlements\x06holder\x03\texpansion#\x0cis-immutable\x7f\tstarts-ms\x17\x07ends-ms\x17\x06origin\x04\nattributes\x16\x04\x00\nassignment\x03\x00$\x01r\x03\x04paths\x04codes\x07messages\x04\x00\x0bfield-issue\x03\x00&\x01kw\x01ky\x01r\x03\x08after-ms(\x06bucket\x04\tremaining)\x04\x00\x07backoff\x03\x00*\x01p\'\x01q\x13\x0einvalid-config\x01,\x00\x0funauthenticated\x01s\x00\x11permission-denied\x01\x05\x00\tnot-found\x01\x06\x00\x0ealready-exists\x01\x06\x00\x13precondition-failed\x01s\x00\rinvalid-input\x01,\x00\x0crate-limited\x01+\x00\x0bunavailable\x01+\x00\ttimed-out\x00\x00\x0ecursor-expired\x00\x00\x0equota-exceeded\x01s\x00\x0bunsupported\x01s\x00\regress-denied\x01s\x00\x08bad-data\x01s\x00\x0foutcome-unknown\x01s\x00\tcancelled\x00\x00\x08internal\x01s\x00\x05other\x01s\x00\x04\x00\x05error\x03\x00-\x01r\x04\x04names\trecipients\nmedia-types\nciphertext\t\x04\x00\x06sealed\x03\x00/\x03\x00\x1agrantry:plugin/types@0.1.0\x05\x00\x02\x03\x00\x00\x05error\x02\x03\x00\x00\x0bfield-issue\x02\x03\x00\x00\x06cursor\x01BL\x02\x03\x02\x01\x01\x04\x00\x05error\x03\x00\x00\x02\x03\x02\x01\x02\x04\x00\x0bfield-issue\x03\x00\x02\x02\x03\x02\x01\x03\x04\x00\x06cursor\x03\x00\x04\x01m\x0c\x04text\x07boolean\x07integer\x07decimal\x04real\x05bytes\ttimestamp\x04date\x04uuid\treference\x04json\x06secret\x04\x00\x0eattribute-type\x03\x00\x06\x01n\x08\x0cmulti-valued\x08required\tcreatable\tupdatable\x08readable\x13returned-by-default\x10case-insensitive\x06unique\x04\x00\x10attribute-traits\x03\x00\x08\x01ks\x01ps\x01r\x06\x04names\x07of-type\x07\x0bdescriptions\x06traits\t\x0ereference-kind\n\x07choices\x0b\x04\x00\x10attribute-schema\x03\x00\x0c\x01m\n\x07account\x05group\x04role\x03app\x06secret\x06device\x05agent\x07license\rscope-binding\x05other\x04\x00\nkind-class\x03\x00\x0e\x01m\x11\x05grant\x06revoke\x06extend\x05renew\x06create\x06update\x06delete\x06enable\x07disable\x06unlock\x0cset-password\x11rotate-credential\x10issue-credential\x11revoke-credential\x04link\x06unlink\x06invoke\x04\x00\x04verb\x03\x00\x10\x01m\x04\x04none\x0cupserts-only\x0cwith-deletes\nvalidators\x04\x00\rdelta-support\x03\x00\x12\x01p\x0f\x01p\r\x01p\x11\x01r\n\x04kinds\x07classes\x14\x07displays\x0cid-attributes\x0ename-attribute\n\x0cparent-kinds\x0b\nattributes\x15\x05verbs\x16\x05delta\x13\x0cis-countable\x7f\x04\x00\x0bkind-schema\x03\x00\x17\x01s\x04\x00\x0cjson-pointer\x03\x00\x19\x01q\x03\x05exact\x01s\x00\x06suffix\x01s\x00\x0ffrom-connection\x01\x1a\x00\x04\x00\thost-rule\x03\x00\x1b\x01r\x04\x04host\x1c\x07methods\x0b\x0bpath-prefixs\x03whys\x04\x00\x0bneeded-host\x03\x00\x1d\x01r\x02\x08username\x1a\x08password\x1a\x04\x00\nbasic-auth\x03\x00\x1f\x01r\x03\x06headers\x06prefixs\x06secret\x1a\x04\x00\x0bheader-auth\x03\x00!\x01r\x02\tparameters\x06secret\x1a\x04\x00\nquery-auth\x03\x00#\x01k\x1a\x01r\x04\ttoken-url\x1a\tclient-id\x1a\rclient-secret\x1a\x05scope%\x04\x00\x12client-credentials\x03\x00&\x01q\x05\x06bearer\x01\x1a\x00\x05basic\x01 \x00\x06header\x01\"\x00\x05query\x01$\x00\x19oauth2-client-credentials\x01\'\x00\x04\x00\tauth-kind\x03\x00(\x01r\x02\x04names\x04kind)\x04\x00\x0bauth-scheme\x03\x00*\x01m\x04\x11app-and-role-read\x13csv-app-user-upload\x18data-source-users-update\x14app-membership-write\x04\x00\x0fplatform-action\x03\x00,\x01p+\x01p\x1e\x01p-\x01p\x18\x01r\x0e\x04names\x07versions\tpublishers\x10application-types\x0bdescriptions\x08docs-url\n\x12example-connections\x11connection-schemas\x04auth.\x05hosts/\x10platform-actions0\x08needs-kv\x7f\x05kinds1\rcan-read-back\x7f\x04\x00\x08manifest\x03\x002\x01r\x03\x05values\x05labels\x06detail\n\x04\x00\nsuggestion\x03\x004\x01p5\x01k\x05\x01r\x03\x05items6\x07is-open\x7f\x04next7\x04\x00\x0bsuggestions\x03\x008\x01m\x03\x07connect\x04read\x0bwrite-probe\x04\x00\ntest-depth\x03\x00:\x01r\x04\x06tenant\n\teffective1\x13missing-permissions\x0b\x08warnings\x0b\x04\x00\x11connection-report\x03\x00<\x01@\x00\x003\x04\x00\x08describe\x01>\x01p\x03\x01@\x01\nconnections\x00?\x04\x00\x0fvalidate-config\x01@\x01j\x019\x01\x01\x01@\x04\nconnections\x05field\x1a\x05query\n\x02at7\x00\xc1\x00\x04\x00\x0esuggest-config\x01B\x01j\x01=\x01\x01\x01@\x01\x05depth;\x00\xc3\x00\x04\x00\x0ftest-connection\x01D\x01j\x011\x01\x01\x01@\x00\x00\xc5\x00\x04\x00\x0fdiscover-schema\x01F\x04\x00\x1egrantry:plugin/lifecycle@0.1.0\x05\x04\x04\x00\x1dgrantry:export-lifecycle/only\x04\x00\x0b\n\x01\x00\x04only\x03\x00\x00\x00/\tproducers\x01\x0cprocessed-by\x01\rwit-component\x070.262.0";
+            static SECTION: [u8; 3686] = *b"\x00asm\r\x00\x01\x00\x00\x19\x16wit-component-encoding\x04\x00\x07\x83\x1c\x01A\x02\x01A\x08\x01B3\x01p}\x04\x00\x06cursor\x03\x00\x00\x01r\x02\x04kinds\x02ids\x04\x00\nobject-ref\x03\x00\x02\x01ks\x01ps\x01k\x03\x01r\x06\x04kinds\x02ids\x04name\x04\x07aliases\x05\x06parent\x06\x04etag\x04\x04\x00\tobject-id\x03\x00\x07\x01p}\x01q\x0b\x04text\x01s\x00\x07boolean\x01\x7f\x00\x07integer\x01x\x00\x07decimal\x01s\x00\x04real\x01u\x00\x05bytes\x01\t\x00\x0ctimestamp-ms\x01x\x00\x04date\x01s\x00\x04uuid\x01s\x00\treference\x01\x03\x00\x04json\x01s\x00\x04\x00\x05value\x03\x00\n\x01m\x03\x08complete\x07partial\x07unknown\x04\x00\x0ccompleteness\x03\x00\x0c\x01p\x0b\x01r\x03\x04names\x06values\x0e\x0ccompleteness\r\x04\x00\tattribute\x03\x00\x0f\x01k\x0e\x01r\x04\x04names\x03add\x0e\x06remove\x0e\x07replace\x11\x04\x00\x0fattribute-delta\x03\x00\x12\x01m\x06\x07enabled\x08disabled\x06locked\x07pending\x07deleted\x07unknown\x04\x00\robject-status\x03\x00\x14\x01p\x10\x01kx\x01r\x07\x02id\x08\x07display\x04\x0bdescription\x04\x06status\x15\nattributes\x16\ncreated-ms\x17\x0clast-used-ms\x17\x04\x00\x06object\x03\x00\x18\x01m\x04\x06access\npermission\townership\x05other\x04\x00\x07purpose\x03\x00\x1a\x01r\x03\x05groups\x05ordery\nis-default\x7f\x04\x00\texclusive\x03\x00\x1c\x01k\x1d\x01r\x0c\x02ids\x04kinds\x02on\x03\x04slugs\x07displays\x0bdescription\x04\x07purpose\x1b\x0cgrantable-to\x05\texclusive\x1e\x0cis-immutable\x7f\ris-privileged\x7f\nattributes\x16\x04\x00\x0bentitlement\x03\x00\x1f\x01r\x03\x0centitlements\x05\nis-shallow\x7f\x05kinds\x05\x04\x00\texpansion\x03\x00!\x01k\"\x01r\t\x02id\x04\x0bentitlements\x06holder\x03\texpansion#\x0cis-immutable\x7f\tstarts-ms\x17\x07ends-ms\x17\x06origin\x04\nattributes\x16\x04\x00\nassignment\x03\x00$\x01m\x04\x11app-and-role-read\x13csv-app-user-upload\x18data-source-users-update\x14app-membership-write\x04\x00\x0fplatform-action\x03\x00&\x01r\x03\x04paths\x04codes\x07messages\x04\x00\x0bfield-issue\x03\x00(\x01kw\x01ky\x01r\x03\x08after-ms*\x06bucket\x04\tremaining+\x04\x00\x07backoff\x03\x00,\x01p)\x01q\x13\x0einvalid-config\x01.\x00\x0funauthenticated\x01s\x00\x11permission-denied\x01\x05\x00\tnot-found\x01\x06\x00\x0ealready-exists\x01\x06\x00\x13precondition-failed\x01s\x00\rinvalid-input\x01.\x00\x0crate-limited\x01-\x00\x0bunavailable\x01-\x00\ttimed-out\x00\x00\x0ecursor-expired\x00\x00\x0equota-exceeded\x01s\x00\x0bunsupported\x01s\x00\regress-denied\x01s\x00\x08bad-data\x01s\x00\x0foutcome-unknown\x01s\x00\tcancelled\x00\x00\x08internal\x01s\x00\x05other\x01s\x00\x04\x00\x05error\x03\x00/\x01r\x04\x04names\trecipients\nmedia-types\nciphertext\t\x04\x00\x06sealed\x03\x001\x03\x00\x1agrantry:plugin/types@0.1.0\x05\x00\x02\x03\x00\x00\x05error\x02\x03\x00\x00\x0bfield-issue\x02\x03\x00\x00\x06cursor\x02\x03\x00\x00\x0fplatform-action\x01BL\x02\x03\x02\x01\x01\x04\x00\x05error\x03\x00\x00\x02\x03\x02\x01\x02\x04\x00\x0bfield-issue\x03\x00\x02\x02\x03\x02\x01\x03\x04\x00\x06cursor\x03\x00\x04\x02\x03\x02\x01\x04\x04\x00\x0fplatform-action\x03\x00\x06\x01m\x0c\x04text\x07boolean\x07integer\x07decimal\x04real\x05bytes\ttimestamp\x04date\x04uuid\treference\x04json\x06secret\x04\x00\x0eattribute-type\x03\x00\x08\x01n\x08\x0cmulti-valued\x08required\tcreatable\tupdatable\x08readable\x13returned-by-default\x10case-insensitive\x06unique\x04\x00\x10attribute-traits\x03\x00\n\x01ks\x01ps\x01r\x06\x04names\x07of-type\t\x0bdescriptions\x06traits\x0b\x0ereference-kind\x0c\x07choices\r\x04\x00\x10attribute-schema\x03\x00\x0e\x01m\n\x07account\x05group\x04role\x03app\x06secret\x06device\x05agent\x07license\rscope-binding\x05other\x04\x00\nkind-class\x03\x00\x10\x01m\x11\x05grant\x06revoke\x06extend\x05renew\x06create\x06update\x06delete\x06enable\x07disable\x06unlock\x0cset-password\x11rotate-credential\x10issue-credential\x11revoke-credential\x04link\x06unlink\x06invoke\x04\x00\x04verb\x03\x00\x12\x01m\x04\x04none\x0cupserts-only\x0cwith-deletes\nvalidators\x04\x00\rdelta-support\x03\x00\x14\x01p\x11\x01p\x0f\x01p\x13\x01r\n\x04kinds\x07classes\x16\x07displays\x0cid-attributes\x0ename-attribute\x0c\x0cparent-kinds\r\nattributes\x17\x05verbs\x18\x05delta\x15\x0cis-countable\x7f\x04\x00\x0bkind-schema\x03\x00\x19\x01s\x04\x00\x0cjson-pointer\x03\x00\x1b\x01q\x03\x05exact\x01s\x00\x06suffix\x01s\x00\x0ffrom-connection\x01\x1c\x00\x04\x00\thost-rule\x03\x00\x1d\x01r\x04\x04host\x1e\x07methods\r\x0bpath-prefixs\x03whys\x04\x00\x0bneeded-host\x03\x00\x1f\x01r\x02\x08username\x1c\x08password\x1c\x04\x00\nbasic-auth\x03\x00!\x01r\x03\x06headers\x06prefixs\x06secret\x1c\x04\x00\x0bheader-auth\x03\x00#\x01r\x02\tparameters\x06secret\x1c\x04\x00\nquery-auth\x03\x00%\x01k\x1c\x01r\x04\ttoken-url\x1c\tclient-id\x1c\rclient-secret\x1c\x05scope\'\x04\x00\x12client-credentials\x03\x00(\x01q\x05\x06bearer\x01\x1c\x00\x05basic\x01\"\x00\x06header\x01$\x00\x05query\x01&\x00\x19oauth2-client-credentials\x01)\x00\x04\x00\tauth-kind\x03\x00*\x01r\x02\x04names\x04kind+\x04\x00\x0bauth-scheme\x03\x00,\x01p-\x01p \x01p\x07\x01p\x1a\x01r\x0e\x04names\x07versions\tpublishers\x10application-types\x0bdescriptions\x08docs-url\x0c\x12example-connections\x11connection-schemas\x04auth.\x05hosts/\x10platform-actions0\x08needs-kv\x7f\x05kinds1\rcan-read-back\x7f\x04\x00\x08manifest\x03\x002\x01r\x03\x05values\x05labels\x06detail\x0c\x04\x00\nsuggestion\x03\x004\x01p5\x01k\x05\x01r\x03\x05items6\x07is-open\x7f\x04next7\x04\x00\x0bsuggestions\x03\x008\x01m\x03\x07connect\x04read\x0bwrite-probe\x04\x00\ntest-depth\x03\x00:\x01r\x04\x06tenant\x0c\teffective1\x13missing-permissions\r\x08warnings\r\x04\x00\x11connection-report\x03\x00<\x01@\x00\x003\x04\x00\x08describe\x01>\x01p\x03\x01@\x01\nconnections\x00?\x04\x00\x0fvalidate-config\x01@\x01j\x019\x01\x01\x01@\x04\nconnections\x05field\x1c\x05query\x0c\x02at7\x00\xc1\x00\x04\x00\x0esuggest-config\x01B\x01j\x01=\x01\x01\x01@\x01\x05depth;\x00\xc3\x00\x04\x00\x0ftest-connection\x01D\x01j\x011\x01\x01\x01@\x00\x00\xc5\x00\x04\x00\x0fdiscover-schema\x01F\x04\x00\x1egrantry:plugin/lifecycle@0.1.0\x05\x05\x04\x00\x1dgrantry:export-lifecycle/only\x04\x00\x0b\n\x01\x00\x04only\x03\x00\x00\x00/\tproducers\x01\x0cprocessed-by\x01\rwit-component\x070.262.0";
         };
     };
 }
@@ -49013,7 +47126,7 @@ macro_rules! __export_aggregate {
         );
         const _: () = {
             #[unsafe(link_section = "component-type:grantry:aggregate")]
-            static SECTION: [u8; 2312] = *b"\x00asm\r\x00\x01\x00\x00\x19\x16wit-component-encoding\x04\x00\x07\xa5\x11\x01A\x02\x01A\n\x01B1\x01p}\x04\x00\x06cursor\x03\x00\x00\x01r\x02\x04kinds\x02ids\x04\x00\nobject-ref\x03\x00\x02\x01ks\x01ps\x01k\x03\x01r\x06\x04kinds\x02ids\x04name\x04\x07aliases\x05\x06parent\x06\x04etag\x04\x04\x00\tobject-id\x03\x00\x07\x01p}\x01q\x0b\x04text\x01s\x00\x07boolean\x01\x7f\x00\x07integer\x01x\x00\x07decimal\x01s\x00\x04real\x01u\x00\x05bytes\x01\t\x00\x0ctimestamp-ms\x01x\x00\x04date\x01s\x00\x04uuid\x01s\x00\treference\x01\x03\x00\x04json\x01s\x00\x04\x00\x05value\x03\x00\n\x01m\x03\x08complete\x07partial\x07unknown\x04\x00\x0ccompleteness\x03\x00\x0c\x01p\x0b\x01r\x03\x04names\x06values\x0e\x0ccompleteness\r\x04\x00\tattribute\x03\x00\x0f\x01k\x0e\x01r\x04\x04names\x03add\x0e\x06remove\x0e\x07replace\x11\x04\x00\x0fattribute-delta\x03\x00\x12\x01m\x06\x07enabled\x08disabled\x06locked\x07pending\x07deleted\x07unknown\x04\x00\robject-status\x03\x00\x14\x01p\x10\x01kx\x01r\x07\x02id\x08\x07display\x04\x0bdescription\x04\x06status\x15\nattributes\x16\ncreated-ms\x17\x0clast-used-ms\x17\x04\x00\x06object\x03\x00\x18\x01m\x04\x06access\npermission\townership\x05other\x04\x00\x07purpose\x03\x00\x1a\x01r\x03\x05groups\x05ordery\nis-default\x7f\x04\x00\texclusive\x03\x00\x1c\x01k\x1d\x01r\x0c\x02ids\x04kinds\x02on\x03\x04slugs\x07displays\x0bdescription\x04\x07purpose\x1b\x0cgrantable-to\x05\texclusive\x1e\x0cis-immutable\x7f\ris-privileged\x7f\nattributes\x16\x04\x00\x0bentitlement\x03\x00\x1f\x01r\x03\x0centitlements\x05\nis-shallow\x7f\x05kinds\x05\x04\x00\texpansion\x03\x00!\x01k\"\x01r\t\x02id\x04\x0bentitlements\x06holder\x03\texpansion#\x0cis-immutable\x7f\tstarts-ms\x17\x07ends-ms\x17\x06origin\x04\nattributes\x16\x04\x00\nassignment\x03\x00$\x01r\x03\x04paths\x04codes\x07messages\x04\x00\x0bfield-issue\x03\x00&\x01kw\x01ky\x01r\x03\x08after-ms(\x06bucket\x04\tremaining)\x04\x00\x07backoff\x03\x00*\x01p\'\x01q\x13\x0einvalid-config\x01,\x00\x0funauthenticated\x01s\x00\x11permission-denied\x01\x05\x00\tnot-found\x01\x06\x00\x0ealready-exists\x01\x06\x00\x13precondition-failed\x01s\x00\rinvalid-input\x01,\x00\x0crate-limited\x01+\x00\x0bunavailable\x01+\x00\ttimed-out\x00\x00\x0ecursor-expired\x00\x00\x0equota-exceeded\x01s\x00\x0bunsupported\x01s\x00\regress-denied\x01s\x00\x08bad-data\x01s\x00\x0foutcome-unknown\x01s\x00\tcancelled\x00\x00\x08internal\x01s\x00\x05other\x01s\x00\x04\x00\x05error\x03\x00-\x01r\x04\x04names\trecipients\nmedia-types\nciphertext\t\x04\x00\x06sealed\x03\x00/\x03\x00\x1agrantry:plugin/types@0.1.0\x05\x00\x02\x03\x00\x00\x05error\x02\x03\x00\x00\x06cursor\x02\x03\x00\x00\nobject-ref\x02\x03\x00\x00\x06object\x02\x03\x00\x00\x0bentitlement\x02\x03\x00\x00\nassignment\x01B+\x02\x03\x02\x01\x01\x04\x00\x05error\x03\x00\x00\x02\x03\x02\x01\x02\x04\x00\x06cursor\x03\x00\x02\x02\x03\x02\x01\x03\x04\x00\nobject-ref\x03\x00\x04\x02\x03\x02\x01\x04\x04\x00\x06object\x03\x00\x06\x02\x03\x02\x01\x05\x04\x00\x0bentitlement\x03\x00\x08\x02\x03\x02\x01\x06\x04\x00\nassignment\x03\x00\n\x01q\x05\x07objects\x01s\x00\x14entitlements-of-kind\x01s\x00\x13assignments-of-kind\x01s\x00\x0fentitlements-of\x01\x05\x00\x0eassignments-of\x01\x05\x00\x04\x00\x06target\x03\x00\x0c\x01k\x03\x01r\x05\x06run-ids\x06target\r\x02at\x0e\tmax-itemsy\tmax-bytesy\x04\x00\x0cpage-request\x03\x00\x0f\x01m\x02\x05fresh\tunchanged\x04\x00\x0bdisposition\x03\x00\x11\x01ks\x01r\x03\x03keys\x0bdisposition\x12\tvalidator\x13\x04\x00\x05scope\x03\x00\x14\x01k\x05\x01r\x02\x05about\x16\x05error\x01\x04\x00\x04skip\x03\x00\x17\x01p\x07\x01p\t\x01p\x0b\x01kw\x01k\x15\x01p\x18\x01r\x08\x07objects\x19\x0centitlements\x1a\x0bassignments\x1b\x04next\x0e\x0eexpected-total\x1c\x0bis-complete\x7f\x05scope\x1d\x07skipped\x1e\x04\x00\x04page\x03\x00\x1f\x01j\x01 \x01\x01\x01@\x01\x07request\x10\x00!\x04\x00\tread-page\x01\"\x01k\x07\x01j\x01#\x01\x01\x01@\x01\x02id\x05\x00$\x04\x00\x03get\x01%\x01j\x01\x1c\x01\x01\x01@\x01\x04kinds\x00&\x04\x00\x05count\x01\'\x04\x00\x1egrantry:plugin/aggregate@0.1.0\x05\x07\x04\x00\x1dgrantry:export-aggregate/only\x04\x00\x0b\n\x01\x00\x04only\x03\x00\x00\x00/\tproducers\x01\x0cprocessed-by\x01\rwit-component\x070.262.0";
+            static SECTION: [u8; 2420] = *b"\x00asm\r\x00\x01\x00\x00\x19\x16wit-component-encoding\x04\x00\x07\x91\x12\x01A\x02\x01A\n\x01B3\x01p}\x04\x00\x06cursor\x03\x00\x00\x01r\x02\x04kinds\x02ids\x04\x00\nobject-ref\x03\x00\x02\x01ks\x01ps\x01k\x03\x01r\x06\x04kinds\x02ids\x04name\x04\x07aliases\x05\x06parent\x06\x04etag\x04\x04\x00\tobject-id\x03\x00\x07\x01p}\x01q\x0b\x04text\x01s\x00\x07boolean\x01\x7f\x00\x07integer\x01x\x00\x07decimal\x01s\x00\x04real\x01u\x00\x05bytes\x01\t\x00\x0ctimestamp-ms\x01x\x00\x04date\x01s\x00\x04uuid\x01s\x00\treference\x01\x03\x00\x04json\x01s\x00\x04\x00\x05value\x03\x00\n\x01m\x03\x08complete\x07partial\x07unknown\x04\x00\x0ccompleteness\x03\x00\x0c\x01p\x0b\x01r\x03\x04names\x06values\x0e\x0ccompleteness\r\x04\x00\tattribute\x03\x00\x0f\x01k\x0e\x01r\x04\x04names\x03add\x0e\x06remove\x0e\x07replace\x11\x04\x00\x0fattribute-delta\x03\x00\x12\x01m\x06\x07enabled\x08disabled\x06locked\x07pending\x07deleted\x07unknown\x04\x00\robject-status\x03\x00\x14\x01p\x10\x01kx\x01r\x07\x02id\x08\x07display\x04\x0bdescription\x04\x06status\x15\nattributes\x16\ncreated-ms\x17\x0clast-used-ms\x17\x04\x00\x06object\x03\x00\x18\x01m\x04\x06access\npermission\townership\x05other\x04\x00\x07purpose\x03\x00\x1a\x01r\x03\x05groups\x05ordery\nis-default\x7f\x04\x00\texclusive\x03\x00\x1c\x01k\x1d\x01r\x0c\x02ids\x04kinds\x02on\x03\x04slugs\x07displays\x0bdescription\x04\x07purpose\x1b\x0cgrantable-to\x05\texclusive\x1e\x0cis-immutable\x7f\ris-privileged\x7f\nattributes\x16\x04\x00\x0bentitlement\x03\x00\x1f\x01r\x03\x0centitlements\x05\nis-shallow\x7f\x05kinds\x05\x04\x00\texpansion\x03\x00!\x01k\"\x01r\t\x02id\x04\x0bentitlements\x06holder\x03\texpansion#\x0cis-immutable\x7f\tstarts-ms\x17\x07ends-ms\x17\x06origin\x04\nattributes\x16\x04\x00\nassignment\x03\x00$\x01m\x04\x11app-and-role-read\x13csv-app-user-upload\x18data-source-users-update\x14app-membership-write\x04\x00\x0fplatform-action\x03\x00&\x01r\x03\x04paths\x04codes\x07messages\x04\x00\x0bfield-issue\x03\x00(\x01kw\x01ky\x01r\x03\x08after-ms*\x06bucket\x04\tremaining+\x04\x00\x07backoff\x03\x00,\x01p)\x01q\x13\x0einvalid-config\x01.\x00\x0funauthenticated\x01s\x00\x11permission-denied\x01\x05\x00\tnot-found\x01\x06\x00\x0ealready-exists\x01\x06\x00\x13precondition-failed\x01s\x00\rinvalid-input\x01.\x00\x0crate-limited\x01-\x00\x0bunavailable\x01-\x00\ttimed-out\x00\x00\x0ecursor-expired\x00\x00\x0equota-exceeded\x01s\x00\x0bunsupported\x01s\x00\regress-denied\x01s\x00\x08bad-data\x01s\x00\x0foutcome-unknown\x01s\x00\tcancelled\x00\x00\x08internal\x01s\x00\x05other\x01s\x00\x04\x00\x05error\x03\x00/\x01r\x04\x04names\trecipients\nmedia-types\nciphertext\t\x04\x00\x06sealed\x03\x001\x03\x00\x1agrantry:plugin/types@0.1.0\x05\x00\x02\x03\x00\x00\x05error\x02\x03\x00\x00\x06cursor\x02\x03\x00\x00\nobject-ref\x02\x03\x00\x00\x06object\x02\x03\x00\x00\x0bentitlement\x02\x03\x00\x00\nassignment\x01B+\x02\x03\x02\x01\x01\x04\x00\x05error\x03\x00\x00\x02\x03\x02\x01\x02\x04\x00\x06cursor\x03\x00\x02\x02\x03\x02\x01\x03\x04\x00\nobject-ref\x03\x00\x04\x02\x03\x02\x01\x04\x04\x00\x06object\x03\x00\x06\x02\x03\x02\x01\x05\x04\x00\x0bentitlement\x03\x00\x08\x02\x03\x02\x01\x06\x04\x00\nassignment\x03\x00\n\x01q\x05\x07objects\x01s\x00\x14entitlements-of-kind\x01s\x00\x13assignments-of-kind\x01s\x00\x0fentitlements-of\x01\x05\x00\x0eassignments-of\x01\x05\x00\x04\x00\x06target\x03\x00\x0c\x01k\x03\x01r\x05\x06run-ids\x06target\r\x02at\x0e\tmax-itemsy\tmax-bytesy\x04\x00\x0cpage-request\x03\x00\x0f\x01m\x02\x05fresh\tunchanged\x04\x00\x0bdisposition\x03\x00\x11\x01ks\x01r\x03\x03keys\x0bdisposition\x12\tvalidator\x13\x04\x00\x05scope\x03\x00\x14\x01k\x05\x01r\x02\x05about\x16\x05error\x01\x04\x00\x04skip\x03\x00\x17\x01p\x07\x01p\t\x01p\x0b\x01kw\x01k\x15\x01p\x18\x01r\x08\x07objects\x19\x0centitlements\x1a\x0bassignments\x1b\x04next\x0e\x0eexpected-total\x1c\x0bis-complete\x7f\x05scope\x1d\x07skipped\x1e\x04\x00\x04page\x03\x00\x1f\x01j\x01 \x01\x01\x01@\x01\x07request\x10\x00!\x04\x00\tread-page\x01\"\x01k\x07\x01j\x01#\x01\x01\x01@\x01\x02id\x05\x00$\x04\x00\x03get\x01%\x01j\x01\x1c\x01\x01\x01@\x01\x04kinds\x00&\x04\x00\x05count\x01\'\x04\x00\x1egrantry:plugin/aggregate@0.1.0\x05\x07\x04\x00\x1dgrantry:export-aggregate/only\x04\x00\x0b\n\x01\x00\x04only\x03\x00\x00\x00/\tproducers\x01\x0cprocessed-by\x01\rwit-component\x070.262.0";
         };
     };
 }

@@ -205,8 +205,23 @@ impl Api {
     /// # Errors
     /// As [`Api::change`], and when the host refuses.
     pub async fn permit(&self, principal: &str, global: &[&str], apps: &[&str]) -> Result<()> {
-        let entities: Vec<Value> =
-            apps.iter().map(|app| json!({ "kind": "app", "id": app })).collect();
+        self.permit_all(principal, global, apps, &[]).await
+    }
+
+    /// Gives a client or plugin exactly these permissions, on data sources too.
+    ///
+    /// # Errors
+    /// As [`Api::change`], and when the host refuses.
+    pub async fn permit_all(
+        &self,
+        principal: &str,
+        global: &[&str],
+        apps: &[&str],
+        data_sources: &[&str],
+    ) -> Result<()> {
+        let apps = apps.iter().map(|id| json!({ "kind": "app", "id": id }));
+        let sources = data_sources.iter().map(|id| json!({ "kind": "data_source", "id": id }));
+        let entities: Vec<Value> = apps.chain(sources).collect();
         let held = json!({ "global": global, "entities": entities });
         let path = format!("/principals/{principal}/permissions");
         self.change(Method::PUT, &path, &held).await?.ok().map(drop)

@@ -1,9 +1,13 @@
 //! Lists that are uploaded: read, compared, applied, refused (CAT-10, security.md rows 62 to 65).
 
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use grantry_authz::{Door, Permissions};
 use grantry_engine::{
-    Answer, Ctx, DataSourceInput, EngineError, Idempotent, PageQuery, Received, Upload,
+    Answer, Ctx, DataSourceInput, EngineError, Idempotent, NewClient, PageQuery, Received, Upload,
 };
-use grantry_model::ids::{AppId, DataSourceId, UploadId};
+use grantry_model::ids::{AppId, DataSourceId, PrincipalId, UploadId};
 use grantry_model::permission::Entity;
 
 use crate::host::{Host, hosts};
@@ -234,5 +238,55 @@ async fn a_repeated_request_is_answered_with_the_first_upload() {
         let uploads = host.ctx.list_uploads(&people, &all()).await.unwrap().items;
         let waiting = uploads.iter().filter(|upload| upload.status.name() == "ready").count();
         assert_eq!(waiting, 1);
+    }
+}
+
+/// A client with this permission only, as it was authenticated while it held it.
+async fn client(host: &Host, entity: &Entity) -> (PrincipalId, Ctx) {
+    let answer = |record: &grantry_engine::PrincipalRecord| Answer {
+        status: 201,
+        body: record.principal.id.to_string(),
+    };
+    let new = NewClient { name: "Client".to_owned(), description: String::new() };
+    let key = host.key();
+    let request = Idempotent { key: &key, request: b"client", answer: &answer };
+    let id = host.ctx.create_client(&new, &request).await.unwrap().body;
+    let id = PrincipalId::parse(&id).unwrap();
+    let entities = Arc::new(HashSet::from([entity.clone()]));
+    let held = Permissions { entities, ..Permissions::default() };
+    let (version, _) = host.ctx.permissions(&id).await.unwrap();
+    host.ctx.set_permissions(&id, version, &held).await.unwrap();
+    let answer = |_: &grantry_engine::TokenRecord| Answer { status: 201, body: String::new() };
+    let key = host.key();
+    let request = Idempotent { key: &key, request: b"token", answer: &answer };
+    let token = host.ctx.create_token(&id, None, &request).await.unwrap().text.unwrap();
+    let engine = &host.ctx.engine;
+    let ctx = engine.authenticate(token.expose(), Door::Http, "client").await.unwrap().unwrap();
+    (id, ctx)
+}
+
+/// Row 49: what began while the permission was held is not committed once it is gone.
+#[tokio::test]
+async fn a_permission_that_is_revoked_meanwhile_stops_the_commit() {
+    for host in hosts(0, 0).await {
+        let people = host.data_source().await;
+        let waiting = host.send(&people, "external_id\n1\n").await.unwrap();
+        let (id, ctx) = client(&host, &people).await;
+        let apply = async |key: &str| {
+            let request = Idempotent { key, request: b"apply", answer: &id_of };
+            ctx.apply_upload(&people, &waiting.id, (&waiting.hash, None), &request).await
+        };
+        let (version, _) = host.ctx.permissions(&id).await.unwrap();
+        host.ctx.set_permissions(&id, version, &Permissions::default()).await.unwrap();
+        let denied = host.audited("authz.denied").await;
+        let refused = apply("first").await;
+        assert!(matches!(refused, Err(EngineError::Refused(_))), "{refused:?}");
+        assert_eq!(names(&host.ctx, &people).await, Vec::<String>::new());
+        assert_eq!(host.audited("authz.denied").await, denied + 1);
+        let entities = Arc::new(HashSet::from([people.clone()]));
+        let held = Permissions { entities, ..Permissions::default() };
+        host.ctx.set_permissions(&id, version + 1, &held).await.unwrap();
+        apply("second").await.unwrap();
+        assert_eq!(names(&host.ctx, &people).await, ["1"]);
     }
 }

@@ -4,8 +4,8 @@ use grantry_model::permission::{Action, Entity};
 use grantry_model::platform as model;
 
 use super::all;
-use crate::bindings::grantry::plugin::lifecycle::PlatformAction;
 use crate::bindings::grantry::plugin::platform as wit;
+use crate::bindings::grantry::plugin::types::PlatformAction;
 
 pub(crate) fn to_action(from: Action) -> PlatformAction {
     match from {
@@ -52,6 +52,39 @@ pub(crate) fn to_role_page(from: model::PlatformPage<model::PlatformRole>) -> wi
         is_requestable: role.is_requestable,
     };
     wit::RolePage { items: all(from.items, role), next: from.next }
+}
+
+pub(crate) fn to_data_source_page(
+    from: model::PlatformPage<model::PlatformDataSource>,
+) -> wit::DataSourcePage {
+    let source = |source: model::PlatformDataSource| wit::DataSource {
+        id: source.id,
+        name: source.name,
+        identities: source.identities,
+    };
+    wit::DataSourcePage { items: all(from.items, source), next: from.next }
+}
+
+pub(crate) fn to_diff(from: model::PlatformDiff) -> wit::UploadDiff {
+    wit::UploadDiff {
+        hash: from.hash,
+        before: from.before,
+        added: from.added,
+        changed: from.changed,
+        removed: from.removed,
+        is_empty: from.is_empty,
+        is_mass_removal: from.is_mass_removal,
+    }
+}
+
+/// Whose list, and the action that changing it takes.
+pub(crate) fn list_of(from: wit::Entity) -> (model::ListOf, Action) {
+    match from {
+        wit::Entity::App(id) => (model::ListOf::App(id), Action::CsvAppUserUpload),
+        wit::Entity::DataSource(id) => {
+            (model::ListOf::DataSource(id), Action::DataSourceUsersUpdate)
+        }
+    }
 }
 
 pub(crate) fn to_membership(from: model::PlatformMembership) -> wit::Membership {

@@ -6,12 +6,12 @@
 use std::sync::Arc;
 
 use grantry_model::permission::Action;
-use grantry_model::platform::{MembershipChange, Platform, PlatformResult};
+use grantry_model::platform::{ListOf, MembershipChange, Platform, PlatformResult};
 
 use crate::bindings::grantry::plugin::platform::{
-    AppPage, Denial, Host, Membership, PlatformError, RolePage,
+    AppPage, DataSourcePage, Denial, Entity, Host, Membership, PlatformError, RolePage, UploadDiff,
 };
-use crate::call::CallState;
+use crate::call::{CallState, Capabilities};
 use crate::convert::platform as convert;
 
 /// Longest id, cursor or key from a guest, in bytes.
@@ -73,7 +73,92 @@ impl CallState {
     }
 }
 
+/// The id that a list is asked for by.
+fn id_of(of: &ListOf) -> &str {
+    match of {
+        ListOf::App(id) | ListOf::DataSource(id) => id,
+    }
+}
+
 impl Host for CallState {
+    async fn list_data_sources(&mut self, after: Option<String>) -> Answer<DataSourcePage> {
+        let cursor = after.as_deref().unwrap_or_default();
+        // Any of the four lets read a data source; one that was approved is asked for.
+        let approved = |own: &Capabilities| own.scope.granted.platform_actions.first().copied();
+        let approved = self.capabilities.as_ref().and_then(approved);
+        let action = approved.unwrap_or(Action::DataSourceUsersUpdate);
+        match self.enter_platform(action, &[cursor]).await? {
+            Ok(platform) => {
+                let work = async move { platform.list_data_sources(after).await };
+                self.answer(work, convert::to_data_source_page).await
+            }
+            Err(error) => Ok(Err(error)),
+        }
+    }
+
+    async fn begin_upload(&mut self, of: Entity) -> Answer<String> {
+        let (of, action) = convert::list_of(of);
+        match self.enter_platform(action, &[id_of(&of)]).await? {
+            Ok(platform) => {
+                let work = async move { platform.begin_upload(of).await };
+                self.answer(work, |id| id).await
+            }
+            Err(error) => Ok(Err(error)),
+        }
+    }
+
+    async fn append_upload(
+        &mut self,
+        of: Entity,
+        upload: String,
+        begins: u64,
+        content: Vec<u8>,
+    ) -> Answer<u64> {
+        let (of, action) = convert::list_of(of);
+        match self.enter_platform(action, &[id_of(&of), &upload]).await? {
+            Ok(platform) => {
+                let work =
+                    async move { platform.append_upload(of, &upload, begins, content).await };
+                self.answer(work, |next| next).await
+            }
+            Err(error) => Ok(Err(error)),
+        }
+    }
+
+    async fn preview_upload(&mut self, of: Entity, upload: String) -> Answer<UploadDiff> {
+        let (of, action) = convert::list_of(of);
+        match self.enter_platform(action, &[id_of(&of), &upload]).await? {
+            Ok(platform) => {
+                let work = async move { platform.preview_upload(of, &upload).await };
+                self.answer(work, convert::to_diff).await
+            }
+            Err(error) => Ok(Err(error)),
+        }
+    }
+
+    async fn apply_upload(
+        &mut self,
+        of: Entity,
+        upload: String,
+        diff: String,
+        approve_diff: Option<String>,
+        idempotency_key: String,
+    ) -> Answer<UploadDiff> {
+        let (of, action) = convert::list_of(of);
+        let approved = approve_diff.as_deref().unwrap_or_default();
+        let arguments = [id_of(&of), &upload, &diff, approved, &idempotency_key];
+        match self.enter_platform(action, &arguments).await? {
+            Ok(platform) => {
+                let work = async move {
+                    let approved = approve_diff.as_deref();
+                    platform.apply_upload(of, &upload, &diff, approved, &idempotency_key).await
+                };
+                self.answer(work, convert::to_diff).await
+            }
+            Err(error) => Ok(Err(error)),
+        }
+    }
+
     async fn list_apps(&mut self, after: Option<String>) -> Answer<AppPage> {
         let cursor = after.as_deref().unwrap_or_default();
         match self.enter_platform(Action::AppAndRoleRead, &[cursor]).await? {

@@ -10,8 +10,8 @@ use grantry_model::gate::{AdmittedTest, admit_test};
 use grantry_model::ids::IntegrationId;
 use grantry_model::permission::Action;
 use grantry_model::platform::{
-    MembershipChange, Platform, PlatformApp, PlatformError, PlatformMembership, PlatformPage,
-    PlatformResult, PlatformRole,
+    ListOf, MembershipChange, Platform, PlatformApp, PlatformDataSource, PlatformDiff,
+    PlatformError, PlatformMembership, PlatformPage, PlatformResult, PlatformRole,
 };
 use grantry_model::plugin::{AuthKind, AuthScheme, Digest, TestDepth};
 use grantry_model::runner::{AuditSink, CallScope, Denial, KeyValue, KeyValueUnavailable};
@@ -84,6 +84,36 @@ impl Platform for TestPlatform {
         _: &str,
     ) -> PlatformResult<PlatformMembership> {
         Err(PlatformError::Conflict("always".to_owned()))
+    }
+
+    async fn list_data_sources(
+        &self,
+        _: Option<String>,
+    ) -> PlatformResult<PlatformPage<PlatformDataSource>> {
+        Err(PlatformError::NotFound)
+    }
+
+    async fn begin_upload(&self, _: ListOf) -> PlatformResult<String> {
+        Err(PlatformError::NotFound)
+    }
+
+    async fn append_upload(&self, _: ListOf, _: &str, _: u64, _: Vec<u8>) -> PlatformResult<u64> {
+        Err(PlatformError::NotFound)
+    }
+
+    async fn preview_upload(&self, _: ListOf, _: &str) -> PlatformResult<PlatformDiff> {
+        Err(PlatformError::NotFound)
+    }
+
+    async fn apply_upload(
+        &self,
+        _: ListOf,
+        _: &str,
+        _: &str,
+        _: Option<&str>,
+        _: &str,
+    ) -> PlatformResult<PlatformDiff> {
+        Err(PlatformError::NotFound)
     }
 }
 
