@@ -8,7 +8,8 @@ use utoipa::{IntoParams, ToSchema};
 pub struct Job {
     /// Its id.
     pub id: String,
-    /// `aggregate` or `provision`.
+    /// `aggregate`, `remove` (what an aggregation did not see any more, or the undoing of it) or
+    /// `provision`.
     pub work: String,
     /// The integration that it works on.
     pub integration_id: String,

@@ -4,6 +4,7 @@
 //! with a `Complete` in hand, which a partial run cannot get (CAT-6): see [`end`].
 
 mod end;
+mod guard;
 
 use std::collections::HashSet;
 
@@ -16,6 +17,7 @@ use grantry_model::fault::{Fault, PluginError};
 use grantry_model::fingerprint::Keys;
 use grantry_model::job::Lease;
 use grantry_model::package::Interface;
+use grantry_model::removal::What;
 use grantry_model::runner::{CallScope, KvWrite};
 use grantry_model::text::printable;
 use grantry_store::{AuditEntry, Domain, Integration, Job, PageRecord, Plugin, Run};
@@ -173,8 +175,8 @@ async fn begin(
         return Ok(Err(Beginning::Never(Stop { code: "bad_data".to_owned(), detail })));
     }
     let mut progress = Progress::start(&kinds);
-    progress.live_before = engine.db().count_rows(&integration.id).await?;
-    let live = progress.live_before.iter().sum();
+    progress.live_before = engine.db().count_kinds(&integration.id).await?;
+    let live = progress.live_before.iter().map(|(_, count)| count).sum();
     let mut tx = engine.db().begin(permit.provenance()).await?;
     tx.hold(&job.lease(), engine.lease_until()).await?;
     tx.start_run(&run.id, &progress, live).await?;
@@ -376,9 +378,9 @@ impl Aggregation<'_> {
         // What we granted or revoked since the run began is newer than what the run has read.
         let mut is_overtaken = false;
         if let Rows::Assignments(rows) = &mut prepared.rows {
-            let ours = tx.provisioned_since(&self.run).await?;
+            let newer = tx.newer_than(&self.run).await?;
             let before = rows.len();
-            rows.retain(|row| !ours.contains(&(row.entitlement, row.holder)));
+            rows.retain(|row| !newer.has(What::Assignment, &(row.entitlement, row.holder)));
             is_overtaken = rows.len() < before;
         }
         let (now, id, app) = (tx.now(), &self.integration.id, &self.integration.app_id);
@@ -396,7 +398,8 @@ impl Aggregation<'_> {
         };
         progress.written += written;
         let is_trusted = prepared.issues.is_empty() && !is_overtaken;
-        let record = PageRecord { domain, digest, seen: prepared.seen, is_trusted };
+        let (seen, left_out) = (prepared.seen, prepared.left_out);
+        let record = PageRecord { domain, digest, seen, left_out, is_trusted };
         tx.put_page(&self.run, &record).await?;
         tx.add_issues(&self.run.id, first_issue, &prepared.issues).await?;
         tx.write_kv(id, kv).await?;

@@ -76,6 +76,15 @@ pub enum EngineError {
     /// Nothing makes the app's memberships true.
     #[error("nothing provisions this app: upload its members list instead")]
     NotProvisioned,
+    /// The removal was decided about already, or needs no decision.
+    #[error("the removal is `{state}`: this cannot be decided about it any more")]
+    RemovalDecided {
+        /// Where it stands.
+        state: &'static str,
+    },
+    /// The removal is too old to be undone.
+    #[error("the time in which the removal could be undone is over")]
+    UndoExpired,
     /// The plugin is in use.
     #[error("integrations use this plugin: remove them first")]
     PluginInUse,

@@ -92,6 +92,10 @@ impl Ctx {
             Work::Aggregate { run, .. } => {
                 self.cancel_aggregation(run).await?;
             }
+            Work::Remove { .. } => {
+                let message = "undo the removal once it has ended";
+                return Err(EngineError::field("", "not_cancellable", message));
+            }
             Work::Provision { .. } => {
                 let message = "delete the membership instead: its access is then revoked";
                 return Err(EngineError::field("", "not_cancellable", message));

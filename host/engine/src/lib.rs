@@ -17,6 +17,7 @@ mod connection;
 mod connection_tests;
 mod cursor;
 mod data_sources;
+mod deletion_guards;
 mod deliver;
 mod deliveries;
 mod delivery_secrets;
@@ -32,6 +33,7 @@ mod platform;
 mod plugins;
 mod provision;
 mod reconcile;
+mod removals;
 mod runs;
 mod scope;
 mod secrets;
@@ -69,6 +71,7 @@ pub use integrations::{IntegrationChange, IntegrationInput, IntegrationView, Who
 pub use memberships::GrantInput;
 pub use people::PersonChange;
 pub use plugins::Installed;
+pub use removals::{RemovalQuery, RemovalView};
 pub use runs::RunView;
 pub use templates::TemplateView;
 pub use tokens::NewOwnToken;
@@ -79,8 +82,8 @@ pub use versions::RolledOut;
 pub use grantry_store::{
     App, AuditFilter, AuditRow, Change, Channel, Checkpoint, Class, DataSource, Delivery,
     DeliveryState, ExternalChange, Integration, Job, ListChange, ListRow, Person, PrincipalRecord,
-    Recipients, RunIssue, Sink, StoreError, StoredAssignment, StoredEntitlement, StoredIdentity,
-    StoredObject, StoredOperation, TokenRecord, Upload,
+    Recipients, Removal, RemovedRow, RunIssue, Sink, StoreError, StoredAssignment,
+    StoredEntitlement, StoredIdentity, StoredObject, StoredOperation, TokenRecord, Upload,
 };
 
 /// A result of the engine.

@@ -73,13 +73,15 @@ fn refused(error: EngineError) -> PlatformError {
         | EngineError::IdempotencyKeyReused
         | EngineError::RequestInProgress
         | EngineError::SyncRunning
+        | EngineError::DiffChanged
+        | EngineError::RemovalDecided { .. }
+        | EngineError::UndoExpired
         | EngineError::GateClosed(_)
         | EngineError::AsksForMore(_)
         | EngineError::NoPreviousVersion
         | EngineError::PluginInUse
         | EngineError::LastAdmin
         | EngineError::UploadNotReady { .. }
-        | EngineError::DiffChanged
         | EngineError::MassRemoval { .. }
         | EngineError::FedByIntegration
         | EngineError::NotProvisioned

@@ -32,6 +32,8 @@ pub(crate) enum Rows {
 pub(crate) struct Prepared {
     pub rows: Rows,
     pub seen: Vec<Seen>,
+    /// Rows that are there, but do not fit: reported, so not vanished.
+    pub left_out: Vec<Seen>,
     pub issues: Vec<RunIssue>,
 }
 
@@ -134,8 +136,14 @@ pub(crate) fn prepare(
     known: &Known,
     keys: &mut Keys,
 ) -> Result<Prepared, PageFault> {
-    let mut preparing =
-        Preparing { account_kinds, known, keys, seen: Vec::new(), issues: Vec::new() };
+    let mut preparing = Preparing {
+        account_kinds,
+        known,
+        keys,
+        seen: Vec::new(),
+        left_out: Vec::new(),
+        issues: Vec::new(),
+    };
     let rows = match domain(target) {
         Domain::Objects => Rows::Objects(preparing.objects(target, &page.objects)?),
         Domain::Entitlements => Rows::Entitlements(preparing.entitlements(&page.entitlements)?),
@@ -146,9 +154,9 @@ pub(crate) fn prepare(
         let detail = format!("{about} could not be read: {}", skip.error);
         preparing.issues.push(issue(skip.error.code(), &detail));
     }
-    let Preparing { seen, issues, .. } = preparing;
+    let Preparing { seen, left_out, issues, .. } = preparing;
     has_duplicates(&seen)?;
-    Ok(Prepared { rows, seen, issues })
+    Ok(Prepared { rows, seen, left_out, issues })
 }
 
 fn has_duplicates(seen: &[Seen]) -> Result<(), PageFault> {
@@ -167,6 +175,7 @@ struct Preparing<'a> {
     known: &'a Known,
     keys: &'a mut Keys,
     seen: Vec<Seen>,
+    left_out: Vec<Seen>,
     issues: Vec<RunIssue>,
 }
 
@@ -218,6 +227,7 @@ impl Preparing<'_> {
             if !self.known.objects.contains(&resource) {
                 let (of, on) = (&entitlement.id, named(&entitlement.on));
                 let detail = format!("entitlement `{of}` is on {on}, which was not listed");
+                self.left_out.push((key, ZERO));
                 self.issues.push(issue("dangling_reference", &detail));
                 continue;
             }
@@ -248,6 +258,7 @@ impl Preparing<'_> {
             if !is_known {
                 let (who, what) = (named(&assignment.holder), &assignment.entitlement);
                 let detail = format!("{who} holds `{what}`, but one of them was not listed");
+                self.left_out.push((entitlement, holder));
                 self.issues.push(issue("dangling_reference", &detail));
                 continue;
             }

@@ -12,7 +12,7 @@ use crate::{Answer, Ctx, EngineError, Idempotent, Page, PageQuery, Result};
 /// An aggregation as it is shown.
 pub type RunView = Run;
 
-const NO_RUN: EngineError = EngineError::NotFound { what: "aggregation" };
+pub(crate) const NO_RUN: EngineError = EngineError::NotFound { what: "aggregation" };
 
 /// The queue of an integration's aggregations: one at a time.
 pub(crate) fn queue(integration: &IntegrationId) -> String {
@@ -85,7 +85,10 @@ impl Ctx {
 
     /// A run of an integration on which the caller holds the action. Whoever does not learns nothing
     /// of which runs there are.
-    async fn permitted_run<A: actions::RoleAction>(&self, id: &RunId) -> Result<(Permit<A>, Run)> {
+    pub(crate) async fn permitted_run<A: actions::RoleAction>(
+        &self,
+        id: &RunId,
+    ) -> Result<(Permit<A>, Run)> {
         match self.db().run(id).await? {
             Some(run) => Ok((self.permit_integration(&run.integration_id).await?, run)),
             None => {

@@ -20,7 +20,7 @@ use crate::deliver;
 use crate::jobs::machine;
 use crate::memberships::{entry, order_provisioning};
 use crate::provision::provision;
-use crate::{Engine, EngineError, Result};
+use crate::{Engine, EngineError, Result, removals};
 
 /// How long a lease holds, in milliseconds: after a crash, this long passes before another worker
 /// goes on.
@@ -183,6 +183,10 @@ async fn turn(engine: &Engine, job: &Job) -> Result<Verdict> {
     match &job.work {
         Work::Aggregate { run, .. } => match engine.db().run(run).await? {
             Some(run) => aggregate(engine, job, run).await,
+            None => Ok(Verdict::Finish(JobStatus::Failed)),
+        },
+        Work::Remove { run, .. } => match engine.db().run(run).await? {
+            Some(run) => removals::carry_out(engine, job, &run).await,
             None => Ok(Verdict::Finish(JobStatus::Failed)),
         },
         Work::Provision { membership, .. } => provision(engine, job, membership).await,

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::catalogue::{Cursor, Page, Target};
 use crate::plugin::KindSchema;
+use crate::removal::KindCount;
 
 /// Most pages that one aggregation reads.
 pub const PAGES_MAX: u64 = 200_000;
@@ -120,8 +121,10 @@ pub struct Progress {
     pub incomplete: Vec<Target>,
     /// Whether something was skipped in the current listing.
     pub listing_has_skips: bool,
-    /// Living objects, entitlements and assignments when the run began.
-    pub live_before: [u64; 3],
+    /// Living rows of each kind when the run began.
+    pub live_before: Vec<KindCount>,
+    /// How many rows the current listing has, as far as its pages say.
+    pub listing_total: Option<u64>,
     /// How often a listing was begun again because the target forgot the place in it.
     pub restarts: u32,
 }
@@ -210,7 +213,8 @@ impl Progress {
             written: 0,
             incomplete: Vec::new(),
             listing_has_skips: false,
-            live_before: [0; 3],
+            live_before: Vec::new(),
+            listing_total: None,
             restarts: 0,
         }
     }
@@ -225,6 +229,7 @@ impl Progress {
         self.restarts += 1;
         self.at = None;
         self.listing_rows = 0;
+        self.listing_total = None;
         self.empty_pages = 0;
         self.cycle = CycleFinder::default();
     }
@@ -237,6 +242,7 @@ impl Progress {
         self.listing_rows += rows;
         self.skipped += page.skipped.len() as u64;
         self.listing_has_skips |= !page.skipped.is_empty();
+        self.listing_total = page.expected_total.or(self.listing_total);
         self.empty_pages = if rows == 0 { self.empty_pages + 1 } else { 0 };
         if self.pages > PAGES_MAX || self.empty_pages > EMPTY_PAGES_MAX {
             return Err(PageFault::TooManyPages);
@@ -262,13 +268,14 @@ impl Progress {
     }
 
     fn end_listing(&mut self, last: &Page) {
-        let is_short = last.expected_total.is_some_and(|total| total > self.listing_rows);
+        let is_short = self.listing_total.is_some_and(|total| total > self.listing_rows);
         if !last.is_complete || self.listing_has_skips || is_short {
             self.incomplete.extend(self.target().cloned());
         }
         self.target_index += 1;
         self.at = None;
         self.listing_rows = 0;
+        self.listing_total = None;
         self.empty_pages = 0;
         self.cycle = CycleFinder::default();
         self.listing_has_skips = false;
@@ -338,6 +345,30 @@ mod tests {
         progress.advance(&short).unwrap();
         progress.advance(&page(None, true)).unwrap();
         assert!(progress.finish().is_none());
+    }
+
+    #[test]
+    fn a_total_that_only_the_first_page_tells_counts_to_the_end() {
+        let mut progress = progress();
+        let mut first = page(Some(b"2"), false);
+        first.expected_total = Some(5);
+        progress.advance(&first).unwrap();
+        progress.advance(&page(None, true)).unwrap();
+        progress.advance(&page(None, true)).unwrap();
+        assert_eq!(progress.incomplete, [Target::Objects("User".into())]);
+    }
+
+    #[test]
+    fn endless_pages_with_rows_end_the_run_too() {
+        let mut progress = progress();
+        let mut full = page(None, false);
+        full.expected_total = None;
+        let end = (0..=PAGES_MAX).find_map(|number| {
+            full.next = Some(number.to_le_bytes().to_vec());
+            progress.empty_pages = 0;
+            progress.advance(&full).err()
+        });
+        assert_eq!(end, Some(PageFault::TooManyPages));
     }
 
     #[test]

@@ -16,6 +16,13 @@ pub enum Work {
         /// The aggregation.
         run: RunId,
     },
+    /// Remove what an aggregation did not see any more, or bring it back.
+    Remove {
+        /// The integration.
+        integration: IntegrationId,
+        /// The aggregation.
+        run: RunId,
+    },
     /// Bring a membership's access in the target in line with its status.
     Provision {
         /// The integration.
@@ -30,6 +37,7 @@ impl Work {
     pub fn name(&self) -> &'static str {
         match self {
             Self::Aggregate { .. } => "aggregate",
+            Self::Remove { .. } => "remove",
             Self::Provision { .. } => "provision",
         }
     }
@@ -37,9 +45,9 @@ impl Work {
     /// Whose target the work is about.
     pub fn integration(&self) -> &IntegrationId {
         match self {
-            Self::Aggregate { integration, .. } | Self::Provision { integration, .. } => {
-                integration
-            }
+            Self::Aggregate { integration, .. }
+            | Self::Remove { integration, .. }
+            | Self::Provision { integration, .. } => integration,
         }
     }
 }

@@ -178,6 +178,8 @@ impl From<EngineError> for Problem {
             EngineError::SyncRunning => Self::new("sync_running", detail),
             EngineError::AsksForMore(_) => Self::new("plugin_asks_for_more", detail),
             EngineError::NoPreviousVersion => Self::new("no_previous_version", detail),
+            EngineError::RemovalDecided { .. } => Self::new("removal_decided", detail),
+            EngineError::UndoExpired => Self::new("undo_expired", detail),
             EngineError::GateClosed(closed) => Self::new(closed.code(), detail),
             EngineError::LastAdmin => Self::new("last_admin", detail),
             EngineError::PluginInUse => Self::new("plugin_in_use", detail),

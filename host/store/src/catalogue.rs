@@ -165,17 +165,6 @@ statements! {
         ORDER BY e.id LIMIT $5";
     OBJECT_KEYS = "SELECT id FROM objects WHERE integration_id = $1 AND removed_ms IS NULL";
     ENTITLEMENT_KEYS = "SELECT id FROM entitlements WHERE integration_id = $1 AND removed_ms IS NULL";
-    COUNT_OBJECTS = "SELECT COUNT(*) FROM objects WHERE integration_id = $1 AND removed_ms IS NULL";
-    COUNT_ENTITLEMENTS = "SELECT COUNT(*) FROM entitlements WHERE integration_id = $1 AND removed_ms IS NULL";
-    COUNT_ASSIGNMENTS = "SELECT COUNT(*) FROM entitlements e JOIN assignments a ON a.entitlement_id = e.id WHERE e.integration_id = $1 AND a.removed_ms IS NULL";
-    REMOVE_OBJECT = "UPDATE objects SET removed_ms = $2 WHERE id = $1 AND removed_ms IS NULL";
-    REMOVE_ENTITLEMENT = "UPDATE entitlements SET removed_ms = $2 WHERE id = $1 AND removed_ms IS NULL";
-    REMOVE_ASSIGNMENT = "UPDATE assignments SET removed_ms = $3 WHERE entitlement_id = $1 AND holder_id = $2 AND removed_ms IS NULL";
-    REMOVE_ASSIGNMENTS_OF_HOLDER = "UPDATE assignments SET removed_ms = $2 WHERE holder_id = $1 AND entitlement_id IN (SELECT e.id FROM entitlements e JOIN objects o ON o.integration_id = e.integration_id WHERE o.id = $1) AND removed_ms IS NULL";
-    REMOVE_ENTITLEMENTS_ON = "UPDATE entitlements SET removed_ms = $2 WHERE resource_id = $1 AND removed_ms IS NULL";
-    COUNT_OF_ENTITLEMENT = "SELECT COUNT(*) FROM assignments WHERE entitlement_id = $1 AND removed_ms IS NULL";
-    COUNT_OF_HOLDER = "SELECT COUNT(*) FROM entitlements e JOIN assignments a ON a.entitlement_id = e.id AND a.holder_id = $2 WHERE e.integration_id = $1 AND a.removed_ms IS NULL";
-    REMOVE_ASSIGNMENTS_OF_ENTITLEMENT = "UPDATE assignments SET removed_ms = $2 WHERE entitlement_id = $1 AND removed_ms IS NULL";
     GET_ASSIGNMENT = "SELECT details FROM assignments WHERE entitlement_id = $1 AND holder_id = $2 AND removed_ms IS NULL";
 }
 
@@ -341,22 +330,6 @@ impl Db {
         Ok(row.is_some())
     }
 
-    /// How many living assignments go with an entitlement or a holder that is removed.
-    pub async fn count_dependent(
-        &self,
-        integration: &IntegrationId,
-        is_entitlement: bool,
-        key: Key,
-    ) -> Result<u64> {
-        let id = key.text();
-        let row = if is_entitlement {
-            self.fetch_one(COUNT_OF_ENTITLEMENT, args![&id]).await?
-        } else {
-            self.fetch_one(COUNT_OF_HOLDER, args![integration.as_str(), &id]).await?
-        };
-        Ok(u64::try_from(row.map_or(Ok(0), |row| row.int(0))?).unwrap_or(0))
-    }
-
     /// Keys of the living objects (accounts and resources) of an integration.
     pub async fn object_keys(&self, integration: &IntegrationId) -> Result<Vec<Key>> {
         keys(self.fetch(OBJECT_KEYS, args![integration.as_str()]).await?)
@@ -365,17 +338,6 @@ impl Db {
     /// Keys of the living entitlements of an integration.
     pub async fn entitlement_keys(&self, integration: &IntegrationId) -> Result<Vec<Key>> {
         keys(self.fetch(ENTITLEMENT_KEYS, args![integration.as_str()]).await?)
-    }
-
-    /// How many objects, entitlements and assignments of an integration live.
-    pub async fn count_rows(&self, integration: &IntegrationId) -> Result<[u64; 3]> {
-        let mut counts = [0; 3];
-        let texts = [COUNT_OBJECTS, COUNT_ENTITLEMENTS, COUNT_ASSIGNMENTS];
-        for (count, sql) in counts.iter_mut().zip(texts) {
-            let row = self.fetch_one(sql, args![integration.as_str()]).await?;
-            *count = u64::try_from(row.map_or(Ok(0), |row| row.int(0))?).unwrap_or(0);
-        }
-        Ok(counts)
     }
 }
 
@@ -503,31 +465,6 @@ impl HousekeepingTx {
             written += batch.run(self, &args).await?;
         }
         Ok(written)
-    }
-
-    /// Marks an account or resource, all assignments to it and all entitlements on it, as gone.
-    pub(crate) async fn remove_object(&mut self, key: Key, now: UnixMs) -> Result<u64> {
-        let id = key.text();
-        self.execute(REMOVE_ASSIGNMENTS_OF_HOLDER, args![&id, now]).await?;
-        self.execute(REMOVE_ENTITLEMENTS_ON, args![&id, now]).await?;
-        self.execute(REMOVE_OBJECT, args![&id, now]).await
-    }
-
-    /// Marks an entitlement, and all assignments of it, as gone.
-    pub(crate) async fn remove_entitlement(&mut self, key: Key, now: UnixMs) -> Result<u64> {
-        let id = key.text();
-        self.execute(REMOVE_ASSIGNMENTS_OF_ENTITLEMENT, args![&id, now]).await?;
-        self.execute(REMOVE_ENTITLEMENT, args![&id, now]).await
-    }
-
-    /// Marks an assignment as gone.
-    pub(crate) async fn remove_assignment(
-        &mut self,
-        entitlement: Key,
-        holder: Key,
-        now: UnixMs,
-    ) -> Result<u64> {
-        self.execute(REMOVE_ASSIGNMENT, args![&entitlement.text(), &holder.text(), now]).await
     }
 }
 

@@ -13,6 +13,7 @@ mod checkpoints;
 mod clients;
 mod data_sources;
 mod db;
+mod deletion_guards;
 mod deliveries;
 pub mod delivery_secrets;
 mod dialect;
@@ -31,11 +32,13 @@ mod notices;
 mod people;
 mod plugins;
 mod principals;
+mod removals;
 mod runs;
 pub mod seal;
 mod sessions;
 mod tokens;
 mod uploads;
+mod vanished;
 
 pub use apps::{App, NewApp};
 pub use audit::{AuditEntry, AuditFilter, AuditRow, Denied};
@@ -65,10 +68,12 @@ pub use notices::StoredNotice;
 pub use people::{NewPerson, Person};
 pub use plugins::Plugin;
 pub use principals::{NewPrincipal, PrincipalRecord};
+pub use removals::{Removal, RemovalStep, RemovedRow, STEP_ROWS};
 pub use runs::{Domain, ISSUES_MAX, PageRecord, Run, RunEnd, RunIssue, Seen};
 pub use sessions::Session;
 pub use tokens::TokenRecord;
 pub use uploads::{ListChange, ListRow, StagedPerson, StagedRole, Upload, UploadEnd};
+pub use vanished::{Newer, Vanished};
 
 /// A result of the store.
 pub type Result<T> = std::result::Result<T, StoreError>;

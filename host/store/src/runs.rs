@@ -11,6 +11,7 @@ use grantry_model::clock::UnixMs;
 use grantry_model::fingerprint::{Key, Keys};
 use grantry_model::ids::{IntegrationId, JobId, RunId};
 use grantry_model::job::Lease;
+use grantry_model::removal::What;
 
 use crate::db::{Db, HousekeepingTx, Row, Tx, args};
 use crate::{Result, StoreError, statements};
@@ -30,7 +31,16 @@ impl Domain {
     /// All of them, in the order in which vanished rows are removed: facts before things.
     pub const ALL: [Self; 3] = [Self::Assignments, Self::Entitlements, Self::Objects];
 
-    fn name(self) -> &'static str {
+    /// Where rows of that sort are.
+    pub fn of(what: What) -> Self {
+        match what {
+            What::Account | What::Resource => Self::Objects,
+            What::Entitlement => Self::Entitlements,
+            What::Assignment => Self::Assignments,
+        }
+    }
+
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Objects => "objects",
             Self::Entitlements => "entitlements",
@@ -51,6 +61,8 @@ pub struct PageRecord {
     pub digest: String,
     /// Grouped by the first key: see [`encode`].
     pub seen: Vec<Seen>,
+    /// Rows that the page has and the catalogue does not take over: they did not vanish.
+    pub left_out: Vec<Seen>,
     /// False where a row of the page was left out.
     pub is_trusted: bool,
 }
@@ -103,7 +115,7 @@ impl Run {
     }
 
     /// When it began to read; for one that has not, the beginning of time.
-    fn began(&self) -> UnixMs {
+    pub(crate) fn began(&self) -> UnixMs {
         self.started.unwrap_or(UnixMs(0))
     }
 }
@@ -117,6 +129,7 @@ statements! {
     LIST = "SELECT id, integration_id, job_id, status, progress, started_ms, finished_ms, created_ms, added, changed, removed, live_before, error_code, error_detail FROM runs WHERE integration_id = $1 AND ($2 = '' OR id < $2) ORDER BY id DESC LIMIT $3";
     START = "UPDATE runs SET status = 'running', progress = $2, started_ms = $3, live_before = $4 WHERE id = $1 AND status = 'queued'";
     CHECKPOINT = "UPDATE runs SET progress = $2 WHERE id = $1 AND status = 'running'";
+    REMOVED = "UPDATE runs SET removed = $2 WHERE id = $1";
     FINISH = "UPDATE runs SET status = $2, progress = $3, finished_ms = $4, added = $5, changed = $6, removed = $7, error_code = $8, error_detail = $9 WHERE id = $1 AND status IN ('queued', 'running')";
     HOLD = "UPDATE jobs SET lease_until_ms = CASE WHEN lease_until_ms > $3 THEN lease_until_ms ELSE $3 END WHERE id = $1 AND fence = $2 AND status = 'running'";
     TRUSTED = "SELECT digest FROM pages WHERE integration_id = $1 AND domain = $2 AND is_trusted = 1";
@@ -124,11 +137,6 @@ statements! {
     PUT_PAGE = "INSERT INTO pages (integration_id, domain, digest, run_id, is_trusted, row_count, row_keys, provisioned_ms) VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (integration_id, domain, digest) DO UPDATE SET run_id = excluded.run_id, is_trusted = excluded.is_trusted, row_count = excluded.row_count, row_keys = excluded.row_keys, provisioned_ms = excluded.provisioned_ms";
     DISTRUST_ALL = "UPDATE pages SET is_trusted = 0 WHERE integration_id = $1 AND is_trusted = 1";
     DISTRUST_DOMAIN = "UPDATE pages SET is_trusted = 0 WHERE integration_id = $1 AND domain = $2 AND is_trusted = 1";
-    PROVISIONED_SINCE = "SELECT row_keys FROM pages WHERE integration_id = $1 AND provisioned_ms > 0 AND provisioned_ms >= $2";
-    /// What was provisioned since the run began may not have been there when the run looked.
-    STALE_KEYS = "SELECT row_keys FROM pages WHERE integration_id = $1 AND domain = $2 AND run_id <> $3 AND provisioned_ms < $4";
-    CURRENT_DIGESTS = "SELECT digest FROM pages WHERE integration_id = $1 AND domain = $2 AND run_id = $3 ORDER BY digest";
-    PAGE_KEYS = "SELECT row_keys FROM pages WHERE integration_id = $1 AND domain = $2 AND digest = $3";
     SUM_ROWS = "SELECT CAST(COALESCE(SUM(row_count), 0) AS BIGINT) FROM pages WHERE integration_id = $1 AND domain = $2 AND run_id = $3";
     DELETE_STALE = "DELETE FROM pages WHERE integration_id = $1 AND run_id <> $2 AND provisioned_ms < $3";
     ADD_ISSUE = "INSERT INTO run_issues (run_id, position, code, detail) VALUES ($1, $2, $3, $4) ON CONFLICT (run_id, position) DO NOTHING";
@@ -265,68 +273,6 @@ impl Db {
         tx.commit().await
     }
 
-    /// What an earlier run saw and this one did not.
-    pub async fn vanished(&self, run: &Run, domain: Domain) -> Result<HashSet<Seen>> {
-        let (integration, run_id) = (run.integration_id.as_str(), run.id.as_str());
-        let args = args![integration, domain.name(), run_id, run.began()];
-        let stale = self.fetch(STALE_KEYS, args).await?;
-        let mut vanished = HashSet::new();
-        for row in &stale {
-            decode(&row.blob(0)?, |seen| {
-                vanished.insert(seen);
-            })?;
-        }
-        if !vanished.is_empty() {
-            self.keep_living(run, domain, &mut vanished).await?;
-        }
-        if vanished.is_empty() {
-            return Ok(vanished);
-        }
-        let current =
-            self.fetch(CURRENT_DIGESTS, args![integration, domain.name(), run_id]).await?;
-        for row in &current {
-            let digest = row.text(0)?;
-            let page =
-                self.fetch_one(PAGE_KEYS, args![integration, domain.name(), &digest]).await?;
-            if let Some(page) = page {
-                decode(&page.blob(0)?, |seen| {
-                    vanished.remove(&seen);
-                })?;
-            }
-        }
-        Ok(vanished)
-    }
-
-    /// What is removed already, by our own revocation for instance, cannot vanish.
-    async fn keep_living(
-        &self,
-        run: &Run,
-        domain: Domain,
-        vanished: &mut HashSet<Seen>,
-    ) -> Result<()> {
-        let id = &run.integration_id;
-        match domain {
-            Domain::Objects => {
-                let living: HashSet<Key> = self.object_keys(id).await?.into_iter().collect();
-                vanished.retain(|(key, _)| living.contains(key));
-            }
-            Domain::Entitlements => {
-                let living: HashSet<Key> = self.entitlement_keys(id).await?.into_iter().collect();
-                vanished.retain(|(key, _)| living.contains(key));
-            }
-            Domain::Assignments => {
-                let mut living = HashSet::new();
-                for (entitlement, holder) in vanished.iter() {
-                    if self.has_assignment_key(*entitlement, *holder).await? {
-                        living.insert((*entitlement, *holder));
-                    }
-                }
-                *vanished = living;
-            }
-        }
-        Ok(())
-    }
-
     /// How many rows the pages of this run hold in a domain.
     pub async fn rows_in_pages(&self, run: &Run, domain: Domain) -> Result<u64> {
         let args = args![run.integration_id.as_str(), domain.name(), run.id.as_str()];
@@ -396,7 +342,8 @@ impl Tx {
 
     /// Remembers a page whose rows were just written.
     pub async fn put_page(&mut self, run: &Run, page: &PageRecord) -> Result<()> {
-        let keys = encode(&page.seen);
+        let mut keys = encode(&page.seen);
+        keys.extend(encode(&page.left_out));
         let count = i64::try_from(page.seen.len()).unwrap_or(i64::MAX);
         let args = args![
             run.integration_id.as_str(),
@@ -411,19 +358,6 @@ impl Tx {
         self.execute(PUT_PAGE, args).await.map(drop)
     }
 
-    /// What our own provisioning granted or revoked since the run began: its word is newer than
-    /// what the run reads.
-    pub async fn provisioned_since(&mut self, run: &Run) -> Result<HashSet<Seen>> {
-        let args = args![run.integration_id.as_str(), run.began()];
-        let mut provisioned = HashSet::new();
-        for row in &self.fetch(PROVISIONED_SINCE, args).await? {
-            decode(&row.blob(0)?, |seen| {
-                provisioned.insert(seen);
-            })?;
-        }
-        Ok(provisioned)
-    }
-
     /// Remembers a row that provisioning wrote, as a page that no run has seen: if the next complete
     /// run does not see the row either, it vanished.
     pub(crate) async fn put_provisioned_page(
@@ -432,12 +366,8 @@ impl Tx {
         entitlement: Key,
         holder: Key,
     ) -> Result<()> {
-        let digest = format!("provisioned-{}", Keys::assignment(entitlement, holder));
-        let keys = encode(&[(entitlement, holder)]);
-        let (domain, now) = (Domain::Assignments.name(), self.now());
-        let (id, keys) = (integration.as_str(), keys.as_slice());
-        let args = args![id, domain, &digest, "", false, 1_i64, keys, now];
-        self.execute(PUT_PAGE, args).await.map(drop)
+        let name = format!("provisioned-{}", Keys::assignment(entitlement, holder));
+        self.remember(integration, Domain::Assignments, &name, &[(entitlement, holder)]).await
     }
 
     /// Stores what was left out of a page.
@@ -454,23 +384,20 @@ impl Tx {
         Ok(())
     }
 
-    /// Marks as gone what a complete run did not see any more. Returns how many rows.
-    pub async fn remove_vanished(
+    /// Remembers rows that no run has seen: the next complete run that does not see them either
+    /// misses them. Runs under way do not.
+    pub async fn remember(
         &mut self,
-        _: &Complete,
+        integration: &IntegrationId,
         domain: Domain,
-        vanished: &HashSet<Seen>,
-    ) -> Result<u64> {
-        let now = self.now();
-        let mut removed = 0;
-        for (first, second) in vanished {
-            removed += match domain {
-                Domain::Objects => self.remove_object(*first, now).await?,
-                Domain::Entitlements => self.remove_entitlement(*first, now).await?,
-                Domain::Assignments => self.remove_assignment(*first, *second, now).await?,
-            };
-        }
-        Ok(removed)
+        name: &str,
+        rows: &[Seen],
+    ) -> Result<()> {
+        let (now, keys) = (self.now(), encode(rows));
+        let count = i64::try_from(rows.len()).unwrap_or(i64::MAX);
+        let (id, keys) = (integration.as_str(), keys.as_slice());
+        let args = args![id, domain.name(), name, "", false, count, keys, now];
+        self.execute(PUT_PAGE, args).await.map(drop)
     }
 
     /// Forgets pages that a complete run did not see again.
@@ -492,6 +419,12 @@ impl Tx {
             None => self.execute(DISTRUST_ALL, args![integration.as_str()]).await,
         }
         .map(drop)
+    }
+
+    /// Stores how many rows an ended run has removed.
+    pub(crate) async fn count_removed(&mut self, id: &RunId, removed: u64) -> Result<()> {
+        let removed = i64::try_from(removed).unwrap_or(i64::MAX);
+        self.execute(REMOVED, args![id.as_str(), removed]).await.map(drop)
     }
 
     /// Ends a run.

@@ -105,6 +105,7 @@ async fn every_statement_prepares_on_both_databases() {
         data_sources::STATEMENTS,
         external_changes::STATEMENTS,
         held::STATEMENTS,
+        deletion_guards::STATEMENTS,
         idempotency::STATEMENTS,
         identities::STATEMENTS,
         integrations::STATEMENTS,
@@ -117,6 +118,7 @@ async fn every_statement_prepares_on_both_databases() {
         people::STATEMENTS,
         plugins::STATEMENTS,
         principals::STATEMENTS,
+        removals::STATEMENTS,
         runs::STATEMENTS,
         sessions::STATEMENTS,
         tokens::STATEMENTS,
@@ -124,6 +126,7 @@ async fn every_statement_prepares_on_both_databases() {
         uploads::apply::STATEMENTS,
         uploads::diff::STATEMENTS,
         uploads::rows::STATEMENTS,
+        vanished::STATEMENTS,
     ];
     for test in databases().await {
         let fixed = lists.concat().into_iter().map(|(name, sql)| (name, sql.to_owned()));

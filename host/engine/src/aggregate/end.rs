@@ -3,18 +3,40 @@
 //! Everything here is one transaction with the end of the run's job. [`End::complete`] takes a
 //! [`Complete`]; [`End::stopped`] has none and removes nothing.
 
-use std::collections::{HashMap, HashSet};
-
 use grantry_authz::{Permit, actions};
-use grantry_model::aggregation::{Complete, Progress, RunStatus, is_suspicious};
+use grantry_model::aggregation::{Complete, Progress, RunStatus};
+use grantry_model::deletion_guard::words;
 use grantry_model::job::JobStatus;
-use grantry_store::{AuditEntry, Domain, Job, Run, RunEnd, Seen};
-use serde_json::json;
+use grantry_model::notification::{Notice, NoticeKind};
+use grantry_model::removal::{KindCount, RemovalState};
+use grantry_store::{AuditEntry, Domain, Job, Run, RunEnd, Tx, Vanished};
+use serde_json::{Value, json};
 
 use super::Stop;
-use crate::external_changes;
+use super::guard::{self, Judged};
 use crate::worker::Verdict;
-use crate::{Engine, Result};
+use crate::{Engine, Result, external_changes, removals};
+
+/// Most rows that are removed in the transaction of the run's end; more are removed by a job of
+/// their own, so that no transaction outlasts a lease.
+const AT_ONCE_MAX: u64 = 2_000;
+
+/// What became of the rows that vanished.
+enum Removed {
+    /// So many were removed.
+    All(u64),
+    /// They will be.
+    Later,
+}
+
+impl Removed {
+    fn rows(&self) -> u64 {
+        match self {
+            Self::All(rows) => *rows,
+            Self::Later => 0,
+        }
+    }
+}
 
 /// The end of a run, in one transaction with its job.
 pub(super) struct End<'a> {
@@ -31,21 +53,40 @@ impl End<'_> {
     pub(super) async fn stopped(&self, status: RunStatus, stop: &Stop) -> Result<Verdict> {
         let run = self.engine.db().run(&self.run.id).await?;
         let progress = run.and_then(|run| run.progress).unwrap_or_else(|| self.progress.clone());
-        let error = Some((stop.code.as_str(), stop.detail.as_str()));
-        let job_status = match status {
-            RunStatus::Cancelled => JobStatus::Cancelled,
-            _ => JobStatus::Failed,
-        };
+        let tx = self.begin_end(&progress).await?;
+        self.commit_end(tx, status, &progress, stop, None).await
+    }
+
+    async fn begin_end(&self, progress: &Progress) -> Result<Tx> {
         let mut tx = self.engine.db().begin(self.permit.provenance()).await?;
         tx.hold(&self.job.lease(), self.engine.lease_until()).await?;
         if progress.written > 0 {
             tx.distrust_pages(&self.run.integration_id, None).await?;
         }
+        Ok(tx)
+    }
+
+    async fn commit_end(
+        &self,
+        mut tx: Tx,
+        status: RunStatus,
+        progress: &Progress,
+        stop: &Stop,
+        more: Option<Value>,
+    ) -> Result<Verdict> {
+        let error = Some((stop.code.as_str(), stop.detail.as_str()));
+        let job_status = match status {
+            RunStatus::Cancelled => JobStatus::Cancelled,
+            _ => JobStatus::Failed,
+        };
         let (added, changed, removed) = (0, progress.written, 0);
-        let end = RunEnd { status, progress: &progress, added, changed, removed, error };
+        let end = RunEnd { status, progress, added, changed, removed, error };
         tx.finish_run(&self.run.id, &end).await?;
         tx.finish_job(&self.job.lease(), job_status, error).await?;
-        let detail = json!({ "run": self.run.id, "code": stop.code, "detail": stop.detail });
+        let mut detail = json!({ "run": self.run.id, "code": stop.code, "detail": stop.detail });
+        if let Some(more) = more {
+            detail["removal"] = more;
+        }
         let (event, id) = (ended_event(status), self.run.integration_id.as_str());
         tx.commit(AuditEntry::about(event, "integration", id, detail)).await?;
         tracing::info!(run.id = %self.run.id, code = stop.code, "aggregation ended: {}", stop.detail);
@@ -56,126 +97,145 @@ impl End<'_> {
     /// to be believed.
     pub(super) async fn complete(&self, complete: &Complete) -> Result<Verdict> {
         let db = self.engine.db();
-        let mut vanished = Vec::new();
-        for domain in Domain::ALL {
-            vanished.push((domain, db.vanished(self.run, domain).await?));
+        let id = &self.run.integration_id;
+        let vanished = db.vanished(complete, self.run).await?;
+        let is_unchanged = self.progress.written == 0 && vanished.rows.is_empty();
+        let live = if is_unchanged { Vec::new() } else { db.count_kinds(id).await? };
+        let judged = guard::judge(db, self.run, self.progress, &vanished, &live).await?;
+        if let Some(judged) = judged.as_ref().filter(|judged| judged.block.is_some()) {
+            return self.blocked(complete, judged, &vanished).await;
         }
-        let any_vanished = vanished.iter().any(|(_, rows)| !rows.is_empty());
-        let is_unchanged = self.progress.written == 0 && !any_vanished;
-        let live =
-            if is_unchanged { [0; 3] } else { db.count_rows(&self.run.integration_id).await? };
-        let dependent = self.dependent_assignments(&vanished).await?;
-        for (domain, rows) in &vanished {
-            // Rows that this run added do not make a loss smaller.
-            let before = self.progress.live_before[position(*domain)];
-            let live = live[position(*domain)].min(before.max(1));
-            let follow = if *domain == Domain::Assignments { dependent } else { 0 };
-            if is_suspicious(live, rows.len() as u64 + follow) {
-                let detail = format!(
-                    "{} of {live} {domain:?} are gone from the target; that is more than a run may \
-                     remove, so nothing was removed: look whether the target lists everything",
-                    rows.len() as u64 + follow
-                );
-                let stop = Stop { code: "blocked_threshold".to_owned(), detail };
-                return self.stopped(RunStatus::Blocked, &stop).await;
-            }
-        }
-        let mut distrusted = Vec::new();
-        for (domain, rows) in &vanished {
-            let live = live[position(*domain)].saturating_sub(rows.len() as u64);
-            // A row in two pages: which of them tells the truth is only known by reading again.
-            if !is_unchanged && db.rows_in_pages(self.run, *domain).await? > live {
-                distrusted.push(*domain);
-            }
-        }
-        let is_baseline = db.is_baseline(&self.run.integration_id).await?;
+        let distrusted = self.distrusted(&vanished, &live).await?;
+        let is_baseline = db.is_baseline(id).await?;
         let mut tx = db.begin(self.permit.provenance()).await?;
         tx.hold(&self.job.lease(), self.engine.lease_until()).await?;
-        let ours = tx.provisioned_since(self.run).await?;
-        for (domain, rows) in &mut vanished {
-            if *domain == Domain::Assignments {
-                rows.retain(|pair| !ours.contains(pair));
-            }
-        }
-        let mut removed = 0;
-        for (domain, rows) in &vanished {
-            removed += tx.remove_vanished(complete, *domain, rows).await?;
-        }
+        tx.supersede_removals(complete, id).await?;
+        let removed = match &judged {
+            Some(judged) => self.remove(&mut tx, complete, judged, &vanished).await?,
+            None => Removed::All(0),
+        };
         tx.forget_stale_pages(complete, self.run).await?;
-        let removed_holders =
-            vanished.iter().any(|(d, rows)| *d != Domain::Assignments && !rows.is_empty());
-        if removed_holders {
-            distrusted.extend([Domain::Entitlements, Domain::Assignments]);
+        for (domain, rows) in vanished.held_back.iter().filter(|(_, rows)| !rows.is_empty()) {
+            let name = format!("held-back-{}", self.run.id);
+            tx.remember(id, *domain, &name, rows).await?;
         }
         for domain in distrusted {
-            tx.distrust_pages(&self.run.integration_id, Some(domain)).await?;
+            tx.distrust_pages(id, Some(domain)).await?;
         }
         let external = if is_baseline {
             0
         } else {
             let (engine, appeared) = (self.engine, self.progress.appeared);
-            let lost = lost_alone(&vanished);
+            let lost = vanished.lost_alone();
             external_changes::conclude(engine, &mut tx, self.run, appeared, &lost).await?
         };
-        let live: u64 = live.iter().sum();
+        let live: u64 = live.iter().map(|(_, count)| count).sum();
         let added = if is_unchanged { 0 } else { live.saturating_sub(self.run.live_before) };
         let changed = self.progress.written.saturating_sub(added);
-        let status = RunStatus::Succeeded;
-        let end = RunEnd { status, progress: self.progress, added, changed, removed, error: None };
+        let (status, removed_rows) = (RunStatus::Succeeded, removed.rows());
+        let end = RunEnd {
+            status,
+            progress: self.progress,
+            added,
+            changed,
+            removed: removed_rows,
+            error: None,
+        };
         tx.finish_run(&self.run.id, &end).await?;
         tx.finish_job(&self.job.lease(), JobStatus::Succeeded, None).await?;
+        if matches!(removed, Removed::Later) {
+            removals::order(db, &mut tx, self.run, &self.job.ordered_by).await?;
+        }
         let detail = json!({
-            "run": self.run.id, "added": added, "changed": changed, "removed": removed,
+            "run": self.run.id, "added": added, "changed": changed, "removed": removed_rows,
+            "removed_later": matches!(removed, Removed::Later),
             "left_out": self.progress.quarantined, "external_changes": external,
         });
-        let (event, id) = (ended_event(status), self.run.integration_id.as_str());
-        tx.commit(AuditEntry::about(event, "integration", id, detail)).await?;
-        tracing::info!(run.id = %self.run.id, added, changed, removed, external, "aggregation succeeded");
+        let event = ended_event(status);
+        tx.commit(AuditEntry::about(event, "integration", id.as_str(), detail)).await?;
+        tracing::info!(run.id = %self.run.id, added, changed, removed = removed_rows, external, "aggregation succeeded");
+        if matches!(removed, Removed::Later) {
+            self.engine.wake.notify_one();
+        }
         Ok(Verdict::Done)
     }
 
-    /// Living assignments that would go with the entitlements and holders that vanished.
-    async fn dependent_assignments(&self, vanished: &[(Domain, HashSet<Seen>)]) -> Result<u64> {
-        let (db, id) = (self.engine.db(), &self.run.integration_id);
-        let gone = vanished.iter().find(|(domain, _)| *domain == Domain::Assignments);
-        let (mut by_entitlement, mut by_holder) = (HashMap::new(), HashMap::new());
-        for (entitlement, holder) in gone.iter().flat_map(|(_, rows)| rows.iter()) {
-            *by_entitlement.entry(*entitlement).or_insert(0_u64) += 1;
-            *by_holder.entry(*holder).or_insert(0_u64) += 1;
+    /// Plans the removal, and carries it out at once where it is small.
+    async fn remove(
+        &self,
+        tx: &mut Tx,
+        complete: &Complete,
+        judged: &Judged,
+        vanished: &Vanished,
+    ) -> Result<Removed> {
+        let removal = judged.removal(self.run, vanished, RemovalState::Removing);
+        tx.forget_old_removals(&self.run.integration_id, judged.undoable_since(tx.now())).await?;
+        tx.plan_removal(complete, &removal, vanished).await?;
+        if vanished.count() > AT_ONCE_MAX {
+            return Ok(Removed::Later);
         }
-        let mut dependent = 0_u64;
-        for (domain, rows) in vanished.iter().filter(|(d, _)| *d != Domain::Assignments) {
-            let is_entitlement = *domain == Domain::Entitlements;
-            let known = if is_entitlement { &by_entitlement } else { &by_holder };
-            for (key, _) in rows {
-                let all = db.count_dependent(id, is_entitlement, *key).await?;
-                // Those that vanished by themselves are counted already.
-                dependent += all.saturating_sub(known.get(key).copied().unwrap_or(0));
+        let newer = tx.newer_than(self.run).await?;
+        for step in tx.planned_steps(&self.run.id).await? {
+            tx.remove_step(self.run, &step, &newer, false).await?;
+        }
+        Ok(Removed::All(tx.end_removal(&self.run.id, RemovalState::Removed).await?))
+    }
+
+    /// A run that would remove too much: everything stays, and a person has to look.
+    async fn blocked(
+        &self,
+        complete: &Complete,
+        judged: &Judged,
+        vanished: &Vanished,
+    ) -> Result<Verdict> {
+        let db = self.engine.db();
+        let id = &self.run.integration_id;
+        let removal = judged.removal(self.run, vanished, RemovalState::Waiting);
+        let code = removal.code.clone().unwrap_or_default();
+        let is_news = db.last_blocked_hash(id).await?.as_ref() != Some(&removal.hash);
+        let integration = db.integration(id).await?.filter(|_| is_news);
+        let detail = format!(
+            "{}; nothing was removed: look whether the target lists everything, then approve the \
+             removal or discard it",
+            words(&judged.losses)
+        );
+        let stop = Stop { code, detail };
+        let mut tx = self.begin_end(self.progress).await?;
+        tx.supersede_removals(complete, id).await?;
+        tx.plan_removal(complete, &removal, vanished).await?;
+        if let Some(integration) = integration {
+            let notice = Notice::new(NoticeKind::AggregationBlocked, Some(id))
+                .with("integration", &integration.name)
+                .with("code", &stop.code)
+                .with("detail", &stop.detail);
+            tx.queue_notice(&notice).await?;
+        }
+        let more = json!({ "hash": removal.hash, "rows": removal.rows, "losses": removal.losses });
+        self.commit_end(tx, RunStatus::Blocked, self.progress, &stop, Some(more)).await
+    }
+
+    /// The domains whose pages have to be read row by row next time.
+    async fn distrusted(&self, vanished: &Vanished, live: &[KindCount]) -> Result<Vec<Domain>> {
+        let mut distrusted = Vec::new();
+        if live.is_empty() {
+            return Ok(distrusted);
+        }
+        for domain in Domain::ALL {
+            let of = live.iter().filter(|(of, _)| Domain::of(of.what) == domain);
+            let live: u64 = of.map(|(_, count)| count).sum();
+            // A row in two pages: which of them tells the truth is only known by reading again.
+            let left = live.saturating_sub(vanished.count_of(domain));
+            if self.engine.db().rows_in_pages(self.run, domain).await? > left {
+                distrusted.push(domain);
             }
         }
-        Ok(dependent)
-    }
-}
-
-/// Assignments that vanished although their entitlement and their holder are still there.
-fn lost_alone(vanished: &[(Domain, HashSet<Seen>)]) -> HashSet<Seen> {
-    let of = |wanted: Domain| {
-        let rows = vanished.iter().filter(move |(domain, _)| *domain == wanted);
-        rows.flat_map(|(_, rows)| rows.iter().copied())
-    };
-    let entitlements: HashSet<_> = of(Domain::Entitlements).map(|(key, _)| key).collect();
-    let objects: HashSet<_> = of(Domain::Objects).map(|(key, _)| key).collect();
-    let is_alone = |(entitlement, holder): &Seen| {
-        !entitlements.contains(entitlement) && !objects.contains(holder)
-    };
-    of(Domain::Assignments).filter(is_alone).collect()
-}
-
-fn position(domain: Domain) -> usize {
-    match domain {
-        Domain::Objects => 0,
-        Domain::Entitlements => 1,
-        Domain::Assignments => 2,
+        let removes_things = [Domain::Objects, Domain::Entitlements]
+            .into_iter()
+            .any(|domain| vanished.count_of(domain) > 0);
+        if removes_things {
+            distrusted.extend([Domain::Entitlements, Domain::Assignments]);
+        }
+        Ok(distrusted)
     }
 }
 

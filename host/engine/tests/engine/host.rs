@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use grantry_authz::Door;
 use grantry_engine::{
     Answer, Ctx, Engine, GrantInput, Idempotent, IntegrationChange, IntegrationInput,
-    IntegrationView, PageQuery, Parts, WholeConnection, worker,
+    IntegrationView, PageQuery, Parts, RemovalView, WholeConnection, worker,
 };
 use grantry_model::approval::Approval;
 use grantry_model::clock::{Clock, Random, UnixMs};
@@ -166,6 +166,20 @@ impl Host {
         run
     }
 
+    /// An aggregation; time passes only where it has to wait.
+    pub async fn aggregate_at_once(&self) -> Run {
+        let id = self.order_aggregation().await;
+        loop {
+            self.work().await;
+            let run = self.ctx.run(&id).await.unwrap();
+            self.advance(1_000);
+            if run.status.is_final() {
+                return run;
+            }
+            self.advance(19_000);
+        }
+    }
+
     /// What the catalogue holds: users, groups, and members as (group, user).
     pub async fn catalogue(&self) -> (Vec<String>, Vec<String>, Vec<(String, String)>) {
         let query = PageQuery { limit: 5_000, ..PageQuery::default() };
@@ -192,6 +206,27 @@ impl Host {
         }
         members.sort();
         (users, groups, members)
+    }
+
+    /// What a run removed, or would remove.
+    pub async fn removal(&self, run: &RunId) -> RemovalView {
+        self.ctx.removal(run).await.unwrap()
+    }
+
+    /// Approves what was shown with that hash, without carrying it out.
+    pub async fn try_approve(&self, run: &RunId, hash: &str) -> grantry_engine::Result<()> {
+        let answer = |view: &RemovalView| reply(view.removal.state.name());
+        let key = self.key();
+        let request = Idempotent { key: &key, request: b"approve", answer: &answer };
+        self.ctx.approve_removal(run, hash, &request).await.map(drop)
+    }
+
+    /// Orders the undoing of a removal, without carrying it out.
+    pub async fn try_undo(&self, run: &RunId) -> grantry_engine::Result<()> {
+        let answer = |view: &RemovalView| reply(view.removal.state.name());
+        let key = self.key();
+        let request = Idempotent { key: &key, request: b"undo", answer: &answer };
+        self.ctx.undo_removal(run, &request).await.map(drop)
     }
 
     /// Whether the catalogue equals the directory.

@@ -18,6 +18,9 @@ use grantry_model::plugin::{
 use grantry_model::provision::{Effects, Operation, OperationContext, Outcome, Plan, Verification};
 use grantry_model::runner::{CallFailure, CallReport, CallResult, CallScope, Called, TaskRunner};
 
+/// Changes an honest page before the connector returns it.
+pub type Lie = Box<dyn FnMut(&PageRequest, &mut Page) + Send>;
+
 /// What the directory holds, and how its connector behaves.
 #[derive(Default)]
 pub struct Directory {
@@ -34,6 +37,8 @@ pub struct Directory {
     pub never_complete: bool,
     /// The same cursor for ever.
     pub loops: bool,
+    /// What the connector makes of every page.
+    pub lie: Option<Lie>,
     /// What happens to the next writes.
     pub write_faults: VecDeque<WriteFault>,
     /// The next read-backs cannot tell.
@@ -91,7 +96,7 @@ fn called<T>(value: T) -> CallResult<T> {
     Ok(Called { value, report: CallReport::default() })
 }
 
-fn object(kind: &str, id: &str, display: &str) -> Object {
+pub fn object(kind: &str, id: &str, display: &str) -> Object {
     let id = ObjectId {
         kind: kind.into(),
         id: id.into(),
@@ -232,6 +237,9 @@ impl Directory {
             page.next = Some(end.to_string().into_bytes());
         } else {
             page.is_complete = !self.never_complete;
+        }
+        if let Some(lie) = &mut self.lie {
+            lie(request, &mut page);
         }
         Ok(page)
     }

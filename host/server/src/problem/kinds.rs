@@ -57,6 +57,8 @@ pub const KINDS: &[Kind] = &[
     new("fed_by_integration", 409, "An integration feeds the app"),
     new("not_provisioned", 409, "Nothing provisions the app"),
     new("sync_running", 409, "An aggregation is under way"),
+    new("removal_decided", 409, "The removal was decided about already"),
+    new("undo_expired", 409, "It is too late to undo it"),
     new("integration_read_only", 409, "The integration is read-only"),
     new("permission_changes_off", 409, "The integration does not change permissions"),
     new("account_creation_off", 409, "The integration creates no accounts"),

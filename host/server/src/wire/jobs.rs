@@ -7,7 +7,7 @@ use grantry_model::job::{JobStatus, Work};
 /// A background job.
 pub(crate) fn job(job: &Job) -> wire::Job {
     let subject_id = match &job.work {
-        Work::Aggregate { run, .. } => run.to_string(),
+        Work::Aggregate { run, .. } | Work::Remove { run, .. } => run.to_string(),
         Work::Provision { membership, .. } => membership.to_string(),
     };
     wire::Job {
