@@ -39191,6 +39191,8 @@ pub trait Guest {
 /// A dry run: the host refuses every request but GET.
 #[allow(async_fn_in_trait)]
 fn plan(operation: Operation,context: OperationContext,) -> ::core::result::Result<PlanResult,Error>;
+/// The errors `rate-limited` and `unauthenticated` promise that nothing was written: the host tries
+/// again later without reading back. Where that is not certain, answer `outcome-unknown`.
 #[allow(async_fn_in_trait)]
 fn apply(operation: Operation,context: OperationContext,) -> ::core::result::Result<Outcome,Error>;
 #[allow(async_fn_in_trait)]
