@@ -1,6 +1,7 @@
 //! The one test binary: whole journeys through real peers, and the harness's own tests.
 
 mod credentials;
+mod deliveries;
 mod fuzz;
 mod harness;
 mod hostile;

@@ -8,6 +8,7 @@ pub mod debian;
 pub mod postgres;
 pub mod process;
 pub mod python;
+pub mod receivers;
 pub mod scim;
 
 use std::net::{Ipv4Addr, TcpListener};
@@ -16,6 +17,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 
 pub use postgres::{PostgresDatabase, PostgresServer};
+pub use receivers::{MailServer, WebhookReceiver};
 pub use scim::{ScimServer, Variant};
 
 /// How often a peer is started again when another process took its port in between.

@@ -13,7 +13,8 @@ use tokio::io::AsyncReadExt;
 async fn main() -> Result<()> {
     let python = tokio::task::spawn_blocking(|| {
         python::SCIM_SERVER.program("scim2-server")?;
-        python::SCHEMATHESIS.program("schemathesis")
+        python::SCHEMATHESIS.program("schemathesis")?;
+        python::RECEIVERS.program("python")
     });
     let postgres = PostgresServer::start().await?;
     python.await??;

@@ -79,6 +79,18 @@ pub const SCHEMATHESIS: Environment = Environment {
     ],
 };
 
+/// PyPI's aiosmtpd and standardwebhooks, which check what the host delivers.
+pub const RECEIVERS: Environment = Environment {
+    name: "receivers",
+    purpose: "the receivers of mails and webhooks of the tests (Python programs)",
+    requirements: &[
+        "aiosmtpd==1.4.6",
+        "standardwebhooks==1.1.0",
+        "atpublic==9.0.0",
+        "attrs==26.1.0",
+    ],
+};
+
 impl Environment {
     /// One of its programs; the environment is installed if it is not there yet. Blocks, up to a
     /// minute.
