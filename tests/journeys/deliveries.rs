@@ -1,7 +1,10 @@
 //! What leaves the host by itself: the audit log and messages for people, from the real program to
 //! receivers by other hands.
 
+mod audit_log;
+mod chats;
 mod mails;
+mod syslog;
 mod webhooks;
 
 use std::net::SocketAddr;

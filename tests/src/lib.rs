@@ -9,4 +9,5 @@ pub mod host;
 pub mod loopback;
 pub mod peers;
 pub mod recorder;
+pub mod syslog;
 pub mod wait;
