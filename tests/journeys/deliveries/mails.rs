@@ -3,9 +3,10 @@
 use anyhow::Result;
 use grantry_tests::host::{Database, Host};
 use grantry_tests::peers::MailServer;
+use grantry_tests::peers::receivers::{MAIL_PASSWORD, MAIL_USER};
 use serde_json::{Value, json};
 
-use super::{exceptions, test, text};
+use super::{exceptions, test, text, until};
 
 fn channel(server: &MailServer) -> Value {
     let address = server.address();
@@ -60,5 +61,45 @@ async fn a_mail_server_that_nobody_excepted_is_refused() -> Result<()> {
     let refused = host.api().post("/notifications/channels", &channel).await?;
     assert_eq!(refused.status, 422, "{refused:?}");
     assert!(refused.body.to_string().contains("address_not_allowed"), "{refused:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_password_is_used_and_a_mailbox_that_is_busy_is_tried_again() -> Result<()> {
+    let server = MailServer::start().await?;
+    let host = Host::start(Database::Sqlite).await?;
+    let api = host.api().recorded();
+    let mut channel = channel(&server);
+    channel["settings"]["username"] = json!(MAIL_USER);
+    channel["secret"] = json!(MAIL_PASSWORD);
+    channel["name"] = json!("Zo\u{eb} \u{1f511}");
+    let channel = api.post("/notifications/channels", &channel).await?.ok()?;
+    let template = json!({
+        "title": "{{channel}}: a very long headline, so that the header has to be folded somewhere",
+        "text": "{{person}} says:\n\n.\n..\nthe end",
+    });
+    let path = "/notifications/templates/notification.test";
+    api.send(api.request(reqwest::Method::PUT, path).json(&template)).await?.ok()?;
+
+    let busy = json!({ "recipient": "later@example.com" });
+    let delivery = test(&api, &channel, "delivered", &busy).await?;
+    assert_eq!(delivery["attempts"], 2, "{delivery}");
+    let mails = server.mails()?;
+    let [mail] = mails.as_slice() else { panic!("one mail: {mails:#?}") };
+    assert_eq!(mail["user"], MAIL_USER, "{mail}");
+    assert_eq!(mail["subject"], delivery["title"], "{mail}");
+    assert!(text(mail, "subject")?.starts_with("Zo\u{eb} \u{1f511}: a very"), "{mail}");
+    assert_eq!(text(mail, "text")?.trim_end().replace("\r\n", "\n"), delivery["text"]);
+
+    // A refused password can be mended: the mail waits.
+    let path = format!("/notifications/channels/{}", text(&channel, "id")?);
+    let wrong = json!({ "secret": "another one" });
+    api.change(reqwest::Method::PATCH, &path, &wrong).await?.ok()?;
+    let delivery = test(&api, &channel, "waiting", &json!({})).await?;
+    let path = format!("/notifications/deliveries/{}", text(&delivery, "id")?);
+    let delivery = until(&api, &path, "the try", |one| one["last_error"].is_string()).await?;
+    assert_eq!(delivery["state"], "waiting", "{delivery}");
+    assert!(text(&delivery, "last_error")?.contains("refuses the password"), "{delivery}");
+    assert!(!api.transcript().contains("ss, of the tests"), "the password was told");
     Ok(())
 }

@@ -25,22 +25,37 @@ def ready(port):
     os.rename("port.new", "port")
 "#;
 
-/// `reject@…` never gets mail. Each mail is a line of JSON, with what a reader of mail would see.
+/// The user name that the mail server knows. Mail without signing in is taken too.
+pub const MAIL_USER: &str = "grantry";
+/// The password of [`MAIL_USER`].
+pub const MAIL_PASSWORD: &str = "p\u{e4}ss, of the tests";
+
+/// `reject@…` never gets mail, `later@…` not at its first try. Each mail is a line of JSON, with what a
+/// reader of mail would see.
 const MAIL: &str = r#"
-import asyncio, email, email.policy
-from aiosmtpd.smtp import SMTP
+import asyncio, email, email.policy, sys
+from aiosmtpd.smtp import SMTP, AuthResult
+
+tried = set()
+
+def authenticate(server, session, envelope, mechanism, data):
+    known = [data.login.decode(), data.password.decode()] == sys.argv[1:]
+    return AuthResult(success=known, handled=False, auth_data=data.login.decode())
 
 class Mailboxes:
     async def handle_RCPT(self, server, session, envelope, address, options):
         if address.startswith("reject@"):
             return "550 5.1.1 no such mailbox"
+        if address.startswith("later@") and address not in tried:
+            tried.add(address)
+            return "451 4.7.1 come again"
         envelope.rcpt_tos.append(address)
         return "250 OK"
 
     async def handle_DATA(self, server, session, envelope):
         mail = email.message_from_bytes(envelope.content, policy=email.policy.default)
         line = {
-            "envelope_from": envelope.mail_from, "envelope_to": envelope.rcpt_tos,
+            "user": session.auth_data, "envelope_from": envelope.mail_from, "envelope_to": envelope.rcpt_tos,
             "from": mail["from"], "to": mail["to"], "subject": mail["subject"],
             "id": mail["message-id"], "date": mail["date"], "text": mail.get_content(),
         }
@@ -50,7 +65,9 @@ class Mailboxes:
 
 async def main():
     loop = asyncio.get_running_loop()
-    make = lambda: SMTP(Mailboxes(), hostname="mail.test", enable_SMTPUTF8=True)
+    make = lambda: SMTP(
+        Mailboxes(), hostname="mail.test", enable_SMTPUTF8=True,
+        authenticator=authenticate, auth_require_tls=False)
     server = await loop.create_server(make, "127.0.0.1", 0)
     ready(server.sockets[0].getsockname()[1])
     await server.serve_forever()
@@ -129,7 +146,8 @@ impl MailServer {
     /// # Errors
     /// When it cannot be installed or does not start within a minute (with the end of its log).
     pub async fn start() -> Result<Self> {
-        let (process, address, folder) = start("aiosmtpd", MAIL).await?;
+        let (process, address, folder) =
+            start("aiosmtpd", MAIL, &[MAIL_USER, MAIL_PASSWORD]).await?;
         Ok(Self { address, folder, _process: process })
     }
 
@@ -168,7 +186,7 @@ impl WebhookReceiver {
     /// When it cannot be installed or does not start within a minute (with the end of its log).
     pub async fn start() -> Result<Self> {
         let http = reqwest::Client::builder().no_proxy().build()?;
-        let (process, address, _) = start("standardwebhooks", WEBHOOKS).await?;
+        let (process, address, _) = start("standardwebhooks", WEBHOOKS, &[]).await?;
         Ok(Self { address, http, _process: process })
     }
 
@@ -205,12 +223,17 @@ impl WebhookReceiver {
     }
 }
 
-async fn start(name: &'static str, script: &str) -> Result<(PeerProcess, SocketAddr, PathBuf)> {
+async fn start(
+    name: &'static str,
+    script: &str,
+    arguments: &[&str],
+) -> Result<(PeerProcess, SocketAddr, PathBuf)> {
     let program = tokio::task::spawn_blocking(|| python::RECEIVERS.program("python")).await??;
     let folder = tempfile::Builder::new().prefix("grantry-receiver-").tempdir()?;
     let place = folder.path().to_owned();
     std::fs::write(place.join("receiver.py"), format!("{READY}{script}"))?;
-    let command_line = vec![program.into(), "receiver.py".into()];
+    let mut command_line = vec![program.into(), "receiver.py".into()];
+    command_line.extend(arguments.iter().map(Into::into));
     let command = PeerCommand { name, command_line, folder, stop_signal: "KILL" };
     let mut process = PeerProcess::start(command)?;
     let port = wait::until(name, READY_LIMIT, async || {
