@@ -8,7 +8,6 @@ use std::net::SocketAddr;
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
-use crate::clock::UnixMs;
 use crate::ids::IssuerId;
 use crate::secret::Secret;
 
@@ -238,7 +237,6 @@ pub trait IdentityProvider: Send + Sync {
         &self,
         issuer: &TrustedIssuer,
         token: &str,
-        now: UnixMs,
     ) -> Result<AccessClaims, TokenFault>;
 
     /// Where a browser is sent to sign in.
@@ -255,7 +253,6 @@ pub trait IdentityProvider: Send + Sync {
         secret: Option<&Secret>,
         request: &SignInRequest,
         code: &str,
-        now: UnixMs,
     ) -> Result<PersonClaims, TokenFault>;
 }
 
