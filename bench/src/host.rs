@@ -28,6 +28,7 @@ use grantry_model::runner::{
 };
 use grantry_model::secret::{Secret, SecretSource, SecretUnavailable};
 use grantry_model::settings::SettingsChange;
+use grantry_oidc::Issuers;
 use grantry_runtime::{Inspector, LocalRunner, Runtime, Settings};
 use grantry_store::Db;
 use grantry_store::seal::KeyRing;
@@ -72,6 +73,7 @@ pub async fn engine(folder: &Path) -> Result<Engine> {
         inspector: Arc::new(Inspector::new(runtime)),
         keys: KeyRing::parse(&"11".repeat(32))?,
         courier: Arc::new(Post::new(&DialSettings::default(), folder.join("audit"))?),
+        identity: Arc::new(Issuers::new(Arc::new(SystemClock))),
     }))
 }
 

@@ -10,8 +10,8 @@ use anyhow::{Context as _, Result, ensure};
 use async_trait::async_trait;
 use grantry_authz::{Door, Permissions};
 use grantry_engine::{
-    Answer, AuthenticationError, Ctx, DataSource, DataSourceInput, Engine, EngineError, Idempotent,
-    NewClient, PrincipalRecord, TokenRecord,
+    Answer, AuthenticationError, ClientView, Ctx, DataSource, DataSourceInput, Engine, EngineError,
+    Idempotent, NewClient, TokenRecord,
 };
 use grantry_model::ids::{AppId, DataSourceId, PrincipalId};
 use grantry_model::permission::Entity;
@@ -100,9 +100,9 @@ async fn start(server: Server) -> Result<SocketAddr> {
 
 /// A client that may read the app, among many other entities; its token and its id.
 async fn client(admin: &Ctx, app: &AppId) -> Result<(String, PrincipalId)> {
-    let answer = |record: &PrincipalRecord| reply(record.principal.id.as_str());
+    let answer = |client: &ClientView| reply(client.record.principal.id.as_str());
     let request = Idempotent { key: "client", request: b"client", answer: &answer };
-    let new = NewClient { name: "Bench".into(), description: String::new() };
+    let new = NewClient { name: "Bench".into(), description: String::new(), registration: None };
     let id = PrincipalId::parse(&admin.create_client(&new, &request).await?.body)?;
     let mut entities = HashSet::from([Entity::App(app.clone())]);
     for number in 1..ENTITIES {

@@ -14,8 +14,55 @@ pub struct Client {
     pub description: String,
     /// Whether its tokens are refused.
     pub is_disabled: bool,
+    /// Which application of an issuer it is; without one it has tokens of this installation.
+    pub registration: Option<Registration>,
     /// When it was created.
     pub created_ms: i64,
+}
+
+/// Which application of an issuer a client is, and how it gets a token.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Registration {
+    /// The issuer.
+    pub issuer_id: String,
+    /// The issuer's tenant, if it has one.
+    pub tenant_id: Option<String>,
+    /// The application (client) id.
+    pub application_id: String,
+    /// The principal: the object id of the service principal in Entra ID, the `sub` of the client's
+    /// tokens elsewhere.
+    pub object_id: String,
+    /// How the client gets a token.
+    pub token_request: TokenRequest,
+}
+
+/// How a client gets a token.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct TokenRequest {
+    /// What Grantry is called in the token.
+    pub audience: String,
+    /// Where the token is fetched.
+    pub token_endpoint: Option<String>,
+    /// A command to copy. It reads the client's secret from the environment variable
+    /// `CLIENT_SECRET`.
+    pub curl: String,
+    /// What the issuer's administrator has to see to.
+    pub consent: Vec<String>,
+}
+
+/// An application of an issuer to be registered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CreateRegistration {
+    /// The issuer.
+    pub issuer_id: String,
+    /// The application (client) id.
+    #[schema(max_length = 500)]
+    pub application_id: String,
+    /// The principal: the object id of the service principal (the *enterprise application*, not the
+    /// app registration) in Entra ID, the `sub` of the client's tokens elsewhere.
+    #[schema(max_length = 500)]
+    pub object_id: String,
 }
 
 /// A client to be created. It holds no permission at first.
@@ -29,6 +76,9 @@ pub struct CreateClient {
     #[serde(default)]
     #[schema(max_length = 4000)]
     pub description: String,
+    /// Which application of an issuer it is. Without one it gets tokens of this installation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub registration: Option<CreateRegistration>,
 }
 
 /// A change of a client: what is missing stays.

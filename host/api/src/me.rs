@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::permissions::{Action, Entity};
+use crate::sign_in::CurrentSession;
 
 /// Who calls, and what it may do.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -22,6 +23,8 @@ pub struct Me {
     pub entities: Vec<Entity>,
     /// Admin actions that are held by the role, such as `client.write`.
     pub admin_actions: Vec<String>,
+    /// The session that the request came with, if it did.
+    pub session: Option<CurrentSession>,
     /// What the token that was sent is limited to, if it is a scoped one. The other fields are what
     /// is left.
     pub scope: Option<Scope>,

@@ -74,6 +74,10 @@ pub(crate) struct ServeOptions {
     /// Where to listen.
     #[arg(long, env = "GRANTRY_LISTEN", default_value = "127.0.0.1:8080", value_name = "ADDRESS")]
     pub listen: SocketAddr,
+    /// Where people's browsers reach this server, without a path: issuers send them back there. By
+    /// default the address that it listens on. With `https`, cookies are for TLS only.
+    #[arg(long, env = "GRANTRY_PUBLIC_URL", value_name = "URL", value_parser = public_url)]
+    pub public_url: Option<String>,
     /// Also write the first admin's token to this file (mode 0600), at the first start.
     #[arg(long, env = "GRANTRY_ADMIN_TOKEN_FILE", value_name = "FILE")]
     pub admin_token_file: Option<PathBuf>,
@@ -85,6 +89,17 @@ pub(crate) struct ServeOptions {
     #[arg(long, env = "GRANTRY_FAILURES_PER_SECOND", default_value_t = 1, value_name = "N",
         value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub failures_per_second: u32,
+}
+
+/// An origin: scheme, host and perhaps a port.
+fn public_url(text: &str) -> Result<String, String> {
+    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    let host = rest.map(|rest| rest.trim_end_matches('/')).unwrap_or_default();
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._:[]".contains(&byte);
+    if host.is_empty() || !host.bytes().all(is_plain) {
+        return Err("give scheme and host, such as `https://grantry.example.com`".to_owned());
+    }
+    Ok(text.trim_end_matches('/').to_owned())
 }
 
 #[derive(Debug, Args)]
@@ -189,6 +204,23 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Options::command().debug_assert();
+    }
+
+    #[test]
+    fn a_public_url_is_an_origin() {
+        for url in ["https://grantry.example.com", "http://127.0.0.1:8080", "https://[::1]:8443/"] {
+            assert!(public_url(url).is_ok(), "{url}");
+        }
+        for url in [
+            "grantry.example.com",
+            "https://",
+            "https://a/b",
+            "https://u@a",
+            "ftp://a",
+            "https://a?b",
+        ] {
+            assert!(public_url(url).is_err(), "{url}");
+        }
     }
 
     #[test]

@@ -32,7 +32,9 @@ pub(crate) async fn run(options: &ServeOptions, output: Output) -> anyhow::Resul
     announce(&listener, token.as_deref(), output)?;
 
     let limits = limits(options);
-    let server = Server::new(engine.clone(), limits, metrics()?);
+    let listening = format!("http://{}", listener.local_addr()?);
+    let public_url = options.public_url.as_deref().unwrap_or(&listening);
+    let server = Server::new(engine.clone(), limits, metrics()?).with_public_url(public_url);
     let (stop_worker, stopped) = watch::channel(false);
     let working = tokio::spawn(worker::run(engine, stopped));
     let serving = tokio::spawn(serve(server.clone(), listener));

@@ -8,6 +8,7 @@ use grantry_deliver::Post;
 use grantry_egress::DialSettings;
 use grantry_engine::{Engine, Parts};
 use grantry_model::package::ComponentSource;
+use grantry_oidc::Issuers;
 use grantry_runtime::{CompileProcess, Compiler, Inspector, LocalRunner, Runtime, Settings};
 use grantry_store::Db;
 use grantry_store::seal::KeyRing;
@@ -48,7 +49,8 @@ pub(crate) async fn engine(data: &DataFolder) -> anyhow::Result<Engine> {
     let inspector = Arc::new(Inspector::new(runtime.clone()));
     let runner = Arc::new(LocalRunner::new(runtime));
     let courier = Arc::new(Post::new(&DialSettings::default(), data.audit_folder())?);
-    Ok(Engine::new(Parts { db, runner, inspector, keys, courier }))
+    let identity = Arc::new(Issuers::new(Arc::new(SystemClock)));
+    Ok(Engine::new(Parts { db, runner, inspector, keys, courier, identity }))
 }
 
 /// The plugin runtime, compiling in a process of its own.

@@ -3,14 +3,18 @@
 use grantry_authz::{Decision, Permissions, Reason, actions, decide};
 use grantry_model::clock::UnixMs;
 use grantry_model::ids::{PrincipalId, TokenId};
+use grantry_model::oidc::IssuerKind;
 use grantry_model::permission::{Action, Entity, PrincipalKind};
 use grantry_model::secret::Secret;
-use grantry_store::{AuditEntry, NewPrincipal, PrincipalRecord, TokenRecord};
+use grantry_store::{
+    AuditEntry, Issuer, NewPrincipal, NewRegistration, PrincipalRecord, Registration, TokenRecord,
+};
 use serde_json::json;
 
 use crate::authentication::token_text;
 use crate::error::{check_description, check_name};
 use crate::idempotency::Turn;
+use crate::issuers::{ISSUERS_MAX, check_guid, check_plain};
 use crate::{Answer, Ctx, EngineError, Idempotent, Page, PageQuery, Result};
 
 /// A client to be created.
@@ -20,6 +24,16 @@ pub struct NewClient {
     pub name: String,
     /// What it is for.
     pub description: String,
+    /// Which application of an issuer it is; without one it has tokens of this installation.
+    pub registration: Option<NewRegistration>,
+}
+
+/// A client with its registration, and the issuer of that.
+#[derive(Debug, Clone)]
+#[expect(missing_docs, reason = "the names say it")]
+pub struct ClientView {
+    pub record: PrincipalRecord,
+    pub registration: Option<(Registration, Issuer)>,
 }
 
 /// A change of a client; `None` leaves it as it is.
@@ -56,11 +70,15 @@ impl Ctx {
     pub async fn create_client(
         &self,
         new: &NewClient,
-        request: &Idempotent<'_, PrincipalRecord>,
+        request: &Idempotent<'_, ClientView>,
     ) -> Result<Answer> {
         let permit = self.permit_admin::<actions::ClientWrite>().await?;
         check_name("/name", &new.name)?;
         check_description("/description", &new.description)?;
+        if let Some(registration) = &new.registration {
+            check_plain("/registration/application_id", &registration.application_id)?;
+            check_plain("/registration/object_id", &registration.object_id)?;
+        }
         let claimed = match self.claim(request).await? {
             Turn::Ours(claimed) => claimed,
             Turn::Answered(answer) => return Ok(answer),
@@ -74,8 +92,15 @@ impl Ctx {
             role: None,
         };
         let work = async {
+            let issuer = match &new.registration {
+                Some(registration) => Some(self.issuer_of(registration).await?),
+                None => None,
+            };
             let mut tx = db.begin(permit.provenance()).await?;
             tx.create_client(&permit, &client).await?;
+            if let Some(registration) = &new.registration {
+                tx.register_client(&permit, &client.id, registration).await?;
+            }
             let record = PrincipalRecord {
                 principal: grantry_model::permission::Principal {
                     id: client.id.clone(),
@@ -88,9 +113,19 @@ impl Ctx {
                 created: tx.now(),
                 version: 1,
             };
-            let answer = claimed.finish(&mut tx, &record).await?;
+            let registered = new
+                .registration
+                .as_ref()
+                .zip(issuer)
+                .map(|(new, issuer)| (registration_of(&client.id, new), issuer));
+            let view = ClientView { record, registration: registered };
+            let answer = claimed.finish(&mut tx, &view).await?;
             let id = client.id.as_str();
-            let detail = json!({ "name": client.name });
+            let detail = json!({
+                "name": client.name,
+                "issuer": new.registration.as_ref().map(|new| &new.issuer_id),
+                "application": new.registration.as_ref().map(|new| &new.application_id),
+            });
             tx.commit(AuditEntry::about("client.created", "client", id, detail)).await?;
             Ok(answer)
         };
@@ -98,19 +133,64 @@ impl Ctx {
         self.settle(&claimed, outcome).await
     }
 
+    /// The issuer of a registration, which must fit it.
+    async fn issuer_of(&self, new: &NewRegistration) -> Result<Issuer> {
+        let field = |name: &str, code, message: &str| {
+            EngineError::field(&format!("/registration/{name}"), code, message)
+        };
+        let issuer = self.db().issuer(&new.issuer_id).await?;
+        let issuer = issuer
+            .ok_or_else(|| field("issuer_id", "unknown_issuer", "there is no such issuer"))?;
+        if issuer.trusted.kind == IssuerKind::Entra {
+            check_guid("/registration/application_id", &new.application_id)?;
+            check_guid("/registration/object_id", &new.object_id)?;
+        }
+        if issuer.trusted.client_id.as_ref() == Some(&new.application_id) {
+            let message = "is Grantry's own registration: register the client as its own";
+            return Err(field("application_id", "own_registration", message));
+        }
+        Ok(issuer)
+    }
+
     /// Clients, in order of creation.
-    pub async fn list_clients(&self, query: &PageQuery) -> Result<Page<PrincipalRecord>> {
+    pub async fn list_clients(&self, query: &PageQuery) -> Result<Page<ClientView>> {
         self.permit_admin::<actions::ClientRead>().await?;
         let after = self.engine.position("clients", query.cursor.as_deref())?;
         let kind = PrincipalKind::Client;
         let rows = self.db().list_principals(kind, &after, query.limit + 1).await?;
-        Ok(self.engine.page("clients", rows, query.limit, |row| row.principal.id.to_string()))
+        let page =
+            self.engine.page("clients", rows, query.limit, |row| row.principal.id.to_string());
+        Ok(Page { items: self.with_registrations(page.items).await?, next: page.next })
+    }
+
+    async fn with_registrations(&self, records: Vec<PrincipalRecord>) -> Result<Vec<ClientView>> {
+        let (Some(first), Some(last)) = (records.first(), records.last()) else {
+            return Ok(Vec::new());
+        };
+        let registrations =
+            self.db().registrations(&first.principal.id, &last.principal.id).await?;
+        let issuers = self.db().list_issuers("", ISSUERS_MAX).await?;
+        let view = |record: PrincipalRecord| {
+            let own = registrations.iter().find(|own| own.principal_id == record.principal.id);
+            let registration = own.and_then(|own| {
+                let issuer = issuers.iter().find(|issuer| issuer.trusted.id == own.issuer_id)?;
+                Some((own.clone(), issuer.clone()))
+            });
+            ClientView { record, registration }
+        };
+        Ok(records.into_iter().map(view).collect())
     }
 
     /// One client.
-    pub async fn client(&self, id: &PrincipalId) -> Result<PrincipalRecord> {
+    pub async fn client(&self, id: &PrincipalId) -> Result<ClientView> {
         self.permit_admin::<actions::ClientRead>().await?;
-        self.load_client(id).await
+        self.view_client(id).await
+    }
+
+    async fn view_client(&self, id: &PrincipalId) -> Result<ClientView> {
+        let record = self.load_client(id).await?;
+        let view = self.with_registrations(vec![record]).await?.pop();
+        view.ok_or(NO_CLIENT)
     }
 
     async fn load_client(&self, id: &PrincipalId) -> Result<PrincipalRecord> {
@@ -124,7 +204,7 @@ impl Ctx {
         id: &PrincipalId,
         version: i64,
         change: &ClientChange,
-    ) -> Result<PrincipalRecord> {
+    ) -> Result<ClientView> {
         let permit = self.permit_admin::<actions::ClientWrite>().await?;
         let before = self.load_client(id).await?;
         let name = change.name.as_deref().unwrap_or(&before.principal.name);
@@ -140,7 +220,7 @@ impl Ctx {
             "after": { "name": name.trim(), "is_disabled": is_disabled },
         });
         tx.commit(AuditEntry::about("client.updated", "client", id.as_str(), detail)).await?;
-        self.load_client(id).await
+        self.view_client(id).await
     }
 
     /// Removes a client: its tokens stop working at once.
@@ -283,6 +363,12 @@ impl Ctx {
         let all = Action::ALL.into_iter().map(effective).collect();
         Ok((permissions, all))
     }
+}
+
+fn registration_of(client: &PrincipalId, new: &NewRegistration) -> Registration {
+    let NewRegistration { issuer_id, application_id, object_id } = new.clone();
+    let principal_id = client.clone();
+    Registration { principal_id, issuer_id, application_id, object_id, removed: None }
 }
 
 /// Permissions in a stable order, for the audit log.

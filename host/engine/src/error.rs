@@ -9,6 +9,8 @@ use grantry_model::package::PackageRejection;
 use grantry_model::upload::{Diff, UPLOAD_BYTES_MAX, UPLOADS_WAITING_MAX, UploadStatus};
 use grantry_store::StoreError;
 
+use crate::sign_in::SignInRefusal;
+
 /// Why the engine cannot or will not do it.
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
@@ -88,6 +90,12 @@ pub enum EngineError {
     /// The plugin is in use.
     #[error("integrations use this plugin: remove them first")]
     PluginInUse,
+    /// Somebody comes from the issuer.
+    #[error("people or clients come from this issuer: remove them first")]
+    IssuerInUse,
+    /// Nobody is signed in by that.
+    #[error(transparent)]
+    SignInRefused(#[from] SignInRefusal),
     /// Nobody would be left who can administer.
     #[error("this is the last admin: make somebody else an admin first")]
     LastAdmin,

@@ -26,6 +26,7 @@ mod external_changes;
 mod gate;
 mod idempotency;
 mod integrations;
+mod issuers;
 mod jobs;
 mod memberships;
 mod people;
@@ -37,7 +38,9 @@ mod removals;
 mod runs;
 mod scope;
 mod secrets;
+mod sessions;
 mod settings;
+mod sign_in;
 mod stream;
 mod templates;
 mod tokens;
@@ -50,6 +53,7 @@ use std::sync::Arc;
 use grantry_authz::{Actor, Permit, Refusal, actions};
 use grantry_model::delivery::Courier;
 use grantry_model::ids::{AppId, IntegrationId};
+use grantry_model::oidc::IdentityProvider;
 use grantry_model::package::PackageInspector;
 use grantry_model::runner::TaskRunner;
 use grantry_store::Db;
@@ -61,18 +65,21 @@ pub use audit_sinks::{SinkChange, SinkInput, WithSigningKey};
 pub use authentication::{AuthenticationError, FirstAdmin, token_text};
 pub use channels::{ChannelChange, ChannelInput};
 pub use checkpoints::AuditKey;
-pub use clients::{ClientChange, Effective, NewClient, NewToken};
+pub use clients::{ClientChange, ClientView, Effective, NewClient, NewToken};
 pub use connection_tests::TestReport;
 pub use cursor::{Page, PageQuery};
 pub use data_sources::{DataSourceChange, DataSourceInput};
 pub use error::EngineError;
 pub use idempotency::{Answer, Idempotent};
 pub use integrations::{IntegrationChange, IntegrationInput, IntegrationView, WholeConnection};
+pub use issuers::{IssuerChange, IssuerInput};
 pub use memberships::GrantInput;
 pub use people::PersonChange;
 pub use plugins::Installed;
 pub use removals::{RemovalQuery, RemovalView};
 pub use runs::RunView;
+pub use sessions::{SESSION_IDLE_MS, SESSION_LIFE_MS, SessionView, csrf_token};
+pub use sign_in::{Begun, Returned, SignInOffer, SignInRefusal, SignedIn};
 pub use templates::TemplateView;
 pub use tokens::NewOwnToken;
 pub use uploads::{EXPORT_ROWS, Intake, Received};
@@ -81,9 +88,10 @@ pub use versions::RolledOut;
 // What use cases return as it is stored, for those who show it.
 pub use grantry_store::{
     App, AuditFilter, AuditRow, Change, Channel, Checkpoint, Class, DataSource, Delivery,
-    DeliveryState, ExternalChange, Integration, Job, ListChange, ListRow, Person, PrincipalRecord,
-    Recipients, Removal, RemovedRow, RunIssue, Sink, StoreError, StoredAssignment,
-    StoredEntitlement, StoredIdentity, StoredObject, StoredOperation, TokenRecord, Upload,
+    DeliveryState, ExternalChange, Integration, Issuer, Job, ListChange, ListRow, NewRegistration,
+    Person, PrincipalRecord, Recipients, Registration, Removal, RemovedRow, RunIssue, Sink,
+    StoreError, StoredAssignment, StoredEntitlement, StoredIdentity, StoredObject, StoredOperation,
+    TokenRecord, Upload,
 };
 
 /// A result of the engine.
@@ -101,6 +109,8 @@ pub struct Parts {
     pub keys: KeyRing,
     /// Brings messages and audit entries to their receivers.
     pub courier: Arc<dyn Courier>,
+    /// Speaks to issuers, and judges what they sign.
+    pub identity: Arc<dyn IdentityProvider>,
 }
 
 /// The engine. Cheap to clone.
@@ -133,6 +143,8 @@ pub struct Ctx {
     pub actor: Actor,
     /// The engine.
     pub engine: Engine,
+    /// The session that the request came with, if it did.
+    pub session: Option<grantry_store::Session>,
 }
 
 impl Ctx {

@@ -37,7 +37,7 @@ impl IntegrationPlatform {
     async fn ctx(&self) -> PlatformResult<Ctx> {
         let actor = self.engine.plugin_actor(&self.principal, &self.request_id).await;
         match actor {
-            Ok(Some(actor)) => Ok(Ctx { actor, engine: self.engine.clone() }),
+            Ok(Some(actor)) => Ok(Ctx { actor, engine: self.engine.clone(), session: None }),
             Ok(None) => Err(PlatformError::NotFound),
             Err(error) => Err(refused(error)),
         }
@@ -85,6 +85,8 @@ fn refused(error: EngineError) -> PlatformError {
         | EngineError::MassRemoval { .. }
         | EngineError::FedByIntegration
         | EngineError::NotProvisioned
+        | EngineError::IssuerInUse
+        | EngineError::SignInRefused(_)
         | EngineError::PluginInstalled(_)
         | EngineError::Quarantined => PlatformError::Conflict(error.to_string()),
         EngineError::Rejected(_)

@@ -238,6 +238,7 @@ async fn sweep(engine: &Engine, count: u64) -> Result<()> {
     if count % SWEEPS_PER_TIDY == 1 {
         engine.db().expire_idempotency().await?;
         engine.tidy_uploads().await?;
+        engine.expire_sessions().await?;
     }
     Ok(())
 }

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use grantry_authz::Door;
 use grantry_engine::{AuthenticationError, Ctx, Engine, EngineError};
 
-/// Proves who calls. The engine's own tokens today; tokens of an OIDC issuer are another one.
+/// Proves who calls with a bearer token. Session cookies are `credentials.rs`.
 #[async_trait]
 pub trait Authenticator: Send + Sync {
     /// The caller behind a bearer token, with its permissions as they are now.
@@ -16,7 +16,7 @@ pub trait Authenticator: Send + Sync {
     ) -> Result<Result<Ctx, AuthenticationError>, EngineError>;
 }
 
-/// Tokens that this installation issued.
+/// Tokens that this installation issued, and those of the issuers that it trusts.
 pub struct BearerTokens;
 
 #[async_trait]

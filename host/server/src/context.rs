@@ -2,19 +2,21 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::ops::Deref;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use axum::extract::FromRequestParts;
 use grantry_engine::AuthenticationError;
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, header};
+use http::{HeaderValue, header};
 
 use crate::access::Trace;
+use crate::credentials::Credential;
 use crate::problem::Problem;
 use crate::state::Server;
 
-/// An authenticated caller with the engine.
-pub(crate) struct Ctx(pub grantry_engine::Ctx);
+/// An authenticated caller with the engine, and what the caller proved it with.
+pub(crate) struct Ctx(pub grantry_engine::Ctx, pub Credential);
 
 impl Deref for Ctx {
     type Target = grantry_engine::Ctx;
@@ -28,93 +30,66 @@ impl FromRequestParts<Server> for Ctx {
 
     async fn from_request_parts(parts: &mut Parts, server: &Server) -> Result<Self, Problem> {
         let trace = Trace::of(&parts.extensions);
-        let caller = match bearer(&parts.headers) {
-            Some(token) => {
-                let engine = &server.0.engine;
-                server.0.authenticator.authenticate(engine, token, &trace.request_id).await?
-            }
-            None => Err(AuthenticationError::InvalidToken),
-        };
+        let credential = Credential::of(&parts.headers, &server.0.cookies);
+        let caller = credential.authenticate(server, &trace.request_id).await?;
+        let caller = caller.and_then(|ctx| credential.check_csrf(parts).map(|()| ctx));
         match caller {
             Ok(ctx) => {
                 let principal = ctx.actor.principal.id.clone();
                 let allowed = server.0.principals.take(principal.clone(), Instant::now());
                 trace.set_principal(principal);
-                allowed.map_err(too_many).map(|()| Self(ctx))
+                allowed.map_err(too_many).map(|()| Self(ctx, credential))
             }
             Err(error) => {
-                // The limit comes first: nobody fills the audit log from outside.
-                server.0.peers.take(peer(parts), Instant::now()).map_err(too_many)?;
-                record_failure(server, error, &trace.request_id).await?;
+                let peer = peer(parts);
+                server.0.peers.take(peer, Instant::now()).map_err(too_many)?;
+                record_failure(server, error, peer, &trace.request_id).await?;
                 Err(error.into())
             }
         }
     }
 }
 
-/// Authenticates again, with a token that was accepted before: for streams that go on for long.
+/// Authenticates again, with what was accepted before: for streams that go on for long.
 pub(crate) async fn authenticate(
     server: &Server,
-    token: &str,
+    credential: &Credential,
     request_id: &str,
 ) -> Result<Result<grantry_engine::Ctx, AuthenticationError>, Problem> {
     let engine = &server.0.engine;
-    let caller = server.0.authenticator.authenticate(engine, token, request_id).await?;
+    let caller = credential.authenticate(server, request_id).await?;
     if let Err(error) = &caller {
-        record_failure(server, *error, request_id).await?;
+        engine.record_failed_authentication(*error, 0, request_id).await?;
     }
     Ok(caller)
 }
 
+/// Nobody fills the audit log from outside: beyond a limit, failures are only counted, and the next
+/// row says how many there were.
 async fn record_failure(
     server: &Server,
     error: AuthenticationError,
+    peer: IpAddr,
     request_id: &str,
 ) -> Result<(), Problem> {
-    Ok(server.0.engine.record_failed_authentication(error, request_id).await?)
-}
-
-/// The one bearer token of a request: none, garbage or several headers are no token.
-pub(crate) fn bearer(headers: &HeaderMap) -> Option<&str> {
-    let mut values = headers.get_all(header::AUTHORIZATION).iter();
-    let value = values.next()?.to_str().ok()?;
-    if values.next().is_some() {
-        return None;
+    if server.0.audited.take(peer, Instant::now()).is_err() {
+        server.0.unaudited.fetch_add(1, Ordering::Relaxed);
+        return Ok(());
     }
-    let (scheme, token) = value.split_once(' ')?;
-    let is_token = scheme.eq_ignore_ascii_case("bearer") && token.len() <= 8_192;
-    (is_token && token.bytes().all(|b| b.is_ascii_graphic())).then_some(token)
+    let unaudited = server.0.unaudited.swap(0, Ordering::Relaxed);
+    Ok(server.0.engine.record_failed_authentication(error, unaudited, request_id).await?)
 }
 
-fn peer(parts: &Parts) -> IpAddr {
+/// The address at the other end of the connection.
+pub(crate) fn peer(parts: &Parts) -> IpAddr {
     let address = parts.extensions.get::<SocketAddr>();
     address.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), SocketAddr::ip)
 }
 
-fn too_many(wait: Duration) -> Problem {
+/// The answer to too many requests.
+pub(crate) fn too_many(wait: Duration) -> Problem {
     let seconds = wait.as_secs().saturating_add(u64::from(wait.subsec_nanos() > 0)).max(1);
     let detail = format!("too many requests: try again in {seconds} s");
     Problem::new("rate_limited", detail)
         .with_header(header::RETRY_AFTER, HeaderValue::from(seconds))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn headers(values: &[&'static str]) -> HeaderMap {
-        let pair = |value: &&'static str| (header::AUTHORIZATION, HeaderValue::from_static(value));
-        values.iter().map(pair).collect()
-    }
-
-    #[test]
-    fn only_one_bearer_token_is_a_token() {
-        assert_eq!(bearer(&headers(&["Bearer abc"])), Some("abc"));
-        assert_eq!(bearer(&headers(&["bearer abc"])), Some("abc"));
-        for refused in [&["Basic abc"][..], &["Bearer"], &["Bearer a b"], &["Bearer a", "Bearer a"]]
-        {
-            assert_eq!(bearer(&headers(refused)), None);
-        }
-        assert_eq!(bearer(&HeaderMap::new()), None);
-    }
 }

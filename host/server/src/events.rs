@@ -13,17 +13,18 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use crate::access::Trace;
 use crate::context;
+use crate::credentials::Credential;
 use crate::problem::Problem;
 use crate::state::Server;
 
 /// Pause between two looks.
 const PAUSE: Duration = Duration::from_millis(300);
 
-/// An event stream to be opened: a place among the open ones, and the caller's token, since what
+/// An event stream to be opened: a place among the open ones, and the caller's credential, since what
 /// the caller may see is decided anew with every look.
 pub(crate) struct EventStream {
     server: Server,
-    token: String,
+    credential: Credential,
     request_id: String,
     place: OwnedSemaphorePermit,
 }
@@ -36,9 +37,9 @@ impl FromRequestParts<Server> for EventStream {
             let detail = "too many event streams are open: close some, or ask in intervals";
             Problem::new("too_many_streams", detail)
         })?;
-        let token = context::bearer(&parts.headers).unwrap_or_default().to_owned();
+        let credential = Credential::of(&parts.headers, &server.0.cookies);
         let request_id = Trace::of(&parts.extensions).request_id;
-        Ok(Self { server: server.clone(), token, request_id, place })
+        Ok(Self { server: server.clone(), credential, request_id, place })
     }
 }
 
@@ -117,7 +118,7 @@ where
     L: Fn(grantry_engine::Ctx) -> F,
     F: Future<Output = grantry_engine::Result<Seen<W>>>,
 {
-    let EventStream { server, token, request_id, .. } = &state.stream;
-    let ctx = context::authenticate(server, token, request_id).await??;
+    let EventStream { server, credential, request_id, .. } = &state.stream;
+    let ctx = context::authenticate(server, credential, request_id).await??;
     Ok((state.look)(ctx).await?)
 }

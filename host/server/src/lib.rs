@@ -5,9 +5,12 @@
 //! [`openapi::router`]. Start with [`Server`], then `routes/`.
 
 mod access;
+mod attempts;
 pub mod authentication;
 mod body;
 mod context;
+mod cookies;
+mod credentials;
 mod csv;
 mod events;
 mod export;

@@ -27,6 +27,11 @@ pub struct Limits {
     pub requests: Rate,
     /// How many failed authentications an address may cause.
     pub failures: Rate,
+    /// How many sign-ins of an address may fail at once; one more is allowed each minute.
+    pub sign_in_failures: u32,
+    /// How many failures of an address are written to the audit log at once; one more each minute.
+    /// The others are counted in the next row.
+    pub audited_failures: u32,
     /// How long open requests may take to end when the server stops.
     pub grace: Duration,
 }
@@ -54,6 +59,8 @@ impl Default for Limits {
             stream_timeout: Duration::from_secs(3_600),
             requests: Rate { burst: 100, per_second: 50 },
             failures: Rate { burst: 20, per_second: 1 },
+            sign_in_failures: 10,
+            audited_failures: 20,
             grace: Duration::from_secs(20),
         }
     }

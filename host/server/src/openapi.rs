@@ -10,7 +10,9 @@ use grantry_model::ids::ID_LENGTH_MAX;
 use http::{HeaderValue, header};
 use utoipa::OpenApi;
 use utoipa::openapi::path::{Operation, Parameter, ParameterIn};
-use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
+use utoipa::openapi::security::{
+    ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme,
+};
 use utoipa::openapi::{
     Content, PathItem, Ref, RefOr, Response as Described, ResponseBuilder, Schema,
 };
@@ -28,6 +30,7 @@ pub const ACTION: &str = "x-grantry-action";
 pub const DOCUMENT_PATH: &str = "/api/v1/openapi.json";
 
 const BEARER: &str = "bearer";
+const SESSION: &str = "session";
 
 #[derive(OpenApi)]
 #[openapi(
@@ -49,8 +52,10 @@ const BEARER: &str = "bearer";
         (name = "data sources", description = "Where identities come from."),
         (name = "uploads", description = "Lists of people as CSV files."),
         (name = "clients", description = "External systems that call this API."),
+        (name = "issuers", description = "Who is trusted to say who somebody is."),
+        (name = "sign-in", description = "Signing in, for browsers."),
         (name = "people", description = "People and their roles."),
-        (name = "me", description = "The caller, with a person's own tokens."),
+        (name = "me", description = "The caller, with a person's own sessions and tokens."),
         (name = "permissions", description = "What principals hold."),
         (name = "jobs", description = "Background work."),
         (name = "audit", description = "Who did what, and who else is told."),
@@ -70,6 +75,9 @@ pub fn router() -> OpenApiRouter<Server> {
         .build();
     let components = document.components.get_or_insert_default();
     components.add_security_scheme(BEARER, SecurityScheme::Http(scheme));
+    let words = "A browser's session. Changes repeat its CSRF token in `X-CSRF-Token`.";
+    let cookie = ApiKey::Cookie(ApiKeyValue::with_description("grantry_session", words));
+    components.add_security_scheme(SESSION, SecurityScheme::ApiKey(cookie));
     for item in document.paths.paths.values_mut() {
         operations(item).for_each(complete);
     }
@@ -93,7 +101,8 @@ fn complete(operation: &mut Operation) {
     let described: &[(&str, &str)] = if is_public {
         &[("default", "Another problem")]
     } else {
-        operation.security = Some(vec![SecurityRequirement::new(BEARER, Vec::<String>::new())]);
+        let by = |scheme| SecurityRequirement::new(scheme, Vec::<String>::new());
+        operation.security = Some(vec![by(BEARER), by(SESSION)]);
         &[
             ("401", "The token is missing or not valid"),
             ("403", "The action is not granted"),

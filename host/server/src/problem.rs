@@ -143,8 +143,12 @@ impl IntoResponse for Problem {
 
 impl From<AuthenticationError> for Problem {
     fn from(error: AuthenticationError) -> Self {
+        let problem = Self::new(error.code(), error.to_string());
+        if problem.kind.status != 401 {
+            return problem;
+        }
         let challenge = HeaderValue::from_static("Bearer error=\"invalid_token\"");
-        Self::new(error.code(), error.to_string()).with_header(header::WWW_AUTHENTICATE, challenge)
+        problem.with_header(header::WWW_AUTHENTICATE, challenge)
     }
 }
 
@@ -181,6 +185,8 @@ impl From<EngineError> for Problem {
             EngineError::RemovalDecided { .. } => Self::new("removal_decided", detail),
             EngineError::UndoExpired => Self::new("undo_expired", detail),
             EngineError::GateClosed(closed) => Self::new(closed.code(), detail),
+            EngineError::IssuerInUse => Self::new("issuer_in_use", detail),
+            EngineError::SignInRefused(refusal) => Self::new(refusal.code(), detail),
             EngineError::LastAdmin => Self::new("last_admin", detail),
             EngineError::PluginInUse => Self::new("plugin_in_use", detail),
             EngineError::PluginInstalled(_) => Self::new("plugin_installed", detail),

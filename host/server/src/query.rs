@@ -15,6 +15,8 @@ const LIMIT_DEFAULT: u32 = 50;
 const LIMIT_MAX: u32 = 200;
 /// Longest value of a parameter, in bytes.
 const VALUE_BYTES_MAX: usize = 2_048;
+/// The same for what an issuer makes, in bytes.
+const LONG_VALUE_BYTES_MAX: usize = 16_384;
 
 /// The parameters of a query.
 pub(crate) struct Query<T>(pub T);
@@ -28,8 +30,17 @@ impl<T: DeserializeOwned> FromRequestParts<Server> for Query<T> {
 }
 
 fn read<T: DeserializeOwned>(query: &str) -> Result<T, Problem> {
+    read_within(query, VALUE_BYTES_MAX)
+}
+
+/// Parameters that an issuer makes: the codes of some are long.
+pub(crate) fn read_long<T: DeserializeOwned>(query: &str) -> Result<T, Problem> {
+    read_within(query, LONG_VALUE_BYTES_MAX)
+}
+
+fn read_within<T: DeserializeOwned>(query: &str, bytes_max: usize) -> Result<T, Problem> {
     for (name, value) in form_urlencoded::parse(query.as_bytes()) {
-        check(&name, &value)?;
+        check(&name, &value, bytes_max)?;
     }
     let pairs = form_urlencoded::parse(query.as_bytes());
     let deserializer = serde_urlencoded::Deserializer::new(pairs);
@@ -40,9 +51,9 @@ fn read<T: DeserializeOwned>(query: &str) -> Result<T, Problem> {
     })
 }
 
-fn check(name: &str, value: &str) -> Result<(), Problem> {
-    if value.contains('\0') || value.len() > VALUE_BYTES_MAX {
-        let message = format!("must have at most {VALUE_BYTES_MAX} bytes and no U+0000");
+fn check(name: &str, value: &str, bytes_max: usize) -> Result<(), Problem> {
+    if value.contains('\0') || value.len() > bytes_max {
+        let message = format!("must have at most {bytes_max} bytes and no U+0000");
         return Err(Problem::field(format!("?{name}"), "invalid_string", message));
     }
     let is_limit = |text: &str| matches!(text.parse(), Ok(1..=LIMIT_MAX));

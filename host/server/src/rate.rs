@@ -12,20 +12,37 @@ const KEYS_MAX: usize = 20_000;
 
 /// Counts requests by key.
 pub(crate) struct RateLimiter<K> {
-    rate: Rate,
+    burst: u32,
+    /// How long one takes to come back.
+    one: Duration,
     /// When the bucket of a key will be full again: all that a bucket needs to remember.
     full_at: Mutex<HashMap<K, Instant>>,
 }
 
 impl<K: Eq + Hash> RateLimiter<K> {
     pub(crate) fn new(rate: Rate) -> Self {
-        Self { rate, full_at: Mutex::new(HashMap::new()) }
+        Self::every(rate.burst, Duration::from_secs(1) / rate.per_second.max(1))
+    }
+
+    /// So many at once, and one more after each such time.
+    pub(crate) fn every(burst: u32, one: Duration) -> Self {
+        Self { burst: burst.max(1), one, full_at: Mutex::new(HashMap::new()) }
+    }
+
+    /// Whether one could be taken from the key's bucket, or how long to wait.
+    pub(crate) fn look(&self, key: &K, now: Instant) -> Result<(), Duration> {
+        let buckets = self.full_at.lock().unwrap_or_else(PoisonError::into_inner);
+        let full_at = buckets.get(key).copied().unwrap_or(now).max(now);
+        match (full_at + self.one).duration_since(now).checked_sub(self.one * self.burst) {
+            Some(over) if !over.is_zero() => Err(over),
+            _ => Ok(()),
+        }
     }
 
     /// Takes one from the key's bucket, or says how long to wait for the next.
     pub(crate) fn take(&self, key: K, now: Instant) -> Result<(), Duration> {
-        let one = Duration::from_secs(1) / self.rate.per_second.max(1);
-        let capacity = one * self.rate.burst.max(1);
+        let one = self.one;
+        let capacity = one * self.burst;
         let mut buckets = self.full_at.lock().unwrap_or_else(PoisonError::into_inner);
         if buckets.len() >= KEYS_MAX && !buckets.contains_key(&key) {
             buckets.retain(|_, full_at| *full_at > now);
@@ -57,6 +74,18 @@ mod tests {
         assert_eq!(limiter.take("a", now), Err(Duration::from_millis(200)));
         assert_eq!(limiter.take("b", now), Ok(()));
         assert_eq!(limiter.take("a", now + Duration::from_millis(200)), Ok(()));
+    }
+
+    #[test]
+    fn looking_takes_nothing_and_tells_what_taking_would() {
+        let limiter = RateLimiter::every(2, Duration::from_secs(60));
+        let now = Instant::now();
+        for _ in 0..2 {
+            assert_eq!(limiter.look(&"a", now), Ok(()));
+            assert_eq!(limiter.take("a", now), Ok(()));
+        }
+        assert_eq!(limiter.look(&"a", now), Err(Duration::from_secs(60)));
+        assert_eq!(limiter.look(&"a", now + Duration::from_secs(60)), Ok(()));
     }
 
     #[test]

@@ -15,12 +15,14 @@ mod deliveries;
 mod external_changes;
 mod health;
 mod integrations;
+mod issuers;
 mod jobs;
 mod me;
 mod memberships;
 mod people;
 mod permissions;
 mod plugins;
+mod sign_in;
 mod templates;
 mod uploads;
 mod versions;
@@ -47,6 +49,8 @@ pub(crate) fn all() -> OpenApiRouter<Server> {
         .merge(jobs::routes())
         .merge(clients::routes())
         .merge(people::routes())
+        .merge(issuers::routes())
+        .merge(sign_in::routes())
         .merge(me::routes())
         .merge(permissions::routes())
         .merge(audit::routes())

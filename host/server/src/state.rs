@@ -2,7 +2,8 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Instant;
+use std::sync::atomic::AtomicU64;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use grantry_engine::Engine;
@@ -13,9 +14,12 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::authentication::{Authenticator, BearerTokens};
+use crate::cookies::Cookies;
 use crate::limits::Limits;
 use crate::rate::RateLimiter;
 use crate::{access, openapi};
+
+const A_MINUTE: Duration = Duration::from_secs(60);
 
 /// The server. Cheap to clone.
 #[derive(Clone)]
@@ -27,6 +31,15 @@ pub(crate) struct Parts {
     pub limits: Limits,
     pub principals: RateLimiter<PrincipalId>,
     pub peers: RateLimiter<IpAddr>,
+    /// Failed sign-ins, by address.
+    pub sign_ins: RateLimiter<IpAddr>,
+    /// Rows of the audit log about callers who are nobody, by address.
+    pub audited: RateLimiter<IpAddr>,
+    /// How many such rows were left out since the last one.
+    pub unaudited: AtomicU64,
+    /// Where people reach this server.
+    pub public_url: String,
+    pub cookies: Cookies,
     pub metrics: PrometheusHandle,
     /// Units of work that outlive their connection.
     pub units: TaskTracker,
@@ -37,14 +50,26 @@ pub(crate) struct Parts {
     pub started: Instant,
 }
 
+impl Parts {
+    /// Where issuers send browsers back to.
+    pub fn redirect_uri(&self) -> String {
+        format!("{}/api/v1/sign-in/callback", self.public_url)
+    }
+}
+
 impl Server {
-    /// A server that accepts the engine's own bearer tokens.
+    /// A server that accepts the engine's own bearer tokens and sessions.
     pub fn new(engine: Engine, limits: Limits, metrics: PrometheusHandle) -> Self {
         Self(Arc::new(Parts {
             engine,
             authenticator: Arc::new(BearerTokens),
             principals: RateLimiter::new(limits.requests),
             peers: RateLimiter::new(limits.failures),
+            sign_ins: RateLimiter::every(limits.sign_in_failures, A_MINUTE),
+            audited: RateLimiter::every(limits.audited_failures, A_MINUTE),
+            unaudited: AtomicU64::new(0),
+            cookies: Cookies::new(false),
+            public_url: String::new(),
             metrics,
             units: TaskTracker::new(),
             streams: Arc::new(Semaphore::new(limits.streams_max)),
@@ -52,6 +77,19 @@ impl Server {
             started: Instant::now(),
             limits,
         }))
+    }
+
+    /// The same, reached by people's browsers at this origin, such as `https://grantry.example.com`.
+    /// Without it nobody can sign in by an issuer.
+    ///
+    /// # Panics
+    /// When it serves already.
+    #[must_use]
+    pub fn with_public_url(mut self, url: &str) -> Self {
+        let parts = Arc::get_mut(&mut self.0).expect("nobody else has this server yet");
+        parts.cookies = Cookies::new(url.starts_with("https://"));
+        parts.public_url = url.trim_end_matches('/').to_owned();
+        self
     }
 
     /// The same with another proof of who calls.

@@ -12,6 +12,7 @@ pub(crate) mod data_sources;
 pub(crate) mod deliveries;
 pub(crate) mod external_changes;
 pub(crate) mod integrations;
+pub(crate) mod issuers;
 pub(crate) mod jobs;
 pub(crate) mod me;
 pub(crate) mod memberships;
@@ -19,7 +20,9 @@ pub(crate) mod people;
 pub(crate) mod permissions;
 pub(crate) mod plugins;
 pub(crate) mod settings;
+pub(crate) mod sign_in;
 pub(crate) mod templates;
+pub(crate) mod token_requests;
 pub(crate) mod uploads;
 pub(crate) mod versions;
 

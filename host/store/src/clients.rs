@@ -30,6 +30,7 @@ pub struct NewRegistration {
 statements! {
     INSERT = "INSERT INTO client_registrations (principal_id, issuer_id, application_id, object_id, created_ms, removed_ms) VALUES ($1, $2, $3, $4, $5, NULL)";
     GET = "SELECT principal_id, issuer_id, application_id, object_id, removed_ms FROM client_registrations WHERE principal_id = $1";
+    LIST = "SELECT principal_id, issuer_id, application_id, object_id, removed_ms FROM client_registrations WHERE principal_id >= $1 AND principal_id <= $2 ORDER BY principal_id";
     /// A living one comes before those that were removed.
     FIND = "SELECT principal_id, issuer_id, application_id, object_id, removed_ms FROM client_registrations WHERE issuer_id = $1 AND application_id = $2 \
         ORDER BY CASE WHEN removed_ms IS NULL THEN 0 ELSE 1 END, created_ms DESC LIMIT 1";
@@ -51,6 +52,16 @@ impl Db {
     /// The client's registration, if it has one.
     pub async fn registration(&self, client: &PrincipalId) -> Result<Option<Registration>> {
         self.fetch_one(GET, args![client.as_str()]).await?.as_ref().map(registration).transpose()
+    }
+
+    /// The registrations of clients from one id to another, for a page of a list.
+    pub async fn registrations(
+        &self,
+        first: &PrincipalId,
+        last: &PrincipalId,
+    ) -> Result<Vec<Registration>> {
+        let rows = self.fetch(LIST, args![first.as_str(), last.as_str()]).await?;
+        rows.iter().map(registration).collect()
     }
 
     /// Which client an issuer's application is, or was.

@@ -26,6 +26,7 @@ statements! {
     LIST = "SELECT id, principal_id, issuer_id, created_ms, used_ms FROM sessions WHERE principal_id = $1 AND id > $2 ORDER BY id LIMIT $3";
     TOUCH = "UPDATE sessions SET used_ms = $2 WHERE id = $1";
     END = "DELETE FROM sessions WHERE id = $1 AND principal_id = $2";
+    REPLACE = "DELETE FROM sessions WHERE hash = $1";
     END_ALL = "DELETE FROM sessions WHERE principal_id = $1";
     EXPIRE = "DELETE FROM sessions WHERE used_ms < $1 OR created_ms < $2";
 }
@@ -85,6 +86,15 @@ impl Tx {
         self.execute(INSERT, args![new.id.as_str(), hash, owner, issuer, new.created])
             .await
             .map(drop)
+    }
+
+    /// Ends the session that the browser of the person who acts had before, whoever's it was.
+    pub async fn replace_session(
+        &mut self,
+        _: &Permit<actions::OwnAccount>,
+        hash: &str,
+    ) -> Result<()> {
+        self.execute(REPLACE, args![hash]).await.map(drop)
     }
 
     /// Ends a session of the person who acts; false if there is none with that id.

@@ -85,6 +85,7 @@ async fn host(url: &str, users: usize, groups: usize, folder: Option<tempfile::T
         inspector: Arc::new(AnyPackage),
         keys: KeyRing::parse(&KeyRing::generate(&*random)).unwrap(),
         courier: courier.clone(),
+        identity: Arc::new(grantry_oidc::Issuers::new(clock.clone())),
     });
     let admin = engine.create_first_admin().await.unwrap().unwrap();
     let ctx = engine.authenticate(admin.token.expose(), Door::Http, "test").await.unwrap().unwrap();

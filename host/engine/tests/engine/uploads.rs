@@ -243,11 +243,12 @@ async fn a_repeated_request_is_answered_with_the_first_upload() {
 
 /// A client with this permission only, as it was authenticated while it held it.
 async fn client(host: &Host, entity: &Entity) -> (PrincipalId, Ctx) {
-    let answer = |record: &grantry_engine::PrincipalRecord| Answer {
+    let answer = |view: &grantry_engine::ClientView| Answer {
         status: 201,
-        body: record.principal.id.to_string(),
+        body: view.record.principal.id.to_string(),
     };
-    let new = NewClient { name: "Client".to_owned(), description: String::new() };
+    let name = "Client".to_owned();
+    let new = NewClient { name, description: String::new(), registration: None };
     let key = host.key();
     let request = Idempotent { key: &key, request: b"client", answer: &answer };
     let id = host.ctx.create_client(&new, &request).await.unwrap().body;

@@ -20,8 +20,13 @@ pub const KINDS: &[Kind] = &[
     // Who calls, and what they may do.
     new("invalid_token", 401, "The token is missing or not valid"),
     new("token_expired", 401, "The token has expired"),
+    new("token_not_yet_valid", 401, "The token is not valid yet"),
+    new("session_ended", 401, "The session has ended"),
     new("client_disabled", 401, "The caller is disabled or deleted"),
     new("action_not_granted", 403, "The action is not granted"),
+    new("csrf", 403, "The CSRF token is missing or wrong"),
+    new("sign_in_failed", 400, "The sign-in was not completed"),
+    new("sign_up_not_allowed", 403, "You are not known here"),
     new("not_found", 404, "Nothing here, or nothing that you may see"),
     new("rate_limited", 429, "Too many requests"),
     // How the request is put.
@@ -62,6 +67,7 @@ pub const KINDS: &[Kind] = &[
     new("integration_read_only", 409, "The integration is read-only"),
     new("permission_changes_off", 409, "The integration does not change permissions"),
     new("account_creation_off", 409, "The integration creates no accounts"),
+    new("issuer_in_use", 409, "People or clients come from the issuer"),
     new("last_admin", 409, "It is the last admin"),
     new("plugin_asks_for_more", 409, "The plugin version asks for more"),
     new("no_previous_version", 409, "There is no version to go back to"),
@@ -105,6 +111,7 @@ pub const KINDS: &[Kind] = &[
     new("outcome_unknown", 424, "Not known whether the write took effect"),
     new("cancelled", 409, "Cancelled"),
     // What is wrong with the server.
+    new("issuer_unavailable", 503, "The issuer does not answer"),
     new("storage_unavailable", 503, "The database does not work now"),
     new("too_many_streams", 503, "Too many event streams"),
     new("internal", 500, "The server failed"),

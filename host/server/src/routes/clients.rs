@@ -4,7 +4,7 @@ use axum::Json as Body;
 use grantry_api::clients::{Client, CreateClient, CreateToken, NewToken, Token, UpdateClient};
 use grantry_api::headers::{IdempotencyHeader, IfMatchHeader};
 use grantry_api::{List, ListQuery};
-use grantry_engine::{NewClient, PrincipalRecord, TokenRecord};
+use grantry_engine::{ClientView, TokenRecord};
 use grantry_model::clock::UnixMs;
 use grantry_model::ids::{PrincipalId, TokenId};
 use http::StatusCode;
@@ -30,16 +30,16 @@ pub(super) fn routes() -> OpenApiRouter<Server> {
 
 /// Create a client
 ///
-/// It holds no permission and has no token at first.
+/// It holds no permission at first. With a registration it authenticates by access tokens of an
+/// issuer, and the answer says how it gets one; without, it needs a token of this installation.
 #[utoipa::path(post, path = "/clients", tag = "clients",
     extensions(("x-grantry-action" = json!("client.write"))),
     params(IdempotencyHeader), request_body = CreateClient,
     responses((status = 201, description = "Created", body = Client)))]
 async fn create_client(ctx: Ctx, once: Once, body: Json<CreateClient>) -> Reply<Settled> {
     let once = once.with(&body.bytes);
-    let CreateClient { name, description } = body.value;
-    let created = |record: &PrincipalRecord| answer(StatusCode::CREATED, &wire::client(record));
-    let new = NewClient { name, description };
+    let new = wire::read_create(body.value)?;
+    let created = |client: &ClientView| answer(StatusCode::CREATED, &wire::client(client));
     Ok(Settled(ctx.create_client(&new, &once.answered(&created)).await?))
 }
 
@@ -62,7 +62,7 @@ async fn list_clients(ctx: Ctx, Query(query): Query<ListQuery>) -> Reply<Body<Li
         headers(("ETag" = String, description = "Its version, for `If-Match`.")))))]
 async fn get_client(ctx: Ctx, Path(id): Path<PrincipalId>) -> Reply<Versioned<Client>> {
     let client = ctx.client(&id).await?;
-    Ok(Versioned(client.version, wire::client(&client)))
+    Ok(Versioned(client.record.version, wire::client(&client)))
 }
 
 /// Change, disable or enable a client
@@ -81,7 +81,7 @@ async fn update_client(
     body: Json<UpdateClient>,
 ) -> Reply<Versioned<Client>> {
     let client = ctx.update_client(&id, version, &wire::read_change(body.value)).await?;
-    Ok(Versioned(client.version, wire::client(&client)))
+    Ok(Versioned(client.record.version, wire::client(&client)))
 }
 
 /// Remove a client

@@ -1,12 +1,14 @@
-//! The caller, and a person's own tokens.
+//! The caller, and a person's own sessions and tokens.
 
 use axum::Json as Body;
+use axum::extract::State;
 use grantry_api::headers::IdempotencyHeader;
 use grantry_api::me::{CreateOwnToken, Me, NewOwnToken, OwnToken};
+use grantry_api::sign_in::Session;
 use grantry_api::{List, ListQuery};
 use grantry_engine::TokenRecord;
-use grantry_model::ids::TokenId;
-use http::StatusCode;
+use grantry_model::ids::{SessionId, TokenId};
+use http::{HeaderValue, StatusCode, header};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -17,13 +19,16 @@ use crate::path::Path;
 use crate::query::{Query, page};
 use crate::reply::{Reply, Settled, answer, list};
 use crate::state::Server;
-use crate::wire::me as wire;
+use crate::wire::{me as wire, sign_in};
 
 pub(super) fn routes() -> OpenApiRouter<Server> {
     OpenApiRouter::new()
         .routes(routes!(get_me))
         .routes(routes!(create_own_token, list_own_tokens))
         .routes(routes!(revoke_own_token))
+        .routes(routes!(list_own_sessions, sign_out_everywhere))
+        .routes(routes!(end_own_session))
+        .routes(routes!(sign_out))
 }
 
 /// Show who calls
@@ -31,7 +36,7 @@ pub(super) fn routes() -> OpenApiRouter<Server> {
     extensions(("x-grantry-action" = json!("none"))),
     responses((status = 200, description = "The caller", body = Me)))]
 async fn get_me(ctx: Ctx) -> Reply<Body<Me>> {
-    Ok(Body(wire::me(&ctx.actor)))
+    Ok(Body(wire::me(&ctx)))
 }
 
 /// Make an API token of your own
@@ -71,4 +76,52 @@ async fn list_own_tokens(ctx: Ctx, Query(query): Query<ListQuery>) -> Reply<Body
 async fn revoke_own_token(ctx: Ctx, Path(id): Path<TokenId>) -> Reply<StatusCode> {
     ctx.revoke_own_token(&id).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// List your own sessions
+#[utoipa::path(get, path = "/me/sessions", tag = "me",
+    extensions(("x-grantry-action" = json!("own"))),
+    params(ListQuery),
+    responses((status = 200, description = "A page of them", body = List<Session>)))]
+async fn list_own_sessions(ctx: Ctx, Query(query): Query<ListQuery>) -> Reply<Body<List<Session>>> {
+    let query = page(query.limit, query.cursor);
+    Ok(list(ctx.list_own_sessions(&query).await?, sign_in::session))
+}
+
+type SignedOut = (StatusCode, [(header::HeaderName, HeaderValue); 1]);
+
+fn signed_out(server: &Server) -> SignedOut {
+    (StatusCode::NO_CONTENT, [(header::SET_COOKIE, server.0.cookies.clear_session())])
+}
+
+/// Sign out everywhere
+///
+/// Ends all your sessions. API tokens stay.
+#[utoipa::path(delete, path = "/me/sessions", tag = "me",
+    extensions(("x-grantry-action" = json!("own"))),
+    responses((status = 204, description = "All ended")))]
+async fn sign_out_everywhere(State(server): State<Server>, ctx: Ctx) -> Reply<SignedOut> {
+    ctx.end_own_sessions().await?;
+    Ok(signed_out(&server))
+}
+
+/// End a session of your own
+#[utoipa::path(delete, path = "/me/sessions/{own_session_id}", tag = "me",
+    extensions(("x-grantry-action" = json!("own"))),
+    params(("own_session_id" = String, Path, description = "The session's id.")),
+    responses((status = 204, description = "Ended")))]
+async fn end_own_session(ctx: Ctx, Path(id): Path<SessionId>) -> Reply<StatusCode> {
+    ctx.end_own_session(&id).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Sign out
+///
+/// Ends the session that the request came with; without one there is nothing to end.
+#[utoipa::path(delete, path = "/me/session", tag = "me",
+    extensions(("x-grantry-action" = json!("own"))),
+    responses((status = 204, description = "Ended")))]
+async fn sign_out(State(server): State<Server>, ctx: Ctx) -> Reply<SignedOut> {
+    ctx.sign_out().await?;
+    Ok(signed_out(&server))
 }

@@ -1,17 +1,49 @@
 //! Clients and their tokens.
 
 use grantry_api::clients as wire;
-use grantry_engine::{Answer, ClientChange, NewToken, PrincipalRecord, TokenRecord};
+use grantry_engine::{
+    Answer, ClientChange, ClientView, Issuer, NewClient, NewRegistration, NewToken, Registration,
+    TokenRecord,
+};
+use grantry_model::ids::IssuerId;
+
+use super::token_requests::token_request;
+use crate::problem::Problem;
 
 /// A client.
-pub(crate) fn client(record: &PrincipalRecord) -> wire::Client {
+pub(crate) fn client(view: &ClientView) -> wire::Client {
+    let record = &view.record;
     wire::Client {
         id: record.principal.id.to_string(),
         name: record.principal.name.clone(),
         description: record.description.clone(),
         is_disabled: record.is_disabled,
+        registration: view.registration.as_ref().map(registration),
         created_ms: record.created.0,
     }
+}
+
+fn registration((own, issuer): &(Registration, Issuer)) -> wire::Registration {
+    wire::Registration {
+        issuer_id: own.issuer_id.to_string(),
+        tenant_id: issuer.trusted.tenant_id.clone(),
+        application_id: own.application_id.clone(),
+        object_id: own.object_id.clone(),
+        token_request: token_request(own, issuer),
+    }
+}
+
+/// A client, from the wire.
+pub(crate) fn read_create(new: wire::CreateClient) -> Result<NewClient, Problem> {
+    let wire::CreateClient { name, description, registration } = new;
+    let read = |new: wire::CreateRegistration| {
+        let issuer_id = IssuerId::parse(&new.issuer_id).map_err(|error| {
+            Problem::field("/registration/issuer_id", "invalid_id", error.to_string())
+        })?;
+        let wire::CreateRegistration { application_id, object_id, .. } = new;
+        Ok::<_, Problem>(NewRegistration { issuer_id, application_id, object_id })
+    };
+    Ok(NewClient { name, description, registration: registration.map(read).transpose()? })
 }
 
 /// A change, from the wire.

@@ -9,10 +9,24 @@ use grantry_model::clock::UnixMs;
 use grantry_model::permission::AdminAction;
 
 use super::permissions;
+use super::sign_in::current;
+use crate::context::Ctx;
 use crate::problem::Problem;
 
 /// Who calls.
-pub(crate) fn me(actor: &Actor) -> wire::Me {
+pub(crate) fn me(ctx: &Ctx) -> wire::Me {
+    let session = ctx.current_session();
+    let session = session.zip(ctx.1.session()).map(|(view, secret)| current(&view, secret));
+    wire::Me { session, ..of(&ctx.actor) }
+}
+
+/// Who has just signed in, with the new session.
+pub(crate) fn signed_in(ctx: &grantry_engine::Ctx, secret: &str) -> wire::Me {
+    let session = ctx.current_session().map(|view| current(&view, secret));
+    wire::Me { session, ..of(&ctx.actor) }
+}
+
+fn of(actor: &Actor) -> wire::Me {
     let held = &actor.permissions;
     let mut global: Vec<_> = held.actions_everywhere().iter().map(permissions::action).collect();
     global.sort();
@@ -24,6 +38,7 @@ pub(crate) fn me(actor: &Actor) -> wire::Me {
         global,
         entities: permissions::entities(held),
         admin_actions: held.admin_actions().iter().map(|action| action.name().to_owned()).collect(),
+        session: None,
         scope: held.scope.as_ref().map(scope),
     }
 }

@@ -20,6 +20,7 @@ use tokio::sync::watch;
 use tower::ServiceExt as _;
 
 use crate::fake::{FakeCourier, FakeInspector, FakeRunner};
+use crate::fake_issuer::FakeIssuer;
 
 /// Stands until a test moves it.
 pub struct TestClock(AtomicI64);
@@ -101,7 +102,7 @@ impl Reply {
 /// Limits under which no test is slowed down.
 pub fn wide() -> Limits {
     let rate = Rate { burst: 1_000_000, per_second: 1_000_000 };
-    Limits { requests: rate, failures: rate, ..Limits::default() }
+    Limits { requests: rate, failures: rate, sign_in_failures: 10_000, ..Limits::default() }
 }
 
 impl Host {
@@ -291,10 +292,11 @@ async fn engine(folder: &Path, clock: Arc<TestClock>) -> Engine {
     db.migrate().await.unwrap();
     let runner = Arc::new(FakeRunner::default());
     let (inspector, courier) = (Arc::new(FakeInspector), Arc::new(FakeCourier));
-    Engine::new(Parts { db, runner, inspector, keys, courier })
+    let identity = Arc::new(FakeIssuer);
+    Engine::new(Parts { db, runner, inspector, keys, courier, identity })
 }
 
 fn server(engine: &Engine, limits: Limits) -> Server {
     let metrics = PrometheusBuilder::new().build_recorder().handle();
-    Server::new(engine.clone(), limits, metrics)
+    Server::new(engine.clone(), limits, metrics).with_public_url("http://127.0.0.1:8080")
 }

@@ -69,6 +69,8 @@ fn every_creating_request_wants_an_idempotency_key() {
         "release_integration",
         "cancel_aggregation",
         "cancel_job",
+        "check_issuer",
+        "sign_in_with_token",
         "preview_members_upload",
         "preview_users_upload",
         // Refused by its `If-Match` when repeated; and one that changes nothing the second time.
