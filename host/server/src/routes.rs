@@ -11,6 +11,7 @@ mod channels;
 mod clients;
 mod data_source_uploads;
 mod data_sources;
+mod deletion_guards;
 mod deliveries;
 mod external_changes;
 mod health;
@@ -22,6 +23,7 @@ mod memberships;
 mod people;
 mod permissions;
 mod plugins;
+mod removals;
 mod sign_in;
 mod templates;
 mod uploads;
@@ -40,7 +42,9 @@ pub(crate) fn all() -> OpenApiRouter<Server> {
         .merge(application_types::routes())
         .merge(versions::routes())
         .merge(catalogue::routes())
+        .merge(deletion_guards::routes())
         .merge(aggregations::routes())
+        .merge(removals::routes())
         .merge(apps::routes())
         .merge(memberships::routes())
         .merge(data_sources::routes())

@@ -34,8 +34,6 @@ pub struct RemovalQuery {
 /// Steps that are read for one page of rows: small kinds have small steps.
 const STEPS_A_TIME: u32 = 8;
 
-const NO_REMOVAL: EngineError = EngineError::NotFound { what: "removal" };
-
 impl Ctx {
     /// What an aggregation removed, or would remove.
     pub async fn removal(&self, id: &RunId) -> Result<RemovalView> {
@@ -43,8 +41,26 @@ impl Ctx {
         self.view_removal(&run).await
     }
 
+    /// The removal; an empty one of a run of which nothing vanished.
+    async fn stored_removal(&self, run: &Run) -> Result<Removal> {
+        let stored = self.db().removal(&run.id).await?;
+        Ok(stored.unwrap_or_else(|| Removal {
+            run_id: run.id.clone(),
+            integration_id: run.integration_id.clone(),
+            state: RemovalState::Removed,
+            code: None,
+            hash: String::new(),
+            losses: Vec::new(),
+            rows: 0,
+            decided_by: None,
+            decided: None,
+            created: run.created,
+            ended: None,
+        }))
+    }
+
     async fn view_removal(&self, run: &Run) -> Result<RemovalView> {
-        let removal = self.db().removal(&run.id).await?.ok_or(NO_REMOVAL)?;
+        let removal = self.stored_removal(run).await?;
         let (guard, _) = self.db().deletion_guard(&run.integration_id).await?;
         let is_undoable = removal.state == RemovalState::Removed;
         let until = removal.ended.map(|ended| ended.plus_ms(guard.undo_ms()));
@@ -59,8 +75,7 @@ impl Ctx {
         filter: &RemovalQuery,
         query: &PageQuery,
     ) -> Result<Page<RemovedRow>> {
-        let (_, run) = self.permitted_run::<actions::IntegrationRead>(id).await?;
-        self.db().removal(&run.id).await?.ok_or(NO_REMOVAL)?;
+        self.permitted_run::<actions::IntegrationRead>(id).await?;
         let what = filter.what.map_or("", What::name);
         let list = format!("removal/{id}/{what}/{}", filter.kind);
         let position = self.engine.position(&list, query.cursor.as_deref())?;
@@ -168,7 +183,7 @@ impl Ctx {
     /// Leaves everything as it is.
     pub async fn discard_removal(&self, id: &RunId) -> Result<RemovalView> {
         let (permit, run) = self.permitted_run::<actions::AggregationRun>(id).await?;
-        let removal = self.db().removal(id).await?.ok_or(NO_REMOVAL)?;
+        let removal = self.stored_removal(&run).await?;
         let decision = Decision::Discard;
         if let Some(to) = decide(removal.state, decision).map_err(refused(decision))? {
             let mut tx = self.db().begin(permit.provenance()).await?;

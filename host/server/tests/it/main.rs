@@ -21,6 +21,7 @@ mod owners;
 mod paths;
 mod people;
 mod permission_matrix;
+mod removals;
 mod service;
 mod sessions;
 mod settings;

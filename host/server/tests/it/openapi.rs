@@ -68,6 +68,7 @@ fn every_creating_request_wants_an_idempotency_key() {
         "try_connection",
         "release_integration",
         "cancel_aggregation",
+        "discard_removal",
         "cancel_job",
         "check_issuer",
         "sign_in_with_token",
