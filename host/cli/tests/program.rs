@@ -69,7 +69,8 @@ fn a_file_that_is_no_component_is_refused_with_its_code() {
 fn migrating_twice_applies_once() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
-    assert_eq!(json(&run(&data, &["--json", "migrate"]))["applied"], serde_json::json!([1]));
+    let first = json(&run(&data, &["--json", "migrate"]))["applied"].clone();
+    assert_eq!(first[0], 1);
     assert_eq!(json(&run(&data, &["--json", "migrate"]))["applied"], serde_json::json!([]));
 }
 

@@ -21,6 +21,7 @@ pub struct StoredNotice {
 statements! {
     INSERT = "INSERT INTO notices (id, kind, integration_id, fields, created_ms, handed_out_ms) VALUES ($1, $2, $3, $4, $5, NULL)";
     WAITING = "SELECT id, kind, integration_id, fields, created_ms FROM notices WHERE handed_out_ms IS NULL ORDER BY id LIMIT $1";
+    LATEST = "SELECT id, kind, integration_id, fields, created_ms FROM notices ORDER BY id DESC LIMIT $1";
 }
 
 fn notice(row: &Row) -> Result<StoredNotice> {
@@ -59,5 +60,10 @@ impl Db {
     /// Notices that no channel has got yet, oldest first.
     pub async fn waiting_notices(&self, limit: u32) -> Result<Vec<StoredNotice>> {
         self.fetch(WAITING, args![limit]).await?.iter().map(notice).collect()
+    }
+
+    /// The latest notices, handed out or not, newest first.
+    pub async fn latest_notices(&self, limit: u32) -> Result<Vec<StoredNotice>> {
+        self.fetch(LATEST, args![limit]).await?.iter().map(notice).collect()
     }
 }

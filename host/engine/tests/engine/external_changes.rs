@@ -46,7 +46,7 @@ async fn the_first_run_explains_itself_and_an_unchanged_one_finds_nothing() {
         sync(&host).await;
         assert_eq!(found(&host).await, []);
         assert_eq!(host.audited("access.changed_externally").await, 0);
-        assert_eq!(host.db().waiting_notices(10).await.unwrap().len(), 0);
+        assert_eq!(host.db().latest_notices(10).await.unwrap().len(), 0);
     }
 }
 
@@ -63,7 +63,7 @@ async fn access_that_appears_or_vanishes_is_listed_audited_and_told() {
         ];
         assert_eq!(found(&host).await, expected);
         assert_eq!(host.audited("access.changed_externally").await, 2);
-        let notices = host.db().waiting_notices(10).await.unwrap();
+        let notices = host.db().latest_notices(10).await.unwrap();
         let mut told: Vec<_> = notices
             .iter()
             .map(|n| (n.notice.fields["change"].as_str(), n.notice.fields["account"].as_str()))
@@ -179,7 +179,7 @@ async fn many_changes_are_summed_up() {
         assert_eq!(found(&host).await.len(), 133);
         // A hundred by themselves, and the sum of the others.
         assert_eq!(host.audited("access.changed_externally").await, 101);
-        assert_eq!(host.db().waiting_notices(1_000).await.unwrap().len(), 21);
+        assert_eq!(host.db().latest_notices(1_000).await.unwrap().len(), 21);
     }
 }
 
@@ -194,6 +194,6 @@ async fn nothing_is_told_where_the_setting_is_off_but_it_is_listed() {
         sync(&host).await;
         assert_eq!(found(&host).await.len(), 1);
         assert_eq!(host.audited("access.changed_externally").await, 1);
-        assert_eq!(host.db().waiting_notices(10).await.unwrap().len(), 0);
+        assert_eq!(host.db().latest_notices(10).await.unwrap().len(), 0);
     }
 }

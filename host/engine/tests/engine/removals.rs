@@ -168,7 +168,7 @@ async fn a_discarded_removal_stays_discarded() {
         let again = host.aggregate_at_once().await;
         assert_eq!(again.status, RunStatus::Blocked);
         assert_eq!(host.removal(&again.id).await.removal.hash, hash);
-        assert_eq!(host.db().waiting_notices(10).await.unwrap().len(), 1);
+        assert_eq!(host.db().latest_notices(10).await.unwrap().len(), 1);
         assert_eq!(users(&host).await, 60);
     }
 }
