@@ -58,10 +58,10 @@ pub struct AppAssignmentQuery {
     #[param(max_length = 2048)]
     pub search: Option<String>,
     /// Only of this role.
-    #[param(max_length = 64)]
+    #[param(max_length = 2048)]
     pub role_id: Option<String>,
     /// Only of this account.
-    #[param(max_length = 64)]
+    #[param(max_length = 2048)]
     pub account_id: Option<String>,
     /// At most this many items; 50 unless told.
     #[param(minimum = 1, maximum = 200)]

@@ -50,7 +50,7 @@ pub struct PeopleQuery {
     #[param(max_length = 2048)]
     pub cursor: Option<String>,
     /// Words in the name or user name; `*` stands for any characters.
-    #[param(max_length = 200)]
+    #[param(max_length = 2048)]
     pub search: Option<String>,
 }
 

@@ -28,7 +28,7 @@ pub struct SignInWithToken {
 #[into_params(parameter_in = Query)]
 pub struct SignInQuery {
     /// A path on this server.
-    #[param(max_length = 500)]
+    #[param(max_length = 2048)]
     pub return_to: Option<String>,
 }
 
