@@ -12,7 +12,7 @@ use super::{Api, Reply, component};
 use crate::wait;
 
 const RUN_LIMIT: Duration = Duration::from_secs(240);
-const PROVISION_LIMIT: Duration = Duration::from_secs(90);
+const PROVISION_LIMIT: Duration = Duration::from_secs(240);
 
 /// A SCIM server as an integration needs to know it.
 #[derive(Clone, Debug)]
