@@ -25,6 +25,13 @@ async fn truth(server: &ScimServer) -> Result<Catalogue> {
     })
 }
 
+/// Whether neither the group nor the group with one more member has as many members as a server's
+/// page: the connector does not replace such a list, which may have been cut off.
+fn is_surely_whole(catalogue: &Catalogue, group: &str) -> bool {
+    let members = catalogue.assignments.iter().filter(|(of, _)| of == group).count();
+    members % 5 != 0 && (members + 1) % 5 != 0
+}
+
 async fn the_whole_journey(variant: Variant, database: Database) -> Result<()> {
     let server = ScimServer::start(variant).await?;
     server.seed(USERS, GROUPS).await?;
@@ -39,7 +46,8 @@ async fn the_whole_journey(variant: Variant, database: Database) -> Result<()> {
     let again = directory.aggregate().await?;
     assert_eq!((&again["written"], &again["removed"]), (&0.into(), &0.into()), "{again}");
 
-    let group = expected.resources.first().context("a group")?;
+    let group = expected.resources.iter().find(|group| is_surely_whole(&expected, group));
+    let group = group.context("a group whose size is no page size")?;
     let is_outside =
         |user: &&String| !expected.assignments.contains(&(group.clone(), (*user).clone()));
     let user = expected.accounts.iter().find(is_outside).context("a user outside the group")?;

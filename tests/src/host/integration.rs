@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -12,7 +12,7 @@ use super::{Api, Reply, component};
 use crate::wait;
 
 const RUN_LIMIT: Duration = Duration::from_secs(240);
-const PROVISION_LIMIT: Duration = Duration::from_secs(240);
+const PROVISION_LIMIT: Duration = Duration::from_secs(90);
 
 /// A SCIM server as an integration needs to know it.
 #[derive(Clone, Debug)]
@@ -290,10 +290,12 @@ impl Integration {
     /// Waits until a membership has this status.
     ///
     /// # Errors
-    /// When it does not get there in time.
+    /// When it fails, or does not get there in time.
     pub async fn wait_for_membership(&self, id: &str, status: &str) -> Result<Value> {
         wait::until(&format!("the membership to be {status}"), PROVISION_LIMIT, async || {
             let membership = self.membership(id).await?;
+            let has_failed = membership["status"] == "failed" && status != "failed";
+            ensure!(!has_failed, "{membership}");
             Ok((membership["status"] == status).then_some(membership))
         })
         .await
