@@ -4,14 +4,13 @@ mod reply;
 
 use std::cell::Cell;
 
-use grantry_sdk::http::{HttpError, Request, Transport};
+use grantry_sdk::http::{HttpError, Request, Transport, encode};
 use grantry_sdk::types::{Backoff, Error, Result};
 use serde_json::Value;
 
 pub use reply::{Reply, Written};
 
 use crate::connection::Connection;
-use crate::filter::encode;
 
 const SCIM_JSON: &str = "application/scim+json";
 const JSON: &str = "application/json";

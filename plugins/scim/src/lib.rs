@@ -16,7 +16,6 @@ pub mod manifest;
 pub mod provision;
 pub mod resource;
 pub mod service;
-pub mod timestamp;
 
 use grantry_sdk::aggregate::{Page, PageRequest};
 use grantry_sdk::http::Host;

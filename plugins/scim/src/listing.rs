@@ -6,6 +6,7 @@
 
 mod page;
 
+use grantry_sdk::http::encode;
 use grantry_sdk::types::{Error, Result};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -164,7 +165,7 @@ impl Position {
 
     fn read_by_cursor(&mut self, source: &Source<'_>) -> Result<Batch> {
         let token = self.token.clone().unwrap_or_default();
-        let query = format!("cursor={}", crate::filter::encode(&token));
+        let query = format!("cursor={}", encode(&token));
         let is_first = self.token.is_none();
         let wanted = self.count_max;
         let page = match source.fetch(&query, wanted, &mut self.count_max)? {

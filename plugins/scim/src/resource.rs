@@ -1,11 +1,11 @@
 //! Reads SCIM resources as servers really send them: names in any case, booleans as texts, members
 //! without a type.
 
+use grantry_sdk::time;
 use grantry_sdk::types::{Attribute, Object, ObjectStatus};
 use serde_json::Value;
 
 use crate::attributes;
-use crate::timestamp;
 
 /// An attribute of an object; its name in any case (RFC 7643 section 2.1).
 pub fn field<'a>(object: &'a Value, name: &str) -> Option<&'a Value> {
@@ -77,7 +77,7 @@ pub fn to_object(kind: &str, resource: &Value, etag: Option<String>) -> Option<O
         None if kind == "Group" => ObjectStatus::Enabled,
         None => ObjectStatus::Unknown,
     };
-    object.created_ms = meta.and_then(|m| text(m, "created")).and_then(|t| timestamp::parse_ms(&t));
+    object.created_ms = meta.and_then(|m| text(m, "created")).and_then(|t| time::parse_ms(&t));
     object.attributes = attributes::of_kind(kind)
         .iter()
         .map(|known| Attribute::complete(known.name, known.read_values(resource)))

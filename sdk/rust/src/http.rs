@@ -148,6 +148,19 @@ impl Request {
     }
 }
 
+/// Percent-encodes a path segment or a query value: all but RFC 3986's unreserved characters.
+pub fn encode(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            encoded.push(char::from(byte));
+        } else {
+            encoded.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    encoded
+}
+
 /// Whether a lost answer leaves the outcome unknown.
 fn is_write(method: &str) -> bool {
     !matches!(method, "GET" | "HEAD")
@@ -182,6 +195,11 @@ impl Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_id_stays_one_path_segment() {
+        assert_eq!(encode("a/b?c=é #"), "a%2Fb%3Fc%3D%C3%A9%20%23");
+    }
 
     struct Failing(HttpError);
 

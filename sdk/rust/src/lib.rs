@@ -38,6 +38,7 @@ pub mod run;
 pub mod seal;
 pub mod step;
 pub mod tickets;
+pub mod time;
 pub mod types;
 pub mod webhook;
 

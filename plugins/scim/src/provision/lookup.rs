@@ -1,12 +1,13 @@
 //! Finds an object by the names that it should have.
 
+use grantry_sdk::http::encode;
 use grantry_sdk::provision::CreateRequest;
 use grantry_sdk::types::{Object, Result, Value};
 
 use crate::aggregate::collection;
 use crate::attributes::{self, Known};
 use crate::client::Client;
-use crate::filter::{encode, equals};
+use crate::filter::equals;
 use crate::listing::ListPage;
 use crate::resource::to_object;
 

@@ -3,7 +3,7 @@
 //! A member is removed by the path `members[value eq "…"]` and never by a value: strict servers
 //! answer that by emptying the group. Members that vanish beside the change are reported.
 
-use grantry_sdk::http::HttpError;
+use grantry_sdk::http::{HttpError, encode};
 use grantry_sdk::provision::{Effects, Outcome, PartialEffects, Verification};
 use grantry_sdk::types::{Assignment, Error, FieldIssue, ObjectRef, Result};
 use serde_json::{Map, Value, json};
@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 use super::forms::{Form, patch_body, replace, try_each, worth_trying};
 use crate::aggregate::entitlement_id;
 use crate::client::{Client, Written, path_of};
-use crate::filter::{encode, equals, member_path};
+use crate::filter::{equals, member_path};
 use crate::listing::{ListPage, is_usual_cap};
 use crate::resource::{Members, id};
 use crate::service::Service;
