@@ -52,11 +52,7 @@ async fn made_up_requests_find_no_fault_of_the_server() -> Result<()> {
 
 /// A host with an integration, its catalogue and a membership; the ids by parameter.
 async fn furnish(host: &Host, directory: &Directory) -> Result<Vec<(&'static str, Value)>> {
-    let target = Target {
-        url: directory.base_url(),
-        address: directory.address(),
-        token: directory.token().to_owned(),
-    };
+    let target = Target::from(directory);
     let integration = Integration::scim(host.api(), &target).await?;
     let run = integration.aggregate().await?;
     let (group, person) = (directory.groups()[0].clone(), directory.people()[0].clone());

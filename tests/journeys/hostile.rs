@@ -31,11 +31,7 @@ impl Scene {
     async fn start() -> Result<Self> {
         let directory = Directory::builder().people(20).groups(4).start()?;
         let host = Host::start(Database::Sqlite).await?;
-        let target = Target {
-            url: directory.base_url(),
-            address: directory.address(),
-            token: directory.token().to_owned(),
-        };
+        let target = Target::from(&directory);
         let honest = Integration::scim(host.api(), &target).await?;
         let pid = host.pid();
         Ok(Self { host, pid, directory, honest })

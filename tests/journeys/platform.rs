@@ -67,11 +67,7 @@ impl Scene {
 
 impl Governed {
     async fn start(api: &Api, directory: &Directory) -> Result<Self> {
-        let target = Target {
-            url: directory.base_url(),
-            address: directory.address(),
-            token: directory.token().to_owned(),
-        };
+        let target = Target::from(directory);
         let integration = Integration::scim(api, &target).await?;
         let run = integration.aggregate().await?;
         assert_eq!(run["status"], "succeeded", "{run}");

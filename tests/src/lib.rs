@@ -4,10 +4,12 @@
 //! Start at [`peers`] for systems that we did not write, at [`directory`] for one that misbehaves on
 //! request, at [`recorder`] for the judge that sits between the host and either of them.
 
+pub mod desk;
 pub mod directory;
 pub mod host;
 pub mod loopback;
 pub mod peers;
 pub mod recorder;
+pub mod spec;
 pub mod syslog;
 pub mod wait;

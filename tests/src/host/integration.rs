@@ -9,6 +9,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::{Api, Reply, component};
+use crate::directory::Directory;
 use crate::wait;
 
 const RUN_LIMIT: Duration = Duration::from_secs(240);
@@ -23,6 +24,13 @@ pub struct Target {
     pub address: SocketAddr,
     /// The bearer token.
     pub token: String,
+}
+
+impl From<&Directory> for Target {
+    fn from(directory: &Directory) -> Self {
+        let (url, token) = (directory.base_url(), directory.token().to_owned());
+        Self { url, address: directory.address(), token }
+    }
 }
 
 /// What the host's catalogue holds, by native ids.
