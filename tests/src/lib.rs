@@ -7,6 +7,7 @@
 pub mod desk;
 pub mod directory;
 pub mod host;
+pub mod jumpcloud;
 pub mod loopback;
 pub mod peers;
 pub mod recorder;
