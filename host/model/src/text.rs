@@ -61,6 +61,12 @@ fn check(text: &str, max: usize, is_multi_line: bool) -> Result<(), InvalidText>
     }
 }
 
+/// Whether a text holds a character that hides what it says: a control character, or one that
+/// changes the direction or has no width.
+pub fn is_hiding(text: &str) -> bool {
+    text.chars().any(|c| c.is_control() || is_direction_control(c))
+}
+
 /// Bidirectional controls, zero-width characters and the byte order mark.
 fn is_direction_control(c: char) -> bool {
     matches!(c, '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2060}'..='\u{2069}' | '\u{FEFF}')

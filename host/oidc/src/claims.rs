@@ -2,10 +2,17 @@
 
 use grantry_model::clock::UnixMs;
 use grantry_model::oidc::{SKEW_S, TokenFault, TrustedIssuer};
+use grantry_model::text;
 use serde_json::{Map, Value};
 
 /// Longest text of a claim that is used, in bytes.
 const TEXT_BYTES_MAX: usize = 512;
+
+/// Claims by which somebody is known. They are compared and stored, so nothing may hide in them.
+const IDENTIFIERS: [&str; 9] =
+    ["iss", "sub", "oid", "tid", "azp", "appid", "client_id", "cid", "nonce"];
+/// Claims that people read.
+const NAMES: [&str; 4] = ["name", "preferred_username", "upn", "email"];
 
 /// The claims of a token.
 #[derive(Debug)]
@@ -21,6 +28,20 @@ impl Claims {
     /// Whether there is such a claim, of whatever type.
     pub(crate) fn has(&self, name: &str) -> bool {
         self.0.contains_key(name)
+    }
+
+    /// No claim that is used may hold a control character, and none by which somebody is known an
+    /// invisible one: it would be another somebody who looks the same.
+    pub(crate) fn check_texts(&self) -> Result<(), TokenFault> {
+        let told = |name: &&str| self.0.get(*name).and_then(Value::as_str);
+        let has_control = |text: &str| text.chars().any(char::is_control);
+        if IDENTIFIERS.iter().filter_map(told).any(text::is_hiding)
+            || NAMES.iter().filter_map(told).any(has_control)
+            || self.audiences().into_iter().any(text::is_hiding)
+        {
+            return Err(TokenFault::Invalid("a claim holds an invisible character"));
+        }
+        Ok(())
     }
 
     /// The audiences: one text or a list of texts.

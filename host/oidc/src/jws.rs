@@ -95,7 +95,10 @@ impl<'a> Token<'a> {
         let algorithm = algorithm(self.algorithm);
         let signed = self.signed.as_bytes();
         match jsonwebtoken::crypto::verify(self.signature, signed, decoding, algorithm) {
-            Ok(true) => self.unproven_claims(),
+            Ok(true) => {
+                let claims = self.unproven_claims()?;
+                claims.check_texts().map(|()| claims)
+            }
             Ok(false) | Err(_) => Err(invalid("the signature is wrong")),
         }
     }

@@ -63,6 +63,9 @@ async fn one_wrong_claim_refuses_a_token() {
         json!({"exp": "1800003600"}),
         json!({"nbf": "now"}),
         json!({"scp": "access_as_user"}),
+        json!({"azp": format!("{APPLICATION}\0")}),
+        json!({"oid": format!("{OBJECT}\n")}),
+        json!({"sub": "\u{202E}"}),
     ] {
         assert_eq!(
             scene.code(&scene.sign(&with(changes.clone()))).await,

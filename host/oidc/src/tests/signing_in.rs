@@ -89,6 +89,24 @@ async fn an_id_token_for_something_else_is_refused() {
 #[tokio::test]
 async fn a_name_that_hides_what_it_says_is_left_out() {
     let scene = Scene::new();
-    let changes = json!({"name": "Ada\u{202E}", "preferred_username": "ada\n"});
+    let changes = json!({"name": "Ada\u{202E}", "preferred_username": "ada\u{200B}"});
     assert_eq!(redeem(&scene, &id_claims(changes)).await.unwrap(), format!("{OBJECT}  "));
+}
+
+#[tokio::test]
+async fn a_control_character_in_a_claim_refuses_the_token() {
+    let scene = Scene::new();
+    for changes in [
+        json!({"oid": format!("{OBJECT}\0")}),
+        json!({"oid": "ada\r\nSet-Cookie: x"}),
+        json!({"oid": format!("\u{200B}{OBJECT}")}),
+        json!({"sub": "ada\u{7f}"}),
+        json!({"name": "Ada\n"}),
+        json!({"preferred_username": "ada\u{1b}[2J"}),
+        json!({"upn": "ada\0"}),
+        json!({"email": "ada\u{85}@example.com"}),
+    ] {
+        let refused = redeem(&scene, &id_claims(changes.clone())).await;
+        assert!(matches!(refused, Err(TokenFault::Invalid(_))), "{changes}: {refused:?}");
+    }
 }
