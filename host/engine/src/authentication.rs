@@ -106,6 +106,14 @@ pub(crate) fn hash(text: &str) -> String {
     hex::encode(sha2::Sha256::digest(text.as_bytes()))
 }
 
+/// The last use of a token or session is for people to look at: that it cannot be noted (a full
+/// disk, a database that only reads) refuses nobody.
+pub(crate) fn noted(outcome: grantry_store::Result<()>, request_id: &str) {
+    if let Err(error) = outcome {
+        tracing::warn!(request_id, "cannot note the last use of a token or session: {error}");
+    }
+}
+
 impl Engine {
     /// Makes the local admin where nobody can sign in yet (the first start).
     pub async fn create_first_admin(&self) -> Result<Option<FirstAdmin>> {
@@ -172,7 +180,7 @@ impl Engine {
         }
         let found = self.actor(owner, record.scope, door, request_id).await?;
         if found.is_ok() && record.used.is_none_or(|used| used.plus_ms(USED_EVERY_MS) <= db.now()) {
-            db.touch_token(&record.id).await?;
+            noted(db.touch_token(&record.id).await, request_id);
         }
         Ok(found)
     }

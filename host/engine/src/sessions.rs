@@ -10,7 +10,7 @@ use grantry_model::secret::Secret;
 use grantry_store::{AuditEntry, PrincipalRecord, Session};
 use serde_json::json;
 
-use crate::authentication::{USED_EVERY_MS, hash};
+use crate::authentication::{USED_EVERY_MS, hash, noted};
 use crate::{AuthenticationError, Ctx, Engine, EngineError, Page, PageQuery, Result};
 
 /// For how long a session may lie unused, in milliseconds: an hour.
@@ -66,7 +66,7 @@ impl Engine {
             return Ok(Err(AuthenticationError::SessionEnded));
         }
         if session.used.plus_ms(USED_EVERY_MS) <= now {
-            db.touch_session(&session.id).await?;
+            noted(db.touch_session(&session.id).await, request_id);
         }
         let found = self.actor_of(&session.principal_id, None, Door::Http, request_id).await?;
         Ok(found.map(|actor| Ctx { actor, engine: self.clone(), session: Some(session) }))

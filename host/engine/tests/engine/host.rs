@@ -43,6 +43,8 @@ impl Random for TestRandom {
 /// One engine with one integration.
 pub struct Host {
     pub ctx: Ctx,
+    /// The local admin's token.
+    pub admin: String,
     pub directory: Arc<Mutex<Directory>>,
     pub integration: IntegrationId,
     pub app: AppId,
@@ -109,6 +111,7 @@ async fn host(url: &str, users: usize, groups: usize, folder: Option<tempfile::T
     let (integration, app) = ids.split_once(' ').unwrap();
     Host {
         ctx,
+        admin: admin.token.expose().to_owned(),
         directory,
         integration: IntegrationId::parse(integration).unwrap(),
         app: AppId::parse(app).unwrap(),
@@ -302,6 +305,26 @@ impl Host {
 
     pub fn holds(&self, group: &str, user: &str) -> bool {
         self.directory.lock().unwrap().members.contains(&(group.into(), user.into()))
+    }
+
+    /// From now on the database refuses to update the table's rows.
+    pub async fn refuse_updates_of(&self, table: &str) {
+        if self.db().is_postgres() {
+            let pool = sqlx::PgPool::connect(&self.url).await.unwrap();
+            let sql = format!(
+                "CREATE OR REPLACE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS \
+                 $$ BEGIN RAISE EXCEPTION 'full'; END $$; \
+                 CREATE TRIGGER refused BEFORE UPDATE ON {table} EXECUTE FUNCTION refuse()"
+            );
+            sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(&pool).await.unwrap();
+        } else {
+            let pool = sqlx::SqlitePool::connect(&self.url).await.unwrap();
+            let sql = format!(
+                "CREATE TRIGGER refused_{table} BEFORE UPDATE ON {table} \
+                 BEGIN SELECT RAISE(ABORT, 'full'); END"
+            );
+            sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(&pool).await.unwrap();
+        }
     }
 
     /// What the independent check says about the audit log.

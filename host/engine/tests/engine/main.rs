@@ -2,6 +2,7 @@
 
 mod aggregation;
 mod courier;
+mod credentials;
 mod deliveries;
 mod external_changes;
 mod gate;
