@@ -165,6 +165,29 @@ impl Permissions {
         AdminAction::ALL.into_iter().filter(is_held).collect()
     }
 
+    /// The admin actions that are held on something: everywhere by the role, or on the own
+    /// integrations.
+    pub fn admin_actions_somewhere(&self) -> Vec<AdminAction> {
+        let owns = |action| {
+            !self.integrations.is_empty()
+                && Relation::IntegrationOwner.allows_admin(action)
+                && self.scope_leaves_admin(action)
+        };
+        let everywhere = self.admin_actions();
+        let is_held = |action: &AdminAction| everywhere.contains(action) || owns(*action);
+        AdminAction::ALL.into_iter().filter(is_held).collect()
+    }
+
+    /// Those of the four actions that are held on something: everywhere, or on an entity.
+    pub fn actions_somewhere(&self) -> Vec<Action> {
+        let everywhere = self.actions_everywhere();
+        let is_held = |action: &Action| {
+            let by_entity = !self.entities.is_empty() && self.scope_leaves(*action);
+            by_entity || everywhere.contains(action)
+        };
+        Action::ALL.into_iter().filter(is_held).collect()
+    }
+
     /// Those of the four actions that are held on every app and data source.
     pub fn actions_everywhere(&self) -> Vec<Action> {
         let is_held = |action: &Action| {

@@ -3,8 +3,6 @@
 //! A token holds what its scope names *and* its owner holds at the time of use, so taking a role away
 //! takes it from the tokens too. With a scoped token no token can be made.
 
-use std::collections::BTreeSet;
-
 use grantry_authz::Scope;
 use grantry_model::clock::UnixMs;
 use grantry_model::ids::{PrincipalId, TokenId};
@@ -65,17 +63,24 @@ impl Ctx {
         Ok(NewToken { answer, text: Some(text) })
     }
 
-    /// Nobody can name what they do not hold: it would only look mightier than it is.
+    /// Nobody can name what they hold nowhere: it would only look mightier than it is. What is held
+    /// on some things only (an owner's integrations) can be named, and reaches no further.
     fn check_scope(&self, scope: &Scope) -> Result<()> {
         if scope.actions.is_empty() && scope.admin_actions.is_empty() {
             let message = "name at least one action in `actions` or `admin_actions`";
-            return Err(EngineError::field("/actions", "empty_scope", message));
+            return Err(EngineError::field("/scope/actions", "empty_scope", message));
         }
-        let held = self.actor.permissions.admin_actions();
-        let held: BTreeSet<_> = held.into_iter().collect();
-        if let Some(action) = scope.admin_actions.difference(&held).next() {
-            let message = format!("your role does not hold `{}`", action.name());
-            return Err(EngineError::field("/admin_actions", "not_held", message));
+        let not_held = |path: &str, name: &str| {
+            let message = format!("you do not hold `{name}` anywhere: leave it out");
+            Err(EngineError::field(path, "not_held", message))
+        };
+        let held = self.actor.permissions.actions_somewhere();
+        if let Some(action) = scope.actions.iter().find(|action| !held.contains(action)) {
+            return not_held("/scope/actions", action.name());
+        }
+        let held = self.actor.permissions.admin_actions_somewhere();
+        if let Some(action) = scope.admin_actions.iter().find(|action| !held.contains(action)) {
+            return not_held("/scope/admin_actions", action.name());
         }
         Ok(())
     }

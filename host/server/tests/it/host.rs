@@ -166,6 +166,15 @@ impl Host {
         self.send(self.request(method, path, &body).body(Body::from(text)).unwrap()).await
     }
 
+    /// Sends a request as the owner of a token.
+    pub async fn call_as(&self, token: &str, method: &str, path: &str, body: Value) -> Reply {
+        let text = if body.is_null() { String::new() } else { body.to_string() };
+        let mut request = self.request(method, path, &body).body(Body::from(text)).unwrap();
+        let bearer = format!("Bearer {token}").parse().unwrap();
+        request.headers_mut().insert(header::AUTHORIZATION, bearer);
+        self.send(request).await
+    }
+
     /// GETs as the admin.
     pub async fn get(&self, path: &str) -> Reply {
         self.call("GET", path, Value::Null).await

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::host::{Host, Reply, text};
 use crate::openapi::operations;
-use crate::permission_matrix::{Which, world};
+use crate::permission_matrix::{Which, World, world};
 
 /// A person with the role `user`; returns a token.
 pub async fn person(host: &Host, id: &str) -> String {
@@ -56,7 +56,7 @@ const LISTS: [&str; 2] = ["list_integrations", "list_jobs"];
 /// What changes an integration's plugin is an admin's to decide, on every integration.
 const ADMINS_ONLY: [&str; 2] = ["move_version", "roll_back_version"];
 
-fn oracle(id: &str, action: &str, path: &str, which: Which) -> u16 {
+fn oracle(id: &str, action: &str, path: &str, which: Which, held: &[&str]) -> u16 {
     let is_about = ["integration_id", "aggregation_id", "job_id"]
         .iter()
         .any(|name| path.contains(&format!("{{{name}}}")));
@@ -64,8 +64,12 @@ fn oracle(id: &str, action: &str, path: &str, which: Which) -> u16 {
     match action {
         "public" | "none" => 200,
         _ if ADMINS_ONLY.contains(&id) => 403,
-        _ if ADMINISTERS.contains(&action) => {
-            if (is_about && which == Which::Own) || LISTS.contains(&id) { 200 } else { 403 }
+        _ if held.contains(&action) => {
+            if (is_about && which == Which::Own) || LISTS.contains(&id) {
+                200
+            } else {
+                403
+            }
         }
         _ if action.contains('.') => 403,
         _ if is_entity => 404,
@@ -79,6 +83,36 @@ async fn an_owner_administers_the_own_integration_and_nothing_beyond_it() {
     let owner = person(&world.host, "owner").await;
     let own = &world.own["integration_id"];
     change(&world.host, "", own, json!({"owner_id": "owner"})).await.ok();
+    assert_every_operation(&world, &owner, &ADMINISTERS, &[Which::Own, Which::Other]).await;
+}
+
+#[tokio::test]
+async fn an_owners_token_reaches_what_it_names_on_the_own_integration_and_nothing_beyond_it() {
+    let world = world().await;
+    let host = &world.host;
+    let owner = person(host, "owner").await;
+    let own = &world.own["integration_id"];
+    let make = async |actions: &[&str]| {
+        let body = json!({"name": "n", "scope": {"admin_actions": actions},
+            "expires_ms": 1_800_100_000_000_i64});
+        host.call_as(&owner, "POST", "/me/tokens", body).await
+    };
+    let refused = make(&["integration.read"]).await;
+    assert_eq!(refused.json()["errors"][0]["code"], "not_held");
+    change(host, "", own, json!({"owner_id": "owner"})).await.ok();
+    for beyond in ["plugin.read", "client.read"] {
+        let refused = make(&[beyond, "integration.read"]).await;
+        assert_eq!(refused.json()["errors"][0]["code"], "not_held");
+    }
+    let scope = ["integration.read", "job.read"];
+    let token = text(&make(&scope).await.ok(), "token");
+    assert_every_operation(&world, &token, &scope, &[Which::Own]).await;
+    let other = format!("/integrations/{}", world.other["integration_id"]);
+    assert_eq!(host.get_as(&token, &other).await.code(), "action_not_granted");
+}
+
+/// Tries every operation on the own integration, or on another one.
+async fn assert_every_operation(world: &World, owner: &str, held: &[&str], which: &[Which]) {
     let document = serde_json::to_value(grantry_server::openapi::document()).unwrap();
     let mut mismatches = Vec::new();
     for operation in operations(&document) {
@@ -88,9 +122,9 @@ async fn an_owner_administers_the_own_integration_and_nothing_beyond_it() {
             // The caller's own sessions and tokens, whoever it is.
             continue;
         }
-        for which in [Which::Own, Which::Other] {
-            let expected = oracle(&id, &action, &operation.1, which);
-            let request = world.request(&document, &operation, &owner, which);
+        for &which in which {
+            let expected = oracle(&id, &action, &operation.1, which, held);
+            let request = world.request(&document, &operation, owner, which);
             let reply = world.host.copy().await.send(request).await;
             let status = reply.status.as_u16();
             let is_refused = [401, 403, 404].contains(&status) || status >= 500;

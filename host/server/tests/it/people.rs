@@ -90,6 +90,24 @@ async fn a_scope_names_something_that_its_owner_holds() {
 }
 
 #[tokio::test]
+async fn a_scope_names_nothing_that_its_owner_holds_nowhere() {
+    let host = Host::start().await;
+    let user = crate::owners::person(&host, "ada").await;
+    for (scope, path) in [
+        (json!({"actions": ["app_and_role_read"]}), "/scope/actions"),
+        (json!({"actions": ["app_membership_write"]}), "/scope/actions"),
+        (json!({"admin_actions": ["integration.read"]}), "/scope/admin_actions"),
+    ] {
+        let body = json!({"name": "Nightly", "scope": scope, "expires_ms": A_DAY_ON_MS});
+        let refused = host.call_as(&user, "POST", "/me/tokens", body).await;
+        assert_eq!(refused.problem(), (422, "invalid_input".to_owned()));
+        let error = &refused.json()["errors"][0];
+        assert_eq!((&error["path"], &error["code"]), (&json!(path), &json!("not_held")));
+    }
+    assert_eq!(host.get_as(&user, "/me/tokens").await.ok()["items"].as_array().unwrap().len(), 1);
+}
+
+#[tokio::test]
 async fn a_disabled_client_is_refused_until_it_is_enabled() {
     let host = Host::start().await;
     let (id, token) = host.client(json!([]), json!([])).await;
