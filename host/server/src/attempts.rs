@@ -1,7 +1,11 @@
 //! Sign-ins that are tried: how often an address may fail (security.md row 73).
+//!
+//! A try is counted before its work begins and given back unless it fails, so that those who guess
+//! side by side cannot pass the limit; one that is broken off stays counted.
 
+use std::future::Future;
 use std::net::IpAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use axum::extract::FromRequestParts;
 use grantry_engine::{EngineError, SignInRefusal};
@@ -24,36 +28,52 @@ impl FromRequestParts<Server> for Attempt {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, server: &Server) -> Result<Self, Problem> {
-        let peer = peer(parts);
-        let request_id = Trace::of(&parts.extensions).request_id;
-        let now = Instant::now();
-        if let Err(wait) = server.0.sign_ins.look(&peer, now) {
-            if server.0.audited.take(peer, now).is_ok() {
-                server.0.engine.record_refused_sign_in("rate_limited", &request_id).await?;
-            }
-            return Err(too_many(wait));
-        }
         let session = server.0.cookies.session(&parts.headers).map(str::to_owned);
-        Ok(Self { peer, session, request_id })
+        let request_id = Trace::of(&parts.extensions).request_id;
+        let attempt = Self { peer: peer(parts), session, request_id };
+        // Before the body is read: who waits, waits without costing more.
+        match server.0.sign_ins.look(&attempt.peer, Instant::now()) {
+            Ok(()) => Ok(attempt),
+            Err(wait) => Err(attempt.refused(server, wait).await),
+        }
     }
 }
 
 impl Attempt {
-    /// The outcome, counted if it is a failure of the one who tries.
-    pub(crate) fn counted<T>(
+    /// The outcome of the try. What is not the fault of the one who tries does not count.
+    pub(crate) async fn counted<T>(
         &self,
         server: &Server,
-        outcome: Result<T, EngineError>,
+        work: impl Future<Output = Result<T, EngineError>>,
     ) -> Result<T, Problem> {
-        let is_failure = |error: &EngineError| {
-            matches!(error, EngineError::SignInRefused(refusal)
-                if !matches!(refusal, SignInRefusal::Provider(_)))
-        };
-        outcome.map_err(|error| {
-            if is_failure(&error) {
-                let _ = server.0.sign_ins.take(self.peer, Instant::now());
+        let sign_ins = &server.0.sign_ins;
+        if let Err(wait) = sign_ins.take(self.peer, Instant::now()) {
+            return Err(self.refused(server, wait).await);
+        }
+        let outcome = work.await;
+        if !outcome.as_ref().is_err_and(is_failure) {
+            sign_ins.give_back(&self.peer, Instant::now());
+        }
+        outcome.map_err(Problem::from)
+    }
+
+    async fn refused(&self, server: &Server, wait: Duration) -> Problem {
+        if server.0.audited.take(self.peer, Instant::now()).is_ok() {
+            let engine = &server.0.engine;
+            if let Err(error) =
+                engine.record_refused_sign_in("rate_limited", &self.request_id).await
+            {
+                return error.into();
             }
-            error.into()
-        })
+        }
+        too_many(wait)
+    }
+}
+
+fn is_failure(error: &EngineError) -> bool {
+    match error {
+        EngineError::SignInRefused(refusal) => !matches!(refusal, SignInRefusal::Provider(_)),
+        EngineError::NotFound { .. } | EngineError::Invalid(_) => true,
+        _ => false,
     }
 }

@@ -60,6 +60,14 @@ impl<K: Eq + Hash> RateLimiter<K> {
             }
         }
     }
+
+    /// Gives back one that was taken.
+    pub(crate) fn give_back(&self, key: &K, now: Instant) {
+        let mut buckets = self.full_at.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(full_at) = buckets.get_mut(key) {
+            *full_at = full_at.checked_sub(self.one).map_or(now, |before| before.max(now));
+        }
+    }
 }
 
 #[cfg(test)]
@@ -86,6 +94,21 @@ mod tests {
         }
         assert_eq!(limiter.look(&"a", now), Err(Duration::from_secs(60)));
         assert_eq!(limiter.look(&"a", now + Duration::from_secs(60)), Ok(()));
+    }
+
+    #[test]
+    fn what_was_given_back_can_be_taken_again_and_no_more() {
+        let limiter = RateLimiter::every(2, Duration::from_secs(60));
+        let now = Instant::now();
+        assert!((0..2).all(|_| limiter.take("a", now).is_ok()));
+        limiter.give_back(&"a", now);
+        assert_eq!(limiter.take("a", now), Ok(()));
+        assert!(limiter.take("a", now).is_err());
+        for _ in 0..5 {
+            limiter.give_back(&"a", now);
+        }
+        assert!((0..2).all(|_| limiter.take("a", now).is_ok()));
+        assert!(limiter.take("a", now).is_err());
     }
 
     #[test]

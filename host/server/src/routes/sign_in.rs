@@ -77,8 +77,8 @@ async fn sign_in_with_token(
 ) -> Reply<Response> {
     let previous = attempt.session.as_deref();
     let engine = &server.0.engine;
-    let outcome = engine.sign_in_with_token(&body.value.token, previous, &attempt.request_id).await;
-    let SignedIn { ctx, secret, .. } = attempt.counted(&server, outcome)?;
+    let work = engine.sign_in_with_token(&body.value.token, previous, &attempt.request_id);
+    let SignedIn { ctx, secret, .. } = attempt.counted(&server, work).await?;
     let cookie = server.0.cookies.set_session(secret.expose());
     Ok(with_cookies(&[cookie], Body(me::signed_in(&ctx, secret.expose()))))
 }
@@ -94,13 +94,14 @@ async fn sign_in_with_token(
             ("Set-Cookie" = String, description = "What to bring back.")))))]
 async fn begin_sign_in(
     State(server): State<Server>,
-    _attempt: Attempt,
+    attempt: Attempt,
     Path(id): Path<IssuerId>,
     Query(query): Query<SignInQuery>,
 ) -> Reply<Response> {
     let return_to = query.return_to.unwrap_or_else(|| RETURN_TO.to_owned());
     let redirect_uri = server.0.redirect_uri();
-    let begun = server.0.engine.begin_sign_in(&id, &return_to, &redirect_uri).await?;
+    let work = server.0.engine.begin_sign_in(&id, &return_to, &redirect_uri);
+    let begun = attempt.counted(&server, work).await?;
     let location = HeaderValue::from_str(&begun.url).map_err(Problem::internal)?;
     let cookie = server.0.cookies.set_sign_in(begun.cookie.expose());
     let headers: [(HeaderName, HeaderValue); 1] = [(header::LOCATION, location)];
@@ -138,10 +139,9 @@ async fn finish(
     let (returned, redirect_uri) = (wire::read_returned(query), server.0.redirect_uri());
     let (previous, request_id) = (attempt.session.as_deref(), &attempt.request_id);
     let engine = &server.0.engine;
-    let outcome = engine
-        .finish_sign_in(sealed.as_deref(), &returned, &redirect_uri, previous, request_id)
-        .await;
-    let SignedIn { secret, return_to, .. } = attempt.counted(&server, outcome)?;
+    let work =
+        engine.finish_sign_in(sealed.as_deref(), &returned, &redirect_uri, previous, request_id);
+    let SignedIn { secret, return_to, .. } = attempt.counted(&server, work).await?;
     let cookies = &server.0.cookies;
     let cookies = [cookies.set_session(secret.expose()), cookies.clear_sign_in()];
     Ok(with_cookies(&cookies, page(&return_to)))

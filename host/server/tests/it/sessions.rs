@@ -279,6 +279,34 @@ async fn the_eleventh_failed_sign_in_waits_and_is_audited() {
 }
 
 #[tokio::test]
+async fn guesses_side_by_side_do_not_pass_the_limit() {
+    let host = Host::start_with(Limits { sign_in_failures: 10, ..wide() }).await;
+    let guess = || async {
+        let token = json!({"token": "grantry_guess_guess"});
+        Browser::new(&host).send("POST", "/sign-in", None, token).await.status.as_u16()
+    };
+    let statuses = futures_util::future::join_all((0..50).map(|_| guess())).await;
+    let count = |status| statuses.iter().filter(|told| **told == status).count();
+    assert_eq!((count(400), count(429)), (10, 40), "{statuses:?}");
+}
+
+#[tokio::test]
+async fn who_signs_in_rightly_is_not_counted() {
+    let host = Host::start_with(Limits { sign_in_failures: 2, ..wide() }).await;
+    let issuer = issuer(&host, true).await;
+    for _ in 0..5 {
+        let mut browser = Browser::new(&host);
+        browser.send("POST", "/sign-in", None, json!({"token": host.admin})).await.ok();
+        assert_eq!(browser.sign_in(&issuer, "ada").await.status, 200);
+    }
+    // Who looks for issuers is.
+    for _ in 0..2 {
+        assert_eq!(host.get("/sign-in/missing").await.status, 404);
+    }
+    assert_eq!(host.get(&format!("/sign-in/{issuer}")).await.code(), "rate_limited");
+}
+
+#[tokio::test]
 async fn a_flood_of_bad_tokens_does_not_fill_the_audit_log() {
     let host = Host::start().await;
     let began = std::time::Instant::now();
