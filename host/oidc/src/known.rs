@@ -1,8 +1,10 @@
 //! Remembers issuers' keys, and decides when an issuer is asked again.
 //!
 //! A key that is not known may be a new one: the issuer is asked, but at most once in five minutes, so
-//! that invented key ids cannot make this host ask at will. Keys are read anew every hour, so that a
-//! withdrawn one stops working; where the issuer does not answer, old ones serve for a day.
+//! that invented key ids cannot make this host ask at will. Keys are read anew every half hour, and what
+//! was read replaces what was known: a withdrawn key is refused at once, also where none is left. An
+//! issuer that does not answer, or with anything but its documents, has said nothing about its keys:
+//! they serve until an hour after they were read, about as long as the tokens that they signed live.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -21,9 +23,10 @@ use crate::keys::KeySet;
 /// How often an unknown key id lets an issuer be asked.
 const REFETCH_MS: i64 = 5 * 60_000;
 /// After how long keys are read anew.
-const FRESH_MS: i64 = 60 * 60_000;
-/// For how long keys serve when the issuer does not answer.
-const USABLE_MS: i64 = 24 * 60 * 60_000;
+const FRESH_MS: i64 = 30 * 60_000;
+/// For how long keys serve when the issuer is down. Whoever stole a key that was withdrawn, and keeps
+/// this host from hearing of it, has no longer than this.
+const USABLE_MS: i64 = 60 * 60_000;
 /// How long after a failure the issuer is left alone.
 const RETRY_MS: i64 = 30_000;
 
@@ -94,13 +97,23 @@ impl Known {
         let mut state = self.state();
         match answer {
             Ok((discovery, keys)) => {
+                if keys.len() == 0 {
+                    tracing::error!(
+                        issuer.id = %issuer.id, alarm = "issuer_without_keys",
+                        "an issuer has no key that can verify a signature: all its tokens are refused"
+                    );
+                }
                 let keys = Arc::new(keys);
                 state.learned = Some(Learned { discovery, keys, at: now });
                 state.failed = None;
                 Ok(())
             }
             Err(fault) => {
-                tracing::warn!(issuer.id = %issuer.id, "cannot read an issuer's keys: {fault}");
+                let end = state.usable(now).map(|learned| learned.at.plus_ms(USABLE_MS).0);
+                tracing::error!(
+                    issuer.id = %issuer.id, alarm = "issuer_down", known_keys_end_ms = end,
+                    "cannot read an issuer's keys: {fault}"
+                );
                 state.failed = Some((now, fault.clone()));
                 Err(fault)
             }

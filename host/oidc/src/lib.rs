@@ -51,6 +51,10 @@ impl Issuers {
 impl IdentityProvider for Issuers {
     async fn discover(&self, issuer: &TrustedIssuer) -> Result<Discovery, ProviderFault> {
         let (discovery, keys) = discovery::ask(self.known.fetch(), issuer).await?;
+        if keys.len() == 0 {
+            let why = "its key set holds no key that can verify a signature here";
+            return Err(ProviderFault::Refused(why.to_owned()));
+        }
         Ok(Discovery { keys: keys.len(), ..discovery })
     }
 

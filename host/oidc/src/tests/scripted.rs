@@ -131,6 +131,7 @@ impl Fetch for Scripted {
         let body = match question.url.path() {
             path if path.ends_with("/openid-configuration") => served.discovery.clone(),
             "/keys" => json!({"keys": served.keys}),
+            "/garbage" => json!("<html>"),
             "/token" => json!({"id_token": served.id_token}),
             other => panic!("asked for {other}"),
         };
