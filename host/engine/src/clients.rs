@@ -7,7 +7,8 @@ use grantry_model::oidc::IssuerKind;
 use grantry_model::permission::{Action, Entity, PrincipalKind};
 use grantry_model::secret::Secret;
 use grantry_store::{
-    AuditEntry, Issuer, NewPrincipal, NewRegistration, PrincipalRecord, Registration, TokenRecord,
+    AuditEntry, Issuer, NewPrincipal, NewRegistration, PrincipalRecord, Registration, StoreError,
+    TokenRecord,
 };
 use serde_json::json;
 
@@ -99,7 +100,12 @@ impl Ctx {
             let mut tx = db.begin(permit.provenance()).await?;
             tx.create_client(&permit, &client).await?;
             if let Some(registration) = &new.registration {
-                tx.register_client(&permit, &client.id, registration).await?;
+                let registered = tx.register_client(&permit, &client.id, registration).await;
+                registered.map_err(|error| match error {
+                    // It was removed since it was looked up.
+                    StoreError::NotFound { .. } => unknown_issuer(),
+                    other => other.into(),
+                })?;
             }
             let record = PrincipalRecord {
                 principal: grantry_model::permission::Principal {
@@ -139,8 +145,7 @@ impl Ctx {
             EngineError::field(&format!("/registration/{name}"), code, message)
         };
         let issuer = self.db().issuer(&new.issuer_id).await?;
-        let issuer = issuer
-            .ok_or_else(|| field("issuer_id", "unknown_issuer", "there is no such issuer"))?;
+        let issuer = issuer.ok_or_else(unknown_issuer)?;
         if issuer.trusted.kind == IssuerKind::Entra {
             check_guid("/registration/application_id", &new.application_id)?;
             check_guid("/registration/object_id", &new.object_id)?;
@@ -363,6 +368,10 @@ impl Ctx {
         let all = Action::ALL.into_iter().map(effective).collect();
         Ok((permissions, all))
     }
+}
+
+fn unknown_issuer() -> EngineError {
+    EngineError::field("/registration/issuer_id", "unknown_issuer", "there is no such issuer")
 }
 
 fn registration_of(client: &PrincipalId, new: &NewRegistration) -> Registration {

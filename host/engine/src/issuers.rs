@@ -315,14 +315,10 @@ impl Ctx {
     /// Stops trusting an issuer that nobody comes from.
     pub async fn delete_issuer(&self, id: &IssuerId) -> Result<()> {
         let permit = self.permit_admin::<actions::IssuerWrite>().await?;
-        if self.db().issuer(id).await?.is_none() {
-            return Err(NO_ISSUER);
-        }
-        if self.db().count_issuer_users(id).await? > 0 {
+        let mut tx = self.db().begin(permit.provenance()).await?;
+        if !tx.delete_issuer(&permit, id).await? {
             return Err(EngineError::IssuerInUse);
         }
-        let mut tx = self.db().begin(permit.provenance()).await?;
-        tx.delete_issuer(&permit, id).await?;
         tx.commit(AuditEntry::about("issuer.deleted", "issuer", id.as_str(), json!({}))).await?;
         Ok(())
     }

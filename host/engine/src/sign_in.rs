@@ -264,6 +264,10 @@ impl Engine {
         match work.await {
             // A second browser of the same person was faster.
             Ok(()) | Err(StoreError::AlreadyExists { .. }) => {}
+            // The issuer was removed while the browser was there.
+            Err(StoreError::NotFound { .. }) => {
+                return Err(EngineError::SignInRefused(SignInRefusal::Failed));
+            }
             Err(error) => return Err(error.into()),
         }
         let person = db.person_of(id, &claims.subject).await?;

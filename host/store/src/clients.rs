@@ -5,7 +5,7 @@ use grantry_model::clock::UnixMs;
 use grantry_model::ids::{IssuerId, PrincipalId};
 
 use crate::db::{Db, HousekeepingTx, Row, Tx, args};
-use crate::{Result, StoreError, statements};
+use crate::{Result, StoreError, issuers, statements};
 
 /// Which application of which issuer a client is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -83,13 +83,15 @@ pub(crate) async fn remove_registration(tx: &mut Tx, client: &PrincipalId) -> Re
 }
 
 impl Tx {
-    /// Says which application a new client is. Refused if another living client is it.
+    /// Says which application a new client is. Refused if another living client is it, or if the
+    /// issuer is gone.
     pub async fn register_client(
         &mut self,
         _: &Permit<actions::ClientWrite>,
         client: &PrincipalId,
         new: &NewRegistration,
     ) -> Result<()> {
+        issuers::hold(self, &new.issuer_id).await?;
         let now = self.now();
         let args = args![
             client.as_str(),

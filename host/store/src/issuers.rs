@@ -7,7 +7,7 @@ use grantry_model::clock::UnixMs;
 use grantry_model::ids::IssuerId;
 use grantry_model::oidc::{IssuerKind, TrustedIssuer};
 
-use crate::db::{Db, Row, Tx, args};
+use crate::db::{Db, HousekeepingTx, Row, Tx, args};
 use crate::{Result, StoreError, statements};
 
 /// A stored issuer.
@@ -34,6 +34,8 @@ statements! {
     GET_BY_URL = "SELECT i.id, i.name, i.kind, i.url, i.tenant_id, i.audience, i.client_id, i.algorithms, i.address_exception, i.token_endpoint, i.allows_sign_up, (SELECT COUNT(*) FROM issuer_secrets s WHERE s.issuer_id = i.id), i.created_ms, i.version FROM issuers i WHERE i.url = $1 OR i.v1_url = $1";
     LIST = "SELECT i.id, i.name, i.kind, i.url, i.tenant_id, i.audience, i.client_id, i.algorithms, i.address_exception, i.token_endpoint, i.allows_sign_up, (SELECT COUNT(*) FROM issuer_secrets s WHERE s.issuer_id = i.id), i.created_ms, i.version FROM issuers i WHERE i.id > $1 ORDER BY i.id LIMIT $2";
     COUNT = "SELECT COUNT(*) FROM issuers";
+    /// Whoever comes from an issuer and whoever removes it wait for each other here.
+    HOLD = "UPDATE issuers SET version = version WHERE id = $1";
     USERS = "SELECT (SELECT COUNT(*) FROM client_registrations r WHERE r.issuer_id = $1 AND r.removed_ms IS NULL) + (SELECT COUNT(*) FROM people p WHERE p.issuer_id = $1)";
     DELETE = "DELETE FROM issuers WHERE id = $1";
     SET_SECRET = "INSERT INTO issuer_secrets (issuer_id, version, sealed) VALUES ($1, $2, $3) ON CONFLICT (issuer_id) DO UPDATE SET version = excluded.version, sealed = excluded.sealed";
@@ -92,11 +94,6 @@ impl Db {
     /// How many issuers there are.
     pub async fn count_issuers(&self) -> Result<i64> {
         self.fetch_one(COUNT, &[]).await?.map_or(Ok(0), |row| row.int(0))
-    }
-
-    /// How many people and living clients come from the issuer.
-    pub async fn count_issuer_users(&self, id: &IssuerId) -> Result<i64> {
-        self.fetch_one(USERS, args![id.as_str()]).await?.map_or(Ok(0), |row| row.int(0))
     }
 
     /// The sealed secret with its version.
@@ -175,15 +172,25 @@ impl Tx {
         }
     }
 
-    /// Removes an issuer that nobody comes from.
+    /// Removes an issuer; false if people or living clients come from it.
     pub async fn delete_issuer(
         &mut self,
         _: &Permit<actions::IssuerWrite>,
         id: &IssuerId,
-    ) -> Result<()> {
-        match self.execute(DELETE, args![id.as_str()]).await? {
-            0 => Err(StoreError::NotFound { what: "issuer" }),
-            _ => Ok(()),
+    ) -> Result<bool> {
+        hold(self, id).await?;
+        let users = self.fetch_one(USERS, args![id.as_str()]).await?;
+        if users.map_or(Ok(false), |row| row.is_true(0))? {
+            return Ok(false);
         }
+        self.execute(DELETE, args![id.as_str()]).await.map(|_| true)
+    }
+}
+
+/// Keeps an issuer as it is until the transaction ends; refused if it is gone.
+pub(crate) async fn hold(tx: &mut HousekeepingTx, id: &IssuerId) -> Result<()> {
+    match tx.execute(HOLD, args![id.as_str()]).await? {
+        0 => Err(StoreError::NotFound { what: "issuer" }),
+        _ => Ok(()),
     }
 }

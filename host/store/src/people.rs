@@ -7,7 +7,7 @@ use grantry_model::permission::{Principal, PrincipalKind};
 
 use crate::db::{Db, Row, Tx, args};
 use crate::principals::{NewPrincipal, PrincipalRecord, insert};
-use crate::{Result, StoreError, statements};
+use crate::{Result, StoreError, issuers, statements};
 
 /// A stored person.
 #[derive(Debug, Clone, PartialEq)]
@@ -96,12 +96,13 @@ impl Db {
 }
 
 impl Tx {
-    /// Creates a person who comes from an issuer.
+    /// Creates a person who comes from an issuer. Refused if the issuer is gone.
     pub async fn create_person(
         &mut self,
         _: &Permit<actions::PersonWrite>,
         new: &NewPerson,
     ) -> Result<()> {
+        issuers::hold(self, &new.issuer_id).await?;
         let now = self.now();
         insert(self, &new.principal, now).await?;
         let args =

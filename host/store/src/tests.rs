@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use grantry_authz::{Actor, Door, Permissions, Role, actions};
 use grantry_model::clock::{Clock, Random, UnixMs};
-use grantry_model::ids::{IntegrationId, JobId, PrincipalId};
+use grantry_model::ids::{IntegrationId, IssuerId, JobId, PrincipalId};
 use grantry_model::job::{JobStatus, Work};
 use grantry_model::permission::{Principal, PrincipalKind};
 use sqlx::{AssertSqlSafe, Executor as _, SqlSafeStr as _};
@@ -436,4 +436,94 @@ async fn two_admins_cannot_remove_each_other_at_once() {
         let outcomes = (a.await.unwrap(), b.await.unwrap());
         assert!(matches!(outcomes, (true, false) | (false, true)), "{outcomes:?}");
     }
+}
+
+#[tokio::test]
+async fn an_issuer_stays_where_a_client_or_person_arrives_while_it_is_removed() {
+    for TestDb { db, .. } in databases().await {
+        let entry = || AuditEntry { event: "x", entity: None, detail: serde_json::json!({}) };
+        for arrives in ["client", "person"] {
+            let issuer = issuer(&db, arrives).await;
+            let id = issuer.trusted.id.clone();
+            let mut arriving = db.begin(provenance().provenance()).await.unwrap();
+            arrive(&mut arriving, &id, arrives).await.unwrap();
+            let removing = tokio::spawn(remove(db.clone(), id.clone()));
+            tokio::task::yield_now().await;
+            arriving.commit(entry()).await.unwrap();
+            assert!(!removing.await.unwrap(), "{arrives}");
+            assert!(db.issuer(&id).await.unwrap().is_some());
+        }
+    }
+}
+
+#[tokio::test]
+async fn nobody_arrives_by_an_issuer_that_was_removed() {
+    for TestDb { db, .. } in databases().await {
+        for arrives in ["client", "person"] {
+            let id = issuer(&db, arrives).await.trusted.id;
+            assert!(remove(db.clone(), id.clone()).await);
+            let mut tx = db.begin(provenance().provenance()).await.unwrap();
+            let refused = arrive(&mut tx, &id, arrives).await;
+            assert!(matches!(refused, Err(StoreError::NotFound { what: "issuer" })));
+        }
+    }
+}
+
+fn provenance() -> grantry_authz::Permit<actions::IssuerWrite> {
+    admin().permit_admin::<actions::IssuerWrite>().unwrap()
+}
+
+async fn issuer(db: &Db, name: &str) -> Issuer {
+    let trusted = grantry_model::oidc::TrustedIssuer {
+        id: IssuerId::parse(name).unwrap(),
+        kind: grantry_model::oidc::IssuerKind::Generic,
+        url: format!("https://{name}.example"),
+        tenant_id: None,
+        audience: "grantry".into(),
+        client_id: Some("grantry".into()),
+        algorithms: vec![grantry_model::oidc::SigningAlgorithm::Rs256],
+        address_exception: None,
+    };
+    let issuer = Issuer {
+        trusted,
+        name: name.into(),
+        token_endpoint: None,
+        allows_sign_up: true,
+        has_secret: false,
+        created: db.now(),
+        version: 1,
+    };
+    let mut tx = db.begin(provenance().provenance()).await.unwrap();
+    tx.create_issuer(&provenance(), &issuer).await.unwrap();
+    let entry = AuditEntry { event: "x", entity: None, detail: serde_json::json!({}) };
+    tx.commit(entry).await.unwrap();
+    issuer
+}
+
+/// Registers a client, or signs a person up, without committing it.
+async fn arrive(tx: &mut Tx, issuer: &IssuerId, as_what: &str) -> Result<()> {
+    let (principal, _) = first_admin(as_what);
+    if as_what == "person" {
+        let permit = admin().permit_admin::<actions::PersonWrite>().unwrap();
+        let (issuer_id, subject) = (issuer.clone(), "ada".to_owned());
+        let new = NewPerson { principal, issuer_id, subject, user_name: String::new() };
+        return tx.create_person(&permit, &new).await;
+    }
+    let permit = admin().permit_admin::<actions::ClientWrite>().unwrap();
+    let (application_id, object_id) = ("a".to_owned(), "o".to_owned());
+    let new = NewRegistration { issuer_id: issuer.clone(), application_id, object_id };
+    let client = NewPrincipal { kind: PrincipalKind::Client, role: None, ..principal };
+    tx.create_client(&permit, &client).await?;
+    tx.register_client(&permit, &client.id, &new).await
+}
+
+/// Removes an issuer where nobody comes from it.
+async fn remove(db: Db, issuer: IssuerId) -> bool {
+    let mut tx = db.begin(provenance().provenance()).await.unwrap();
+    let is_removed = tx.delete_issuer(&provenance(), &issuer).await.unwrap();
+    if is_removed {
+        let entry = AuditEntry { event: "x", entity: None, detail: serde_json::json!({}) };
+        tx.commit(entry).await.unwrap();
+    }
+    is_removed
 }
