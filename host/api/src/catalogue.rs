@@ -4,6 +4,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 
+use crate::mappings::AccountMapping;
+
 /// An account or a resource.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct CatalogueObject {
@@ -26,6 +28,8 @@ pub struct CatalogueObject {
     pub first_seen_ms: i64,
     /// When it was gone from the target.
     pub removed_ms: Option<i64>,
+    /// Whose it is; of accounts only.
+    pub mapping: Option<AccountMapping>,
 }
 
 /// An entitlement. Seen through its app it is a role: the same row with the same id.
@@ -78,7 +82,34 @@ pub struct Assignment {
     pub details: Option<Value>,
 }
 
-/// Which accounts or resources.
+/// Which accounts.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct AccountQuery {
+    /// Words to look for in names and ids; `*` stands for any characters.
+    #[param(max_length = 2048)]
+    pub search: Option<String>,
+    /// Only of this kind.
+    #[param(max_length = 2048)]
+    pub kind: Option<String>,
+    /// Only with this status. Removed ones are listed with `deleted` only.
+    #[param(max_length = 2048)]
+    pub status: Option<String>,
+    /// Only those that are an identity's (`true`), or nobody's (`false`).
+    pub mapped: Option<bool>,
+    /// Only those of this identity.
+    #[param(max_length = 2048)]
+    pub identity_id: Option<String>,
+    /// At most this many items; 50 unless told.
+    #[param(minimum = 1, maximum = 200)]
+    pub limit: Option<u32>,
+    /// `next` of the page before. It holds for one list with the same filters.
+    #[param(max_length = 2048)]
+    pub cursor: Option<String>,
+}
+
+/// Which resources.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]

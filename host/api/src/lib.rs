@@ -22,6 +22,7 @@ pub mod headers;
 pub mod integrations;
 pub mod issuers;
 pub mod jobs;
+pub mod mappings;
 pub mod me;
 pub mod memberships;
 pub mod page;

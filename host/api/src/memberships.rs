@@ -68,14 +68,18 @@ pub enum Ending {
     Deletion,
 }
 
-/// Grants a role to an account.
+/// Grants a role to an account, or to the account of an identity.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct GrantMembership {
     /// The role: an entitlement of the app.
     pub role_id: String,
-    /// Who gets it: an account of the app's integration.
-    pub account_id: String,
+    /// Who gets it: an account of the app's integration. Give this or `identity_id`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account_id: Option<String>,
+    /// Who gets it: the one account of the app's integration that is this identity's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub identity_id: Option<String>,
     /// When it ends. Give this or `duration_ms`, or neither for access without an end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ends_ms: Option<i64>,

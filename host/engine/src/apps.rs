@@ -20,6 +20,8 @@ impl PageQuery {
             search: self.search.clone(),
             kind: self.kind.clone(),
             status: self.status.clone(),
+            mapped: self.mapped,
+            identity: self.identity.clone(),
             after,
             limit: self.limit + 1,
         }

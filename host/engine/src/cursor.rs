@@ -19,6 +19,10 @@ pub struct PageQuery {
     pub kind: String,
     /// Only with this status, where the list has such.
     pub status: String,
+    /// Only accounts that are somebody's, or nobody's, where the list has accounts.
+    pub mapped: Option<bool>,
+    /// Only accounts of this identity, where the list has accounts.
+    pub identity: String,
     /// From where on.
     pub cursor: Option<String>,
     /// At most this many.

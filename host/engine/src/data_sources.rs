@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::error::{check_description, check_name};
 use crate::idempotency::Turn;
-use crate::{Answer, Ctx, EngineError, Idempotent, Page, PageQuery, Result};
+use crate::{Answer, Ctx, EngineError, Idempotent, Page, PageQuery, Result, mappings};
 
 /// A data source to be created.
 #[derive(Debug, Clone)]
@@ -120,6 +120,7 @@ impl Ctx {
         let source = self.db().data_source(id).await?.ok_or(NO_DATA_SOURCE)?;
         let mut tx = self.db().begin(permit.provenance()).await?;
         tx.delete_data_source(&permit, id, version).await?;
+        mappings::apply(&mut tx, None, "data_source_deleted", 0).await?;
         let detail = json!({ "name": source.name, "identities": source.identities });
         let event = "data_source.deleted";
         tx.commit(AuditEntry::about(event, "data_source", id.as_str(), detail)).await?;

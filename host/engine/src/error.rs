@@ -78,6 +78,15 @@ pub enum EngineError {
     /// Nothing makes the app's memberships true.
     #[error("nothing provisions this app: upload its members list instead")]
     NotProvisioned,
+    /// The identity has no account where access is to be given.
+    #[error(
+        "this identity has no account on the app's integration: map one to it \
+         (`PUT …/accounts/{{account_id}}/mapping`), or name the account"
+    )]
+    AccountUnmapped,
+    /// The identity has several accounts where access is to be given to one.
+    #[error("this identity has several accounts here ({}): name the one that is meant", .0.join(", "))]
+    SeveralAccounts(Vec<String>),
     /// The removal was decided about already, or needs no decision.
     #[error("the removal is `{state}`: this cannot be decided about it any more")]
     RemovalDecided {

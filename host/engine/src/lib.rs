@@ -28,6 +28,7 @@ mod idempotency;
 mod integrations;
 mod issuers;
 mod jobs;
+mod mappings;
 mod memberships;
 mod people;
 mod platform;
@@ -73,7 +74,8 @@ pub use error::EngineError;
 pub use idempotency::{Answer, Idempotent};
 pub use integrations::{IntegrationChange, IntegrationInput, IntegrationView, WholeConnection};
 pub use issuers::{IssuerChange, IssuerInput};
-pub use memberships::GrantInput;
+pub use mappings::MappingOutcome;
+pub use memberships::{GrantInput, Grantee};
 pub use people::PersonChange;
 pub use plugins::Installed;
 pub use removals::{RemovalQuery, RemovalView};
@@ -88,10 +90,11 @@ pub use versions::RolledOut;
 // What use cases return as it is stored, for those who show it.
 pub use grantry_store::{
     App, AuditFilter, AuditRow, Change, Channel, Checkpoint, Class, DataSource, Delivery,
-    DeliveryState, ExternalChange, Integration, Issuer, Job, ListChange, ListRow, NewRegistration,
-    Person, PrincipalRecord, Recipients, Registration, Removal, RemovedRow, RunIssue, Sink,
-    StoreError, StoredAssignment, StoredEntitlement, StoredIdentity, StoredObject, StoredOperation,
-    TokenRecord, Upload,
+    DeliveryState, ExternalChange, IdentityAccount, Integration, Issuer, Job, ListChange, ListRow,
+    MappingChange, MappingCounts, NewRegistration, Person, PrincipalRecord, Recipients,
+    Registration, Removal, RemovedRow, RunIssue, Sink, StoreError, StoredAssignment,
+    StoredEntitlement, StoredIdentity, StoredMapping, StoredObject, StoredOperation, TokenRecord,
+    Upload,
 };
 
 /// A result of the engine.

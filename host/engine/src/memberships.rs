@@ -4,7 +4,9 @@
 
 use grantry_authz::{Permit, actions};
 use grantry_model::clock::UnixMs;
-use grantry_model::ids::{AccountId, AppId, EntitlementId, IntegrationId, JobId, MembershipId};
+use grantry_model::ids::{
+    AccountId, AppId, EntitlementId, IdentityId, IntegrationId, JobId, MembershipId,
+};
 use grantry_model::job::Work;
 use grantry_model::membership::{Effect, Event, Membership, NotPossible, Status, check_end, next};
 use grantry_model::package::Interface;
@@ -20,10 +22,26 @@ use crate::{Answer, Ctx, EngineError, Idempotent, Page, PageQuery, Result};
 pub struct GrantInput {
     /// A role of the app.
     pub role: EntitlementId,
-    /// An account of the app's integration.
-    pub account: AccountId,
+    /// Who gets it.
+    pub to: Grantee,
     /// Until when; `None` until it is deleted.
     pub ends: Option<UnixMs>,
+}
+
+/// Who gets access.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Grantee {
+    /// An account of the app's integration.
+    Account(AccountId),
+    /// The one account there that is mapped to the identity.
+    Identity(IdentityId),
+}
+
+/// Access to be granted to an account.
+struct NewAccess {
+    role: EntitlementId,
+    account: AccountId,
+    ends: Option<UnixMs>,
 }
 
 const NO_APP: EngineError = EngineError::NotFound { what: "app" };
@@ -69,6 +87,11 @@ impl Ctx {
         if let Some(ends) = input.ends {
             check_end(self.db().now(), ends)?;
         }
+        let account = match &input.to {
+            Grantee::Account(account) => account.clone(),
+            Grantee::Identity(identity) => self.account_of_identity(integration, identity).await?,
+        };
+        let input = &NewAccess { role: input.role.clone(), account, ends: input.ends };
         self.check_grantable(app, integration, input).await?;
         for _ in 0..CONFLICTS_MAX {
             let living = self.db().living_membership(&input.role, &input.account).await?;
@@ -99,7 +122,7 @@ impl Ctx {
     async fn create_membership(
         &self,
         integration: &IntegrationId,
-        input: &GrantInput,
+        input: &NewAccess,
         permit: &Write,
         claimed: &Claimed<'_, Membership>,
     ) -> Result<Answer> {
@@ -136,7 +159,7 @@ impl Ctx {
         &self,
         app: &AppId,
         integration: &IntegrationId,
-        input: &GrantInput,
+        input: &NewAccess,
     ) -> Result<()> {
         let role = self.db().role(app, &input.role).await?.ok_or(NO_ROLE)?;
         if role.removed.is_some() {

@@ -16,7 +16,7 @@ use grantry_model::platform::{
     PlatformError, PlatformMembership, PlatformPage, PlatformResult, PlatformRole,
 };
 
-use crate::{Answer, Ctx, Engine, EngineError, GrantInput, Idempotent, PageQuery, Upload};
+use crate::{Answer, Ctx, Engine, EngineError, GrantInput, Grantee, Idempotent, PageQuery, Upload};
 
 /// Items of a page.
 const PAGE_ITEMS: u32 = 100;
@@ -85,6 +85,8 @@ fn refused(error: EngineError) -> PlatformError {
         | EngineError::MassRemoval { .. }
         | EngineError::FedByIntegration
         | EngineError::NotProvisioned
+        | EngineError::AccountUnmapped
+        | EngineError::SeveralAccounts(_)
         | EngineError::IssuerInUse
         | EngineError::SignInRefused(_)
         | EngineError::PluginInstalled(_)
@@ -222,7 +224,9 @@ impl Platform for IntegrationPlatform {
             MembershipChange::Grant { role, account, ends_ms } => {
                 let input = GrantInput {
                     role: EntitlementId::parse(&role).map_err(|_| invalid("role"))?,
-                    account: AccountId::parse(&account).map_err(|_| invalid("account"))?,
+                    to: Grantee::Account(
+                        AccountId::parse(&account).map_err(|_| invalid("account"))?,
+                    ),
                     ends: ends_ms.map(UnixMs),
                 };
                 ctx.grant_membership(&app, &input, &request).await

@@ -16,7 +16,7 @@ use serde_json::json;
 
 use crate::data_sources::NO_DATA_SOURCE;
 use crate::idempotency::{Claimed, Turn};
-use crate::{Answer, Ctx, Engine, EngineError, Idempotent, Page, PageQuery, Result};
+use crate::{Answer, Ctx, Engine, EngineError, Idempotent, Page, PageQuery, Result, mappings};
 
 pub use intake::{Intake, Received};
 
@@ -274,6 +274,9 @@ impl Ctx {
             }
             UploadStatus::Ready => {
                 permit.apply(&mut tx, &upload).await?;
+                if matches!(entity, Entity::DataSource(_)) && !upload.diff.is_empty() {
+                    mappings::apply(&mut tx, None, "users", 0).await?;
+                }
                 let (status, now) = (UploadStatus::Applied, tx.now());
                 ("upload.applied", Upload { status, applied: Some(now), ..upload })
             }

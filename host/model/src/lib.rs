@@ -17,6 +17,7 @@ pub mod gate;
 pub mod identity;
 pub mod ids;
 pub mod job;
+pub mod mapping;
 pub mod membership;
 pub mod notification;
 pub mod oidc;

@@ -176,6 +176,8 @@ impl From<EngineError> for Problem {
             EngineError::MassRemoval { .. } => Self::new("blocked_threshold", detail),
             EngineError::FedByIntegration => Self::new("fed_by_integration", detail),
             EngineError::NotProvisioned => Self::new("not_provisioned", detail),
+            EngineError::AccountUnmapped => Self::new("account_unmapped", detail),
+            EngineError::SeveralAccounts(_) => Self::new("several_accounts", detail),
             EngineError::InvalidCursor => Self::new("invalid_cursor", detail),
             EngineError::InvalidDuration(_) => Self::new("invalid_duration", detail),
             EngineError::MembershipNotActive(_) => Self::new("membership_not_active", detail),

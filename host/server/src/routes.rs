@@ -18,6 +18,7 @@ mod health;
 mod integrations;
 mod issuers;
 mod jobs;
+mod mappings;
 mod me;
 mod memberships;
 mod people;
@@ -43,6 +44,7 @@ pub(crate) fn all() -> OpenApiRouter<Server> {
         .merge(versions::routes())
         .merge(catalogue::routes())
         .merge(deletion_guards::routes())
+        .merge(mappings::routes())
         .merge(aggregations::routes())
         .merge(removals::routes())
         .merge(apps::routes())

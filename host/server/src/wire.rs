@@ -15,6 +15,7 @@ pub(crate) mod external_changes;
 pub(crate) mod integrations;
 pub(crate) mod issuers;
 pub(crate) mod jobs;
+pub(crate) mod mappings;
 pub(crate) mod me;
 pub(crate) mod memberships;
 pub(crate) mod people;

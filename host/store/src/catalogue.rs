@@ -6,6 +6,7 @@ use grantry_model::fingerprint::Key;
 use grantry_model::ids::{AccountId, AppId, EntitlementId, IntegrationId};
 
 use crate::db::{Arg, Db, HousekeepingTx, Row, args};
+use crate::mappings::StoredMapping;
 use crate::{Result, dialect, statements};
 
 /// Rows of one multi-row INSERT.
@@ -88,6 +89,8 @@ pub struct StoredObject {
     pub details: String,
     pub first_seen: UnixMs,
     pub removed: Option<UnixMs>,
+    /// Whose it is; says nothing of a resource.
+    pub mapping: StoredMapping,
 }
 
 /// A stored entitlement.
@@ -130,6 +133,10 @@ pub struct RowQuery {
     pub kind: String,
     /// Only with this status.
     pub status: String,
+    /// Only accounts that are somebody's, or nobody's.
+    pub mapped: Option<bool>,
+    /// Only accounts of this identity.
+    pub identity: String,
     /// Rows after this id.
     pub after: String,
     /// At most this many.
@@ -148,9 +155,12 @@ const ASSIGNMENT_UPSERT: &str = " ON CONFLICT (entitlement_id, holder_id) DO UPD
     WHERE assignments.removed_ms IS NOT NULL OR assignments.details IS DISTINCT FROM excluded.details";
 
 statements! {
-    LIST_OBJECTS = "SELECT id, kind, native_id, name, display, status, details, first_seen_ms, removed_ms FROM objects \
-        WHERE integration_id = $1 AND class = $2 AND id > $3 AND ($4 = '' OR search LIKE $4 ESCAPE '\\') AND ($5 = '' OR kind = $5) AND ($6 = '' OR status = $6) AND removed_ms IS NULL ORDER BY id LIMIT $7";
-    GET_OBJECT = "SELECT id, kind, native_id, name, display, status, details, first_seen_ms, removed_ms FROM objects WHERE id = $1 AND integration_id = $2 AND class = $3";
+    LIST_OBJECTS = "SELECT o.id, o.kind, o.native_id, o.name, o.display, o.status, o.details, o.first_seen_ms, o.removed_ms, m.identity_id, i.display, m.origin, m.rule, m.reason, m.changed_ms, m.version \
+        FROM objects o LEFT JOIN mappings m ON m.account_id = o.id LEFT JOIN identities i ON i.id = m.identity_id \
+        WHERE o.integration_id = $1 AND o.class = $2 AND o.id > $3 AND ($4 = '' OR o.search LIKE $4 ESCAPE '\\') AND ($5 = '' OR o.kind = $5) AND ($6 = '' OR o.status = $6) \
+        AND ($8 = '' OR ($8 = 'true' AND m.identity_id IS NOT NULL) OR ($8 = 'false' AND m.identity_id IS NULL)) AND ($9 = '' OR m.identity_id = $9) AND o.removed_ms IS NULL ORDER BY o.id LIMIT $7";
+    GET_OBJECT = "SELECT o.id, o.kind, o.native_id, o.name, o.display, o.status, o.details, o.first_seen_ms, o.removed_ms, m.identity_id, i.display, m.origin, m.rule, m.reason, m.changed_ms, m.version \
+        FROM objects o LEFT JOIN mappings m ON m.account_id = o.id LEFT JOIN identities i ON i.id = m.identity_id WHERE o.id = $1 AND o.integration_id = $2 AND o.class = $3";
     LIST_ENTITLEMENTS = "SELECT id, integration_id, app_id, resource_id, kind, native_id, slug, display, is_privileged, is_immutable, details, first_seen_ms, removed_ms FROM entitlements \
         WHERE integration_id = $1 AND id > $2 AND ($3 = '' OR search LIKE $3 ESCAPE '\\') AND ($4 = '' OR kind = $4) AND removed_ms IS NULL ORDER BY id LIMIT $5";
     LIST_ROLES = "SELECT id, integration_id, app_id, resource_id, kind, native_id, slug, display, is_privileged, is_immutable, details, first_seen_ms, removed_ms FROM entitlements \
@@ -192,6 +202,7 @@ fn object(row: &Row) -> Result<StoredObject> {
         details: row.text(6)?,
         first_seen: row.time(7)?,
         removed: row.time_or_null(8)?,
+        mapping: StoredMapping::of(row, 9)?,
     })
 }
 
@@ -229,7 +240,9 @@ impl Db {
             &pattern,
             &query.kind,
             &query.status,
-            query.limit
+            query.limit,
+            query.mapped.map_or("", |is_mapped| if is_mapped { "true" } else { "false" }),
+            &query.identity
         ];
         self.fetch(LIST_OBJECTS, args).await?.iter().map(object).collect()
     }
@@ -359,6 +372,16 @@ impl Batch {
     /// For rows of the catalogue: the last column, `removed_ms`, is NULL and is not bound.
     fn new(insert: &'static str, upsert: &'static str, columns: usize) -> Self {
         Self { tail: ", NULL", ..Self::plain(insert, upsert, columns) }
+    }
+
+    /// For rows that all end with the same, behind the bound columns.
+    pub(crate) fn with_tail(
+        insert: &'static str,
+        upsert: &'static str,
+        columns: usize,
+        tail: &'static str,
+    ) -> Self {
+        Self { tail, ..Self::plain(insert, upsert, columns) }
     }
 
     /// For rows of which every column is bound.

@@ -14,6 +14,7 @@ const MIGRATIONS: &[(i64, &str)] = &[
     (4, include_str!("../migrations/0004_audit_streams.sql")),
     (5, include_str!("../migrations/0005_integration_settings.sql")),
     (7, include_str!("../migrations/0007_safe_sync.sql")),
+    (9, include_str!("../migrations/0009_mapping.sql")),
 ];
 
 const fn newest(migrations: &[(i64, &str)]) -> i64 {

@@ -112,6 +112,7 @@ async fn every_statement_prepares_on_both_databases() {
         issuers::STATEMENTS,
         jobs::STATEMENTS,
         kv::STATEMENTS,
+        mappings::STATEMENTS,
         memberships::STATEMENTS,
         migrate::STATEMENTS,
         notices::STATEMENTS,
@@ -134,7 +135,9 @@ async fn every_statement_prepares_on_both_databases() {
         let built = catalogue::built_statements(is_postgres);
         let staged = uploads::rows::built_statements(is_postgres);
         let pairs = external_changes::built_statements(is_postgres);
-        let all: Vec<(&str, String)> = fixed.chain(built).chain(staged).chain(pairs).collect();
+        let mapped = mappings::built_statements(is_postgres);
+        let all: Vec<(&str, String)> =
+            fixed.chain(built).chain(staged).chain(pairs).chain(mapped).collect();
         for (name, sql) in &all {
             let sql = AssertSqlSafe(sql.clone()).into_sql_str();
             let prepared = match &test.db.pools {

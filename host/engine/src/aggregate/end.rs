@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use super::Stop;
 use super::guard::{self, Judged};
 use crate::worker::Verdict;
-use crate::{Engine, Result, external_changes, removals};
+use crate::{Engine, Result, external_changes, mappings, removals};
 
 /// Most rows that are removed in the transaction of the run's end; more are removed by a job of
 /// their own, so that no transaction outlasts a lease.
@@ -107,8 +107,11 @@ impl End<'_> {
         }
         let distrusted = self.distrusted(&vanished, &live).await?;
         let is_baseline = db.is_baseline(id).await?;
+        db.read_accounts(id).await?;
         let mut tx = db.begin(self.permit.provenance()).await?;
         tx.hold(&self.job.lease(), self.engine.lease_until()).await?;
+        // Before anything is audited: others take the two locks in this order.
+        tx.lock_mappings().await?;
         tx.supersede_removals(complete, id).await?;
         let removed = match &judged {
             Some(judged) => self.remove(&mut tx, complete, judged, &vanished).await?,
@@ -129,6 +132,7 @@ impl End<'_> {
             let lost = vanished.lost_alone();
             external_changes::conclude(engine, &mut tx, self.run, appeared, &lost).await?
         };
+        mappings::apply(&mut tx, Some(id), "aggregation", 0).await?;
         let live: u64 = live.iter().map(|(_, count)| count).sum();
         let added = if is_unchanged { 0 } else { live.saturating_sub(self.run.live_before) };
         let changed = self.progress.written.saturating_sub(added);

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use grantry_authz::Door;
 use grantry_engine::{
-    Answer, Ctx, Engine, GrantInput, Idempotent, IntegrationChange, IntegrationInput,
+    Answer, Ctx, Engine, GrantInput, Grantee, Idempotent, IntegrationChange, IntegrationInput,
     IntegrationView, PageQuery, Parts, RemovalView, WholeConnection, worker,
 };
 use grantry_model::approval::Approval;
@@ -258,7 +258,8 @@ impl Host {
         user: &str,
         ends: Option<UnixMs>,
     ) -> grantry_engine::Result<MembershipId> {
-        let input = GrantInput { role: self.role(group), account: self.account(user), ends };
+        let to = Grantee::Account(self.account(user));
+        let input = GrantInput { role: self.role(group), to, ends };
         let answer = |membership: &Membership| reply(membership.id.as_str());
         let key = self.key();
         let request = Idempotent { key: &key, request: b"grant", answer: &answer };

@@ -8,6 +8,7 @@ mod external_changes;
 mod gate;
 mod host;
 mod lying;
+mod mappings;
 mod provisioning;
 mod removals;
 mod scripted;

@@ -248,7 +248,8 @@ async fn a_repeated_request_gets_the_first_answer_and_another_one_is_refused() {
         let answer = |m: &Membership| Answer { status: 201, body: m.id.to_string() };
         let grant = async |user: &str, request: &[u8]| {
             let (role, account) = (host.role("g00"), host.account(user));
-            let input = grantry_engine::GrantInput { role, account, ends: None };
+            let to = grantry_engine::Grantee::Account(account);
+            let input = grantry_engine::GrantInput { role, to, ends: None };
             let request = Idempotent { key: "once", request, answer: &answer };
             host.ctx.grant_membership(&host.app, &input, &request).await
         };

@@ -26,7 +26,7 @@ struct Waiting {
 }
 
 impl Host {
-    async fn data_source(&self) -> Entity {
+    pub(crate) async fn data_source(&self) -> Entity {
         let input = DataSourceInput { name: "People".to_owned(), description: String::new() };
         let answer = |source: &grantry_engine::DataSource| Answer {
             status: 201,
@@ -71,7 +71,7 @@ impl Host {
     }
 
     /// Sends and applies.
-    async fn put(&self, entity: &Entity, file: &str) -> Upload {
+    pub(crate) async fn put(&self, entity: &Entity, file: &str) -> Upload {
         let waiting = self.send(entity, file).await.unwrap();
         self.apply(entity, &waiting, false).await.unwrap();
         self.ctx.upload(entity, &waiting.id).await.unwrap()

@@ -61,6 +61,8 @@ pub const KINDS: &[Kind] = &[
     new("too_many_uploads", 409, "Too many uploads wait"),
     new("fed_by_integration", 409, "An integration feeds the app"),
     new("not_provisioned", 409, "Nothing provisions the app"),
+    new("account_unmapped", 409, "The identity has no account here"),
+    new("several_accounts", 409, "The identity has several accounts here"),
     new("sync_running", 409, "An aggregation is under way"),
     new("removal_decided", 409, "The removal was decided about already"),
     new("undo_expired", 409, "It is too late to undo it"),

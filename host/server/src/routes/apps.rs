@@ -4,7 +4,7 @@ use axum::Json as Body;
 use grantry_api::List;
 use grantry_api::apps::{App, AppAssignmentQuery, AppQuery, CreateApp, UpdateApp};
 use grantry_api::catalogue::{
-    Assignment, CatalogueObject, Entitlement, EntitlementQuery, ObjectQuery,
+    AccountQuery, Assignment, CatalogueObject, Entitlement, EntitlementQuery,
 };
 use grantry_api::headers::{IdempotencyHeader, IfMatchHeader};
 use grantry_engine::{App as Stored, PageQuery};
@@ -13,7 +13,7 @@ use http::StatusCode;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::catalogue::{entitlements, objects};
+use super::catalogue::{accounts, entitlements};
 use crate::body::Json;
 use crate::context::Ctx;
 use crate::headers::{IfMatch, Once};
@@ -110,14 +110,14 @@ async fn delete_app(
 /// List an app's accounts
 #[utoipa::path(get, path = "/apps/{app_id}/accounts", tag = "apps",
     extensions(("x-grantry-action" = json!("app_and_role_read"))),
-    params(("app_id" = String, Path, description = "The app's id."), ObjectQuery),
+    params(("app_id" = String, Path, description = "The app's id."), AccountQuery),
     responses((status = 200, description = "A page of accounts", body = List<CatalogueObject>)))]
 async fn list_app_accounts(
     ctx: Ctx,
     Path(id): Path<AppId>,
-    Query(query): Query<ObjectQuery>,
+    Query(query): Query<AccountQuery>,
 ) -> Reply<Body<List<CatalogueObject>>> {
-    Ok(list(ctx.list_app_accounts(&id, &objects(query)).await?, wire::catalogue::object))
+    Ok(list(ctx.list_app_accounts(&id, &accounts(query)).await?, wire::catalogue::app_account))
 }
 
 /// List who holds which role of an app

@@ -3,7 +3,8 @@
 use axum::Json as Body;
 use grantry_api::List;
 use grantry_api::catalogue::{
-    Assignment, AssignmentQuery, CatalogueObject, Entitlement, EntitlementQuery, ObjectQuery,
+    AccountQuery, Assignment, AssignmentQuery, CatalogueObject, Entitlement, EntitlementQuery,
+    ObjectQuery,
 };
 use grantry_engine::{Class, PageQuery};
 use grantry_model::ids::IntegrationId;
@@ -25,8 +26,20 @@ pub(super) fn routes() -> OpenApiRouter<Server> {
         .routes(routes!(list_assignments))
 }
 
-/// Which accounts or resources.
-pub(super) fn objects(query: ObjectQuery) -> PageQuery {
+/// Which accounts.
+pub(super) fn accounts(query: AccountQuery) -> PageQuery {
+    PageQuery {
+        search: query.search.unwrap_or_default(),
+        kind: query.kind.unwrap_or_default(),
+        status: query.status.unwrap_or_default(),
+        mapped: query.mapped,
+        identity: query.identity_id.unwrap_or_default(),
+        ..page(query.limit, query.cursor)
+    }
+}
+
+/// Which resources.
+fn objects(query: ObjectQuery) -> PageQuery {
     PageQuery {
         search: query.search.unwrap_or_default(),
         kind: query.kind.unwrap_or_default(),
@@ -47,14 +60,14 @@ pub(super) fn entitlements(query: EntitlementQuery) -> PageQuery {
 /// List accounts
 #[utoipa::path(get, path = "/integrations/{integration_id}/accounts", tag = "catalogue",
     extensions(("x-grantry-action" = json!("integration.read"))),
-    params(("integration_id" = String, Path, description = "The integration's id."), ObjectQuery),
+    params(("integration_id" = String, Path, description = "The integration's id."), AccountQuery),
     responses((status = 200, description = "A page of accounts", body = List<CatalogueObject>)))]
 async fn list_accounts(
     ctx: Ctx,
     Path(id): Path<IntegrationId>,
-    Query(query): Query<ObjectQuery>,
+    Query(query): Query<AccountQuery>,
 ) -> Reply<Body<List<CatalogueObject>>> {
-    Ok(list(ctx.list_objects(&id, Class::Account, &objects(query)).await?, wire::object))
+    Ok(list(ctx.list_objects(&id, Class::Account, &accounts(query)).await?, wire::account))
 }
 
 /// List resources

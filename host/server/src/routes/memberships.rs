@@ -62,7 +62,7 @@ async fn list_memberships(
 
 /// Grant a membership
 ///
-/// Gives a role of the app to an account. The access is made true in the target by a background
+/// Gives a role of the app to an account, or to the account that is mapped to an identity. The access is made true in the target by a background
 /// job: the membership is `provisioning` until a read-back confirms it. Granting what is there
 /// already changes nothing.
 #[utoipa::path(post, path = "/apps/{app_id}/memberships", tag = "memberships",

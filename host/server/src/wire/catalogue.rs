@@ -5,7 +5,20 @@ use grantry_engine::{StoredAssignment, StoredEntitlement, StoredObject};
 
 use super::stored_json;
 
-/// An account or a resource.
+/// An account, with whose it is.
+pub(crate) fn account(account: &StoredObject) -> wire::CatalogueObject {
+    let mapping = Some(super::mappings::mapping(&account.mapping));
+    wire::CatalogueObject { mapping, ..object(account) }
+}
+
+/// An account as whoever reads its app sees it: the identity by its id alone.
+pub(crate) fn app_account(account: &StoredObject) -> wire::CatalogueObject {
+    let mapping = super::mappings::mapping(&account.mapping);
+    let mapping = Some(grantry_api::mappings::AccountMapping { identity_display: None, ..mapping });
+    wire::CatalogueObject { mapping, ..object(account) }
+}
+
+/// A resource.
 pub(crate) fn object(object: &StoredObject) -> wire::CatalogueObject {
     wire::CatalogueObject {
         id: object.id.clone(),
@@ -17,6 +30,7 @@ pub(crate) fn object(object: &StoredObject) -> wire::CatalogueObject {
         details: stored_json(&object.details),
         first_seen_ms: object.first_seen.0,
         removed_ms: object.removed.map(|at| at.0),
+        mapping: None,
     }
 }
 

@@ -1,9 +1,9 @@
 //! Memberships and their operations.
 
 use grantry_api::memberships as wire;
-use grantry_engine::{GrantInput, StoredOperation};
+use grantry_engine::{GrantInput, Grantee, StoredOperation};
 use grantry_model::clock::UnixMs;
-use grantry_model::ids::{AccountId, EntitlementId};
+use grantry_model::ids::{AccountId, EntitlementId, IdentityId};
 use grantry_model::membership::{Ending, Membership, Status};
 
 use crate::problem::Problem;
@@ -103,8 +103,22 @@ pub(crate) fn read_grant(
     Ok(GrantInput {
         role: EntitlementId::parse(&grant.role_id)
             .map_err(|error| refused("/role_id", error.to_string()))?,
-        account: AccountId::parse(&grant.account_id)
-            .map_err(|error| refused("/account_id", error.to_string()))?,
+        to: match (&grant.account_id, &grant.identity_id) {
+            (Some(account), None) => AccountId::parse(account)
+                .map(Grantee::Account)
+                .map_err(|error| refused("/account_id", error.to_string()))?,
+            (None, Some(identity)) => IdentityId::parse(identity)
+                .map(Grantee::Identity)
+                .map_err(|error| refused("/identity_id", error.to_string()))?,
+            (Some(_), Some(_)) => {
+                let message = "cannot be given together with `account_id`";
+                return Err(Problem::field("/identity_id", "one_of_two", message));
+            }
+            (None, None) => {
+                let message = "or `identity_id` is required";
+                return Err(Problem::field("/account_id", "one_of_two", message));
+            }
+        },
         ends: read_end(now, grant.ends_ms, grant.duration_ms)?,
     })
 }

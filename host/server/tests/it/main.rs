@@ -14,6 +14,7 @@ mod idempotency;
 mod integrations;
 mod issuers;
 mod lists;
+mod mappings;
 mod memberships;
 mod notifications;
 mod openapi;

@@ -78,6 +78,9 @@ fn every_creating_request_wants_an_idempotency_key() {
         "roll_back_version",
         "roll_out_version",
         "preview_template",
+        "preview_mapping",
+        // Applying the rules a second time changes nothing.
+        "apply_mapping",
         "retry_delivery",
     ];
     for (method, path, operation) in operations(&document()) {

@@ -39,6 +39,14 @@ const ROWS: &[(&str, &str)] = &[
     ("list_resources", "integration.read"),
     ("list_entitlements", "integration.read"),
     ("list_assignments", "integration.read"),
+    ("get_mapping_rules", "integration.read"),
+    ("set_mapping_rules", "integration.write"),
+    ("preview_mapping", "integration.write"),
+    ("apply_mapping", "integration.write"),
+    ("get_mapping", "integration.read"),
+    ("set_mapping", "integration.write"),
+    ("release_mapping", "integration.write"),
+    ("list_identity_accounts", "data_source_read"),
     ("start_aggregation", "aggregation.run"),
     ("list_aggregations", "integration.read"),
     ("get_aggregation", "integration.read"),
@@ -471,12 +479,17 @@ impl World {
                 object.insert(name.clone(), connection);
             } else if field.get("$ref").is_some() && required.contains(&json!(name)) {
                 object.insert(name.clone(), self.example(document, field, (about, which)));
-            } else if required.contains(&json!(name)) {
+            } else if required.contains(&json!(name)) || is_chosen(schema, name) {
                 object.insert(name.clone(), json!(self.value(about, name, which)));
             }
         }
         Value::Object(object)
     }
+}
+
+/// Of an account and an identity to which access can be given, the account is named.
+fn is_chosen(schema: &Value, name: &str) -> bool {
+    name == "account_id" && schema["properties"].get("identity_id").is_some()
 }
 
 fn class(status: u16) -> Class {

@@ -13,9 +13,9 @@ use crate::{Result, StoreError, statements};
 statements! {
     TAKE_USERS = "UPDATE data_sources SET revision = revision + $3, columns = $4 WHERE id = $1 AND revision = $2";
     REMOVE_USERS = "UPDATE identities SET removed_ms = $3 WHERE data_source_id = $2 AND removed_ms IS NULL AND NOT EXISTS (SELECT 1 FROM upload_people u WHERE u.upload_id = $1 AND u.id = identities.id)";
-    WRITE_USERS = "INSERT INTO identities (id, data_source_id, external_id, user_name, user_name_key, email, email_key, display, is_active, manager_external_id, details, search, row_hash, first_seen_ms, removed_ms) \
-        SELECT u.id, CAST($2 AS TEXT), u.external_id, u.user_name, u.user_name_key, u.email, u.email_key, u.display, u.is_active, u.manager_external_id, u.details, u.search, u.row_hash, CAST($3 AS BIGINT), NULL FROM upload_people u WHERE u.upload_id = $1 \
-        ON CONFLICT (id) DO UPDATE SET user_name = excluded.user_name, user_name_key = excluded.user_name_key, email = excluded.email, email_key = excluded.email_key, display = excluded.display, is_active = excluded.is_active, manager_external_id = excluded.manager_external_id, details = excluded.details, search = excluded.search, row_hash = excluded.row_hash, removed_ms = NULL \
+    WRITE_USERS = "INSERT INTO identities (id, data_source_id, external_id, external_id_key, user_name, user_name_key, email, email_key, display, is_active, manager_external_id, details, search, row_hash, first_seen_ms, removed_ms) \
+        SELECT u.id, CAST($2 AS TEXT), u.external_id, u.external_id_key, u.user_name, u.user_name_key, u.email, u.email_key, u.display, u.is_active, u.manager_external_id, u.details, u.search, u.row_hash, CAST($3 AS BIGINT), NULL FROM upload_people u WHERE u.upload_id = $1 \
+        ON CONFLICT (id) DO UPDATE SET external_id_key = excluded.external_id_key, user_name = excluded.user_name, user_name_key = excluded.user_name_key, email = excluded.email, email_key = excluded.email_key, display = excluded.display, is_active = excluded.is_active, manager_external_id = excluded.manager_external_id, details = excluded.details, search = excluded.search, row_hash = excluded.row_hash, removed_ms = NULL \
         WHERE identities.row_hash <> excluded.row_hash OR identities.removed_ms IS NOT NULL";
 
     TAKE_MEMBERS = "UPDATE apps SET revision = revision + $3, columns = $4 WHERE id = $1 AND revision = $2 AND NOT EXISTS (SELECT 1 FROM integrations i WHERE i.app_id = apps.id)";

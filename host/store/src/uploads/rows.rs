@@ -3,6 +3,7 @@
 use grantry_model::csv::ListedPerson;
 use grantry_model::fingerprint::Key;
 use grantry_model::ids::UploadId;
+use grantry_model::mapping;
 use grantry_model::permission::Entity;
 
 use crate::catalogue::{BATCH_ROWS, Batch, Class};
@@ -45,7 +46,7 @@ pub struct ListRow {
     pub person: ListedPerson,
 }
 
-const PEOPLE_INSERT: &str = "INSERT INTO upload_people (upload_id, id, line, external_id, user_name, user_name_key, email, email_key, display, is_active, manager_external_id, details, search, row_hash) VALUES ";
+const PEOPLE_INSERT: &str = "INSERT INTO upload_people (upload_id, id, line, external_id, external_id_key, user_name, user_name_key, email, email_key, display, is_active, manager_external_id, details, search, row_hash) VALUES ";
 const GRANTS_INSERT: &str = "INSERT INTO upload_grants (upload_id, role_id, account_id) VALUES ";
 const KEEP_FIRST: &str = " ON CONFLICT DO NOTHING";
 
@@ -72,7 +73,7 @@ pub(crate) fn built_statements(is_postgres: bool) -> Vec<(&'static str, String)>
 }
 
 fn people() -> Batch {
-    Batch::plain(PEOPLE_INSERT, KEEP_FIRST, 14)
+    Batch::plain(PEOPLE_INSERT, KEEP_FIRST, 15)
 }
 
 fn grants() -> Batch {
@@ -92,7 +93,7 @@ impl Db {
         let mut repeated = Vec::new();
         for chunk in rows.chunks(BATCH_ROWS) {
             let texts = chunk.iter().map(Texts::of).collect::<Result<Vec<_>>>()?;
-            let mut args: Vec<Arg<'_>> = Vec::with_capacity(chunk.len() * 14);
+            let mut args: Vec<Arg<'_>> = Vec::with_capacity(chunk.len() * 15);
             for (row, text) in chunk.iter().zip(&texts) {
                 let person = &row.person;
                 args.extend_from_slice(args![
@@ -100,6 +101,7 @@ impl Db {
                     &text.id,
                     stored(row.line),
                     &person.external_id,
+                    &text.external_id_key,
                     &person.user_name,
                     &text.user_name_key,
                     &person.email,
@@ -221,6 +223,7 @@ impl Db {
 /// The texts of a line that are made of others.
 struct Texts {
     id: String,
+    external_id_key: Option<String>,
     user_name_key: Option<String>,
     email_key: Option<String>,
     details: String,
@@ -232,9 +235,10 @@ impl Texts {
         let person = &row.person;
         let details = serde_json::to_string(person)
             .map_err(|error| StoreError::Corrupt { what: "person", reason: error.to_string() })?;
-        let key = |text: &Option<String>| text.as_deref().map(str::to_lowercase);
+        let key = |text: &Option<String>| text.as_deref().and_then(mapping::key);
         Ok(Self {
             id: row.key.text(),
+            external_id_key: mapping::key(&person.external_id),
             user_name_key: key(&person.user_name),
             email_key: key(&person.email),
             details,

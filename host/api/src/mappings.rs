@@ -1,0 +1,188 @@
+//! Whose an account is: an integration's rules, and what people say by hand.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::settings::present;
+
+/// What of an account a rule compares.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum AccountField {
+    /// Its e-mail addresses: the attributes that targets usually keep them in.
+    Email,
+    /// The name that it signs in with.
+    UserName,
+    /// Its id in the target.
+    NativeId,
+    /// All values of `attribute`.
+    Attribute,
+}
+
+/// What of an identity it is compared with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum IdentityField {
+    /// The e-mail address.
+    Email,
+    /// The short login name.
+    UserName,
+    /// The id in the data source.
+    ExternalId,
+}
+
+/// Another domain for the addresses of one, before they are compared.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DomainChange {
+    /// The domain that accounts have.
+    #[schema(example = "old.example", max_length = 253)]
+    pub from: String,
+    /// The domain that identities have.
+    #[schema(example = "new.example", max_length = 253)]
+    pub to: String,
+}
+
+/// An account whose field equals the identity's, without case and surrounding space, is that
+/// identity's.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MappingRule {
+    /// Of the account.
+    pub account: AccountField,
+    /// The attribute's name, with `account` = `attribute` only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(max_length = 200)]
+    pub attribute: Option<String>,
+    /// Of the identity.
+    pub identity: IdentityField,
+    /// Only identities of this data source.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data_source_id: Option<String>,
+    /// Addresses of one domain are compared as those of another.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub domain: Option<DomainChange>,
+}
+
+/// An integration's rules, in their order: the first that finds anybody decides.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct MappingRules {
+    /// At most ten. Without any, only people say whose an account is.
+    pub rules: Vec<MappingRule>,
+    /// Grows with every change; the same as the `ETag`.
+    pub version: i64,
+}
+
+/// New rules of an integration, which are applied at once.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SetMappingRules {
+    /// All of them, in their order; at most ten.
+    #[schema(example = json!([{"account": "email", "identity": "email"}]), max_items = 10)]
+    pub rules: Vec<MappingRule>,
+}
+
+/// What is to be previewed.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PreviewMapping {
+    /// Rules to try instead of those of the integration.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(max_items = 10)]
+    pub rules: Option<Vec<MappingRule>>,
+}
+
+/// An identity, named.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct NamedIdentity {
+    /// The identity.
+    pub id: String,
+    /// What people call it.
+    pub display: String,
+}
+
+/// What the rules change about one account.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct MappingChange {
+    /// The account.
+    pub account_id: String,
+    /// What people call the account.
+    pub account_display: String,
+    /// Whose it is now.
+    pub before: Option<NamedIdentity>,
+    /// Whose it will be.
+    pub after: Option<NamedIdentity>,
+    /// The rule that decides, counted from 0.
+    pub rule: Option<u32>,
+    /// Why it will be nobody's: `no_match` or `ambiguous`.
+    pub reason: Option<String>,
+}
+
+/// What the rules changed, or would change.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct MappingOutcome {
+    /// Accounts that get an identity.
+    pub mapped: u64,
+    /// Accounts that get another identity.
+    pub remapped: u64,
+    /// Accounts that lose theirs.
+    pub unmapped: u64,
+    /// Accounts of which only the deciding rule, or the reason, is another.
+    pub explained: u64,
+    /// The first hundred of the changes.
+    pub changes: Vec<MappingChange>,
+}
+
+/// Whose an account is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct AccountMapping {
+    /// The identity; missing for an account that is nobody's.
+    pub identity_id: Option<String>,
+    /// What people call the identity. It is told to those who may see the integration.
+    pub identity_display: Option<String>,
+    /// Who says so: `rule` or `hand`. Rules and syncs leave it as it is by hand.
+    pub origin: String,
+    /// The rule that decided, counted from 0.
+    pub rule: Option<u32>,
+    /// Why it is nobody's: `no_match`, `ambiguous` or `by_hand`.
+    pub reason: Option<String>,
+    /// When that changed last.
+    pub changed_ms: Option<i64>,
+    /// Grows with every change; the `ETag` of the mapping.
+    pub version: i64,
+}
+
+/// Says by hand whose an account is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SetMapping {
+    /// The identity; `null` for nobody.
+    #[serde(deserialize_with = "present")]
+    #[schema(value_type = Option<String>, required = true)]
+    pub identity_id: Option<Option<String>>,
+}
+
+/// An account of an identity.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct IdentityAccount {
+    /// The account.
+    pub account_id: String,
+    /// The integration that it was found by.
+    pub integration_id: String,
+    /// What people call the integration.
+    pub integration_name: String,
+    /// The app.
+    pub app_id: String,
+    /// Its kind in the target.
+    pub kind: String,
+    /// Its id in the target.
+    pub native_id: String,
+    /// Its name in the target, such as a user name.
+    pub name: Option<String>,
+    /// What people call it.
+    pub display: String,
+    /// `enabled`, `disabled`, `locked`, `pending`, `deleted` or `unknown`.
+    pub status: String,
+    /// Who says whose it is: `rule` or `hand`.
+    pub origin: String,
+}

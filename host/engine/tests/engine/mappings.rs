@@ -1,0 +1,236 @@
+//! Whose an account is: found by rules, said by hand, kept over syncs and lists (INT-13).
+
+use grantry_engine::{
+    EngineError, GrantInput, Grantee, Idempotent, MappingCounts, PageQuery, StoredMapping,
+};
+use grantry_model::catalogue::{Attribute, Completeness, Value};
+use grantry_model::ids::{DataSourceId, IdentityId};
+use grantry_model::mapping::{AccountField, IdentityField, Origin, Rule, Unmapped, default_rules};
+use grantry_model::membership::Membership;
+use grantry_model::permission::Entity;
+
+use crate::host::{Host, hosts};
+
+const PEOPLE: &str = "external_id,user_name,email\n1,ada,U000@x.example\n2,bob,u001@x.example\n";
+
+impl Host {
+    /// The connector tells of e-mail addresses: the user's id at `x.example`.
+    fn with_emails(&self) {
+        self.directory.lock().unwrap().lie = Some(Box::new(|_, page| {
+            for object in page.objects.iter_mut().filter(|object| object.id.kind == "User") {
+                let values = vec![Value::Text(format!(" {}@X.example", object.id.id))];
+                let completeness = Completeness::Complete;
+                object.attributes = vec![Attribute { name: "emails".into(), values, completeness }];
+            }
+        }));
+    }
+
+    async fn of(&self, user: &str) -> StoredMapping {
+        self.ctx.mapping(&self.integration, &self.account(user)).await.unwrap()
+    }
+
+    async fn identity(&self, people: &Entity, external_id: &str) -> IdentityId {
+        let source = source(people);
+        let all = PageQuery { limit: 200, ..PageQuery::default() };
+        let page = self.ctx.list_identities(source, &all).await.unwrap();
+        let found = page.items.into_iter().find(|row| row.identity.external_id == external_id);
+        found.unwrap().identity.id
+    }
+
+    async fn say(&self, user: &str, identity: Option<&IdentityId>) -> StoredMapping {
+        let (account, version) = (self.account(user), self.of(user).await.version);
+        let said = self.ctx.set_mapping(&self.integration, &account, version, identity).await;
+        said.unwrap()
+    }
+
+    async fn unmapped(&self) -> Vec<(String, Option<Unmapped>)> {
+        let query = PageQuery { limit: 200, mapped: Some(false), ..PageQuery::default() };
+        let class = grantry_store::Class::Account;
+        let page = self.ctx.list_objects(&self.integration, class, &query).await.unwrap();
+        let mut rows: Vec<_> =
+            page.items.into_iter().map(|row| (row.native_id, row.mapping.reason)).collect();
+        rows.sort_by(|a, b| a.0.cmp(&b.0));
+        rows
+    }
+
+    async fn grant_to_identity(&self, identity: &IdentityId) -> grantry_engine::Result<String> {
+        let to = Grantee::Identity(identity.clone());
+        let input = GrantInput { role: self.role("g00"), to, ends: None };
+        let answer = |membership: &Membership| grantry_engine::Answer {
+            status: 201,
+            body: membership.account.to_string(),
+        };
+        let key = self.key();
+        let request = Idempotent { key: &key, request: b"grant", answer: &answer };
+        Ok(self.ctx.grant_membership(&self.app, &input, &request).await?.body)
+    }
+}
+
+fn source(people: &Entity) -> &DataSourceId {
+    let Entity::DataSource(source) = people else { panic!("not a data source") };
+    source
+}
+
+#[tokio::test]
+async fn an_aggregation_maps_accounts_and_a_second_one_writes_nothing() {
+    for host in hosts(3, 1).await {
+        host.with_emails();
+        let people = host.data_source().await;
+        host.put(&people, PEOPLE).await;
+        host.aggregate().await;
+        let ada = host.identity(&people, "1").await;
+        let mapping = host.of("u000").await;
+        assert_eq!(
+            (mapping.identity, mapping.origin, mapping.rule),
+            (Some(ada), Origin::Rule, Some(0))
+        );
+        assert_eq!(host.unmapped().await, [("u002".to_owned(), Some(Unmapped::NoMatch))]);
+        let before = (host.of("u000").await, host.of("u002").await);
+        assert_eq!(host.audited("mapping.applied").await, 1);
+        host.aggregate().await;
+        assert_eq!(host.audited("mapping.applied").await, 1);
+        assert_eq!((host.of("u000").await, host.of("u002").await), before);
+    }
+}
+
+#[tokio::test]
+async fn an_applied_list_of_users_maps_and_unmaps() {
+    for host in hosts(3, 1).await {
+        host.with_emails();
+        host.aggregate().await;
+        assert_eq!(host.unmapped().await.len(), 3);
+        let people = host.data_source().await;
+        host.put(&people, PEOPLE).await;
+        let bob = host.identity(&people, "2").await;
+        assert_eq!(host.of("u001").await.identity, Some(bob));
+        host.put(&people, &PEOPLE.replace("u001", "u002")).await;
+        assert_eq!(host.of("u001").await.reason, Some(Unmapped::NoMatch));
+        let bob = host.identity(&people, "2").await;
+        assert_eq!(host.of("u002").await.identity, Some(bob));
+    }
+}
+
+#[tokio::test]
+async fn an_account_of_two_identities_is_nobodys_until_one_of_them_goes() {
+    for host in hosts(2, 1).await {
+        host.with_emails();
+        let people = host.data_source().await;
+        let twins = format!("{PEOPLE}3,cy,u001@x.example\n");
+        host.put(&people, &twins).await;
+        host.aggregate().await;
+        assert_eq!(host.unmapped().await, [("u001".to_owned(), Some(Unmapped::Ambiguous))]);
+        let bob = host.identity(&people, "2").await;
+        assert!(matches!(host.grant_to_identity(&bob).await, Err(EngineError::AccountUnmapped)));
+        host.put(&people, PEOPLE).await;
+        assert_eq!(host.of("u001").await.identity, Some(bob));
+    }
+}
+
+#[tokio::test]
+async fn what_is_said_by_hand_survives_rules_and_syncs_until_it_is_released() {
+    for host in hosts(3, 1).await {
+        host.with_emails();
+        let people = host.data_source().await;
+        host.put(&people, PEOPLE).await;
+        host.aggregate().await;
+        let (ada, bob) = (host.identity(&people, "1").await, host.identity(&people, "2").await);
+        host.say("u000", Some(&bob)).await;
+        host.say("u001", None).await;
+        for user in host.directory.lock().unwrap().users.values_mut() {
+            user.push('!');
+        }
+        host.aggregate().await;
+        host.ctx.apply_mapping(&host.integration).await.unwrap();
+        let by_hand = host.of("u000").await;
+        assert_eq!((by_hand.identity, by_hand.origin), (Some(bob), Origin::Hand));
+        assert_eq!(host.of("u001").await.reason, Some(Unmapped::ByHand));
+        let version = host.of("u000").await.version;
+        let account = host.account("u000");
+        let released = host.ctx.release_mapping(&host.integration, &account, version).await;
+        assert_eq!(released.unwrap().identity, Some(ada));
+        assert_eq!(
+            (host.audited("mapping.set").await, host.audited("mapping.released").await),
+            (2, 1)
+        );
+    }
+}
+
+#[tokio::test]
+async fn an_identity_that_goes_leaves_its_accounts_also_where_a_person_said_so() {
+    for host in hosts(3, 1).await {
+        let people = host.data_source().await;
+        host.put(&people, &format!("{PEOPLE}3,cy,\n")).await;
+        host.aggregate().await;
+        let cy = host.identity(&people, "3").await;
+        host.say("u002", Some(&cy)).await;
+        host.put(&people, PEOPLE).await;
+        let left = host.of("u002").await;
+        assert_eq!((left.identity, left.origin), (None, Origin::Rule));
+        host.say("u002", Some(&host.identity(&people, "1").await)).await;
+        let id = source(&people);
+        let version = host.ctx.data_source(id).await.unwrap().version;
+        host.ctx.delete_data_source(id, version).await.unwrap();
+        assert_eq!(host.of("u002").await.identity, None);
+        let account = host.account("u002");
+        let gone = host.ctx.set_mapping(&host.integration, &account, 5, Some(&cy));
+        assert!(matches!(gone.await, Err(EngineError::Invalid(_))));
+    }
+}
+
+#[tokio::test]
+async fn a_preview_tells_what_rules_would_change_and_changes_nothing() {
+    for host in hosts(3, 1).await {
+        let people = host.data_source().await;
+        host.put(&people, "external_id,email\nU000,a@x.example\nu001,b@x.example\n").await;
+        host.aggregate().await;
+        let rules = [Rule {
+            account: AccountField::NativeId,
+            identity: IdentityField::ExternalId,
+            data_source: Some(source(&people).clone()),
+            domain: None,
+        }];
+        let preview = host.ctx.preview_mapping(&host.integration, Some(&rules)).await.unwrap();
+        assert_eq!(preview.counts, MappingCounts { mapped: 2, ..MappingCounts::default() });
+        assert_eq!(preview.changes.len(), 2);
+        let kept = host.ctx.mapping_rules(&host.integration).await.unwrap();
+        assert_eq!((kept, host.unmapped().await.len()), ((default_rules(), 1), 3));
+        let (_, version, outcome) =
+            host.ctx.update_mapping_rules(&host.integration, 1, &rules).await.unwrap();
+        assert_eq!((version, outcome), (2, preview));
+        let again = host.ctx.apply_mapping(&host.integration).await.unwrap();
+        assert!(again.counts.is_none());
+        let stale = host.ctx.update_mapping_rules(&host.integration, 1, &rules).await;
+        assert!(matches!(stale, Err(EngineError::Store(_))));
+    }
+}
+
+#[tokio::test]
+async fn access_is_granted_to_the_one_account_of_an_identity() {
+    for host in hosts(3, 1).await {
+        host.with_emails();
+        let people = host.data_source().await;
+        host.put(&people, PEOPLE).await;
+        host.aggregate().await;
+        let ada = host.identity(&people, "1").await;
+        assert_eq!(host.grant_to_identity(&ada).await.unwrap(), host.account("u000").as_str());
+        host.say("u002", Some(&ada)).await;
+        let several = host.grant_to_identity(&ada).await;
+        assert!(matches!(several, Err(EngineError::SeveralAccounts(ids)) if ids.len() == 2));
+        let nobody = IdentityId::parse("nobody").unwrap();
+        assert!(matches!(host.grant_to_identity(&nobody).await, Err(EngineError::AccountUnmapped)));
+    }
+}
+
+#[tokio::test]
+async fn thousands_of_accounts_are_mapped_over_all_borders_of_batches() {
+    for host in hosts(2_300, 1).await {
+        host.with_emails();
+        host.directory.lock().unwrap().page_items = 500;
+        let people = host.data_source().await;
+        let lines: String = (0..2_300).map(|n| format!("{n},u{n:03}@x.example\n")).collect();
+        host.put(&people, &format!("external_id,email\n{lines}")).await;
+        host.aggregate().await;
+        assert_eq!(host.unmapped().await, []);
+        assert_eq!(host.audited("mapping.applied").await, 1);
+    }
+}
