@@ -12,6 +12,8 @@ pub struct Aggregation {
     pub integration_id: String,
     /// The background job that reads.
     pub job_id: String,
+    /// The schedule that started it; null where a person did. It may be gone.
+    pub schedule_id: Option<String>,
     /// `queued`, `running`, `succeeded`, `failed`, `blocked` (it would remove suspiciously much:
     /// nothing was removed) or `cancelled`.
     pub status: AggregationStatus,

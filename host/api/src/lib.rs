@@ -31,6 +31,7 @@ pub mod permissions;
 pub mod plugins;
 pub mod problem;
 pub mod removals;
+pub mod schedules;
 pub mod settings;
 pub mod sign_in;
 pub mod templates;

@@ -37,6 +37,7 @@ mod provision;
 mod reconcile;
 mod removals;
 mod runs;
+mod schedules;
 mod scope;
 mod secrets;
 mod sessions;
@@ -80,6 +81,7 @@ pub use people::PersonChange;
 pub use plugins::Installed;
 pub use removals::{RemovalQuery, RemovalView};
 pub use runs::RunView;
+pub use schedules::{ScheduleChange, ScheduleInput, ScheduleView};
 pub use sessions::{SESSION_IDLE_MS, SESSION_LIFE_MS, SessionView, csrf_token};
 pub use sign_in::{Begun, Returned, SignInOffer, SignInRefusal, SignedIn};
 pub use templates::TemplateView;
@@ -92,7 +94,7 @@ pub use grantry_store::{
     App, AuditFilter, AuditRow, Change, Channel, Checkpoint, Class, DataSource, Delivery,
     DeliveryState, ExternalChange, IdentityAccount, Integration, Issuer, Job, ListChange, ListRow,
     MappingChange, MappingCounts, NewRegistration, Person, PrincipalRecord, Recipients,
-    Registration, Removal, RemovedRow, RunIssue, Sink, StoreError, StoredAssignment,
+    Registration, Removal, RemovedRow, RunIssue, Schedule, Sink, StoreError, StoredAssignment,
     StoredEntitlement, StoredIdentity, StoredMapping, StoredObject, StoredOperation, TokenRecord,
     Upload,
 };

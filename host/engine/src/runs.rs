@@ -1,9 +1,9 @@
 //! Aggregations as people see them: started, watched, cancelled. The work is in `aggregate`.
 
 use grantry_authz::{Permit, actions};
-use grantry_model::ids::{IntegrationId, JobId, RunId};
+use grantry_model::ids::{IntegrationId, JobId, PrincipalId, RunId, ScheduleId};
 use grantry_model::job::Work;
-use grantry_store::{AuditEntry, NewJob, Run, RunIssue};
+use grantry_store::{AuditEntry, Db, NewJob, Run, RunIssue, Tx};
 use serde_json::json;
 
 use crate::idempotency::Turn;
@@ -17,6 +17,34 @@ pub(crate) const NO_RUN: EngineError = EngineError::NotFound { what: "aggregatio
 /// The queue of an integration's aggregations: one at a time.
 pub(crate) fn queue(integration: &IntegrationId) -> String {
     format!("aggregate/{integration}")
+}
+
+/// Creates a run with its job, unless one is under way; then nothing may be committed.
+pub(crate) async fn order(
+    tx: &mut Tx,
+    job: &NewJob,
+    run: &RunId,
+    schedule: Option<&ScheduleId>,
+) -> Result<()> {
+    if !tx.enqueue(job).await? {
+        return Err(EngineError::SyncRunning);
+    }
+    Ok(tx.create_run(run, job.work.integration(), &job.id, schedule).await?)
+}
+
+/// The job of a run.
+pub(crate) fn job(
+    db: &Db,
+    integration: &IntegrationId,
+    run: &RunId,
+    ordered_by: &PrincipalId,
+) -> NewJob {
+    NewJob {
+        id: JobId::fresh(db.clock(), db.random()),
+        queue: queue(integration),
+        work: Work::Aggregate { integration: integration.clone(), run: run.clone() },
+        ordered_by: ordered_by.clone(),
+    }
 }
 
 impl Ctx {
@@ -38,18 +66,10 @@ impl Ctx {
         };
         let db = self.db();
         let run = RunId::fresh(db.clock(), db.random());
-        let job = NewJob {
-            id: JobId::fresh(db.clock(), db.random()),
-            queue: queue(integration),
-            work: Work::Aggregate { integration: integration.clone(), run: run.clone() },
-            ordered_by: self.actor.principal.id.clone(),
-        };
+        let job = job(db, integration, &run, &self.actor.principal.id);
         let work = async {
             let mut tx = db.begin(permit.provenance()).await?;
-            if !tx.enqueue(&job).await? {
-                return Err(EngineError::SyncRunning);
-            }
-            tx.create_run(&run, integration, &job.id).await?;
+            order(&mut tx, &job, &run, None).await?;
             let view = Run::waiting(run.clone(), integration.clone(), job.id.clone(), tx.now());
             let answer = claimed.finish(&mut tx, &view).await?;
             let detail = json!({ "run": run });

@@ -1,4 +1,5 @@
-//! The background worker: leases due jobs, carries them out, lets memberships expire.
+//! The background worker: leases due jobs, carries them out, lets memberships expire, follows
+//! schedules.
 //!
 //! Any number of workers can share a database. A job is leased for [`LEASE_MS`] and renewed while it
 //! runs; a worker that dies is replaced when its lease ends, and one that merely slept finds its
@@ -62,7 +63,7 @@ pub async fn run(engine: Engine, mut stop: watch::Receiver<bool>) {
     while !*stop.borrow() {
         sweeps += 1;
         if let Err(error) = sweep(&engine, sweeps).await {
-            tracing::error!("cannot sweep expired memberships: {error}");
+            tracing::error!("cannot sweep what is due: {error}");
         }
         let pause = match lease_all(&engine, &slots).await {
             Ok(pause) => pause,
@@ -223,7 +224,8 @@ fn ignore_lost(error: StoreError) -> Result<()> {
     }
 }
 
-/// Ends memberships whose time is over, also those that ended while nothing ran.
+/// Ends memberships whose time is over, also those that ended while nothing ran, and orders what
+/// schedules want.
 async fn sweep(engine: &Engine, count: u64) -> Result<()> {
     for membership in engine.db().due_memberships(EXPIRIES_MAX).await? {
         match expire(engine, &membership).await {
@@ -235,6 +237,7 @@ async fn sweep(engine: &Engine, count: u64) -> Result<()> {
             }
         }
     }
+    engine.follow_schedules().await?;
     if count % SWEEPS_PER_TIDY == 1 {
         engine.db().expire_idempotency().await?;
         engine.tidy_uploads().await?;

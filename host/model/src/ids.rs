@@ -99,6 +99,8 @@ ids! {
     MembershipId,
     /// One aggregation.
     RunId,
+    /// When an integration is aggregated by itself.
+    ScheduleId,
     /// A unit of durable work.
     JobId,
     /// An installed plugin version.

@@ -28,6 +28,7 @@ pub mod plugin;
 pub mod provision;
 pub mod removal;
 pub mod runner;
+pub mod schedule;
 pub mod secret;
 pub mod settings;
 pub mod text;

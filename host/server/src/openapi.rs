@@ -46,6 +46,7 @@ const SESSION: &str = "session";
         (name = "plugins", description = "Installed connectors."),
         (name = "integrations", description = "Configured instances of an application type."),
         (name = "aggregations", description = "Reading everything from a target."),
+        (name = "schedules", description = "When integrations are aggregated by themselves."),
         (name = "catalogue", description = "What aggregations found."),
         (name = "apps", description = "What people get access to."),
         (name = "memberships", description = "Managed access with a start and an end."),

@@ -25,6 +25,7 @@ mod people;
 mod permissions;
 mod plugins;
 mod removals;
+mod schedules;
 mod sign_in;
 mod templates;
 mod uploads;
@@ -47,6 +48,7 @@ pub(crate) fn all() -> OpenApiRouter<Server> {
         .merge(mappings::routes())
         .merge(aggregations::routes())
         .merge(removals::routes())
+        .merge(schedules::routes())
         .merge(apps::routes())
         .merge(memberships::routes())
         .merge(data_sources::routes())

@@ -60,6 +60,7 @@ statements! {
     FINISH = "UPDATE jobs SET status = $3, error_code = $4, error_detail = $5, finished_ms = $6 WHERE id = $1 AND fence = $2 AND status = 'running'";
     /// Whoever hastened or cancelled it meanwhile does not wait for the pause.
     RETRY = "UPDATE jobs SET status = 'queued', due_ms = CASE WHEN due_ms > $7 THEN due_ms ELSE $3 END, error_code = $4, error_detail = $5, attempt = $6 WHERE id = $1 AND fence = $2 AND status = 'running'";
+    IS_LIVING = "SELECT COUNT(*) FROM jobs WHERE queue = $1 AND status IN ('queued', 'running')";
     CANCEL = "UPDATE jobs SET is_cancel_requested = 1, due_ms = $2 WHERE id = $1 AND status IN ('queued', 'running')";
     IS_CANCELLED = "SELECT is_cancel_requested FROM jobs WHERE id = $1";
     NEXT_DUE = "SELECT MIN(due_ms) FROM jobs WHERE status = 'queued'";
@@ -219,6 +220,12 @@ impl Tx {
         }
         self.execute(HASTEN, args![&new.queue, now]).await?;
         Ok(false)
+    }
+
+    /// Whether the queue has a living job.
+    pub async fn has_living_job(&mut self, queue: &str) -> Result<bool> {
+        let row = self.fetch_one(IS_LIVING, args![queue]).await?;
+        row.map_or(Ok(false), |row| row.is_true(0))
     }
 
     /// Asks the worker of a job to stop.

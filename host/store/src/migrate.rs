@@ -13,6 +13,7 @@ const MIGRATIONS: &[(i64, &str)] = &[
     (3, include_str!("../migrations/0003_data_sources.sql")),
     (4, include_str!("../migrations/0004_audit_streams.sql")),
     (5, include_str!("../migrations/0005_integration_settings.sql")),
+    (6, include_str!("../migrations/0006_schedules.sql")),
     (7, include_str!("../migrations/0007_safe_sync.sql")),
     (9, include_str!("../migrations/0009_mapping.sql")),
 ];

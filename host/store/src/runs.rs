@@ -9,7 +9,7 @@ use std::collections::HashSet;
 use grantry_model::aggregation::{Complete, Progress, RunStatus};
 use grantry_model::clock::UnixMs;
 use grantry_model::fingerprint::{Key, Keys};
-use grantry_model::ids::{IntegrationId, JobId, RunId};
+use grantry_model::ids::{IntegrationId, JobId, RunId, ScheduleId};
 use grantry_model::job::Lease;
 use grantry_model::removal::What;
 
@@ -82,6 +82,8 @@ pub struct Run {
     pub id: RunId,
     pub integration_id: IntegrationId,
     pub job_id: JobId,
+    /// The schedule that ordered it; nothing where a person did.
+    pub schedule_id: Option<ScheduleId>,
     pub status: RunStatus,
     pub progress: Option<Progress>,
     pub started: Option<UnixMs>,
@@ -101,6 +103,7 @@ impl Run {
             id,
             integration_id: integration,
             job_id: job,
+            schedule_id: None,
             status: RunStatus::Queued,
             progress: None,
             started: None,
@@ -124,9 +127,9 @@ impl Run {
 pub const ISSUES_MAX: u64 = 1_000;
 
 statements! {
-    INSERT = "INSERT INTO runs (id, integration_id, job_id, status, progress, started_ms, finished_ms, created_ms, added, changed, removed, live_before, error_code, error_detail) VALUES ($1, $2, $3, 'queued', NULL, NULL, NULL, $4, 0, 0, 0, 0, NULL, NULL)";
-    GET = "SELECT id, integration_id, job_id, status, progress, started_ms, finished_ms, created_ms, added, changed, removed, live_before, error_code, error_detail FROM runs WHERE id = $1";
-    LIST = "SELECT id, integration_id, job_id, status, progress, started_ms, finished_ms, created_ms, added, changed, removed, live_before, error_code, error_detail FROM runs WHERE integration_id = $1 AND ($2 = '' OR id < $2) ORDER BY id DESC LIMIT $3";
+    INSERT = "INSERT INTO runs (id, integration_id, job_id, status, progress, started_ms, finished_ms, created_ms, added, changed, removed, live_before, error_code, error_detail, schedule_id) VALUES ($1, $2, $3, 'queued', NULL, NULL, NULL, $4, 0, 0, 0, 0, NULL, NULL, $5)";
+    GET = "SELECT id, integration_id, job_id, status, progress, started_ms, finished_ms, created_ms, added, changed, removed, live_before, error_code, error_detail, schedule_id FROM runs WHERE id = $1";
+    LIST = "SELECT id, integration_id, job_id, status, progress, started_ms, finished_ms, created_ms, added, changed, removed, live_before, error_code, error_detail, schedule_id FROM runs WHERE integration_id = $1 AND ($2 = '' OR id < $2) ORDER BY id DESC LIMIT $3";
     START = "UPDATE runs SET status = 'running', progress = $2, started_ms = $3, live_before = $4 WHERE id = $1 AND status = 'queued'";
     CHECKPOINT = "UPDATE runs SET progress = $2 WHERE id = $1 AND status = 'running'";
     REMOVED = "UPDATE runs SET removed = $2 WHERE id = $1";
@@ -152,10 +155,13 @@ fn run(row: &Row) -> Result<Run> {
         })?),
         None => None,
     };
+    let schedule = |text: &str| ScheduleId::parse(text).ok();
+    let schedule_id = row.text_or_null(14)?.map(|_| row.parsed(14, "schedule id", schedule));
     Ok(Run {
         id: row.parsed(0, "run id", |text| RunId::parse(text).ok())?,
         integration_id: row.parsed(1, "integration id", |text| IntegrationId::parse(text).ok())?,
         job_id: row.parsed(2, "job id", |text| JobId::parse(text).ok())?,
+        schedule_id: schedule_id.transpose()?,
         status: row.parsed(3, "run status", RunStatus::parse)?,
         progress,
         started: row.time_or_null(5)?,
@@ -311,11 +317,11 @@ impl Tx {
         id: &RunId,
         integration: &IntegrationId,
         job: &JobId,
+        schedule: Option<&ScheduleId>,
     ) -> Result<()> {
-        let now = self.now();
-        self.execute(INSERT, args![id.as_str(), integration.as_str(), job.as_str(), now])
-            .await
-            .map(drop)
+        let (now, schedule) = (self.now(), schedule.map(ScheduleId::as_str));
+        let args = args![id.as_str(), integration.as_str(), job.as_str(), now, schedule];
+        self.execute(INSERT, args).await.map(drop)
     }
 
     /// Refuses everything in this transaction if the job is another worker's now.

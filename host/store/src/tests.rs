@@ -121,6 +121,7 @@ async fn every_statement_prepares_on_both_databases() {
         principals::STATEMENTS,
         removals::STATEMENTS,
         runs::STATEMENTS,
+        schedules::STATEMENTS,
         sessions::STATEMENTS,
         tokens::STATEMENTS,
         uploads::STATEMENTS,

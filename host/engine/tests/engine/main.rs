@@ -11,6 +11,7 @@ mod lying;
 mod mappings;
 mod provisioning;
 mod removals;
+mod schedules;
 mod scripted;
 mod streams;
 mod uploads;

@@ -13,6 +13,7 @@ pub(crate) fn aggregation(run: &RunView) -> wire::Aggregation {
         id: run.id.to_string(),
         integration_id: run.integration_id.to_string(),
         job_id: run.job_id.to_string(),
+        schedule_id: run.schedule_id.as_ref().map(ToString::to_string),
         status: status(run.status),
         phase: progress.and_then(|progress| progress.target()).map(phase),
         pages: progress.map_or(0, |progress| progress.pages),

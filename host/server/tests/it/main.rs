@@ -23,6 +23,7 @@ mod paths;
 mod people;
 mod permission_matrix;
 mod removals;
+mod schedules;
 mod service;
 mod sessions;
 mod settings;

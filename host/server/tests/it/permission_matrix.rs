@@ -53,6 +53,11 @@ const ROWS: &[(&str, &str)] = &[
     ("cancel_aggregation", "aggregation.run"),
     ("watch_aggregation", "integration.read"),
     ("list_issues", "integration.read"),
+    ("create_schedule", "integration.write"),
+    ("list_schedules", "integration.read"),
+    ("get_schedule", "integration.read"),
+    ("update_schedule", "integration.write"),
+    ("delete_schedule", "integration.write"),
     ("get_removal", "integration.read"),
     ("list_removed_rows", "integration.read"),
     ("approve_removal", "aggregation.run"),
@@ -315,6 +320,10 @@ async fn values(host: &Host, name: &str) -> BTreeMap<&'static str, String> {
     let membership = text(&host.call("POST", &path, body).await.ok(), "id");
     host.work_until(&format!("{path}/{membership}"), &["active"]).await;
     let run = host.get(&format!("/integrations/{id}/aggregations")).await.ok()["items"][0].clone();
+    let schedule = json!({"name": name, "recurrence": {"kind": "daily"}, "at": "17:00",
+        "time_zone": "UTC"});
+    let path = format!("/integrations/{id}/schedules");
+    let schedule = text(&host.call("POST", &path, schedule).await.ok(), "id");
     let client = text(&host.call("POST", "/clients", json!({"name": name})).await.ok(), "id");
     let token = host.call("POST", &format!("/clients/{client}/tokens"), json!({})).await.ok();
     let source = host.call("POST", "/data-sources", json!({"name": name})).await.ok();
@@ -340,6 +349,7 @@ async fn values(host: &Host, name: &str) -> BTreeMap<&'static str, String> {
         ("members diff", text(&members["diff"], "hash")),
         ("kind", "added".to_owned()),
         ("integration_id", id),
+        ("schedule_id", schedule),
         ("app_id", app.clone()),
         ("entity_id", app),
         ("entity_kind", "app".to_owned()),
