@@ -6,6 +6,7 @@ mod deliveries;
 mod fuzz;
 mod harness;
 mod hostile;
+mod issuers;
 mod jumpcloud;
 mod kills;
 mod platform;

@@ -5,6 +5,8 @@
 //! installed with a word on stderr; without the rights for it the error names the command.
 
 pub mod debian;
+pub mod issuer;
+pub mod node;
 pub mod postgres;
 pub mod process;
 pub mod python;
@@ -16,6 +18,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
+pub use issuer::Issuer;
 pub use postgres::{PostgresDatabase, PostgresServer};
 pub use receivers::{MailServer, WebhookReceiver};
 pub use scim::{ScimServer, Variant};

@@ -1,12 +1,12 @@
 //! Starts the peers that a whole test run shares, and keeps them until stdin closes.
 //!
 //! Prints one `KEY=VALUE` line for each environment variable that the tests read, and
-//! `GRANTRY_TEST_PEERS=ready` as the last line. Python programs are only installed here: each
-//! test starts its own.
+//! `GRANTRY_TEST_PEERS=ready` as the last line. Programs of PyPI and npm are only installed here:
+//! each test starts its own.
 
 use anyhow::Result;
 use grantry_tests::peers::postgres::POSTGRES_URL_VARIABLE;
-use grantry_tests::peers::{PostgresServer, python};
+use grantry_tests::peers::{PostgresServer, node, python};
 use tokio::io::AsyncReadExt;
 
 #[tokio::main(flavor = "current_thread")]
@@ -14,7 +14,8 @@ async fn main() -> Result<()> {
     let python = tokio::task::spawn_blocking(|| {
         python::SCIM_SERVER.program("scim2-server")?;
         python::SCHEMATHESIS.program("schemathesis")?;
-        python::RECEIVERS.program("python")
+        python::RECEIVERS.program("python")?;
+        node::ISSUER.installed()
     });
     let postgres = PostgresServer::start().await?;
     python.await??;

