@@ -10,4 +10,5 @@ mod issuers;
 mod jumpcloud;
 mod kills;
 mod platform;
+mod proxy;
 mod scim;

@@ -41,6 +41,7 @@ pub struct Host {
     address: SocketAddr,
     folder: TempDir,
     postgres: Option<PostgresDatabase>,
+    environment: Vec<(&'static str, String)>,
 }
 
 /// The built `grantry` program: `GRANTRY_BIN`, or the one beside this test's own.
@@ -78,6 +79,17 @@ impl Host {
     /// # Errors
     /// When it does not become ready within a minute (with the end of its log).
     pub async fn start(database: Database) -> Result<Self> {
+        Self::start_with(database, Vec::new()).await
+    }
+
+    /// Starts a host on an empty database, with these variables in its environment.
+    ///
+    /// # Errors
+    /// As [`Host::start`].
+    pub async fn start_with(
+        database: Database,
+        environment: Vec<(&'static str, String)>,
+    ) -> Result<Self> {
         let postgres = match database {
             Database::Sqlite => None,
             Database::Postgres => Some(PostgresServer::shared().await?.database().await?),
@@ -85,7 +97,7 @@ impl Host {
         let folder = tempfile::tempdir()?;
         let address = SocketAddr::from(([127, 0, 0, 1], free_port()?));
         let api = Api::new(&format!("http://{address}"))?;
-        let mut host = Self { api, child: None, address, folder, postgres };
+        let mut host = Self { api, child: None, address, folder, postgres, environment };
         host.start_again().await?;
         let token = std::fs::read_to_string(host.folder.path().join("admin-token"))
             .context("the first start writes the admin's token")?;
@@ -113,6 +125,7 @@ impl Host {
             .arg("--admin-token-file")
             .arg(self.folder.path().join("admin-token"))
             .env_remove("RUST_LOG")
+            .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)
             .stderr(log);

@@ -4,6 +4,7 @@
 //! Start at [`peers`] for systems that we did not write, at [`directory`] for one that misbehaves on
 //! request, at [`recorder`] for the judge that sits between the host and either of them.
 
+pub mod connect_proxy;
 pub mod desk;
 pub mod directory;
 pub mod host;

@@ -68,6 +68,10 @@ pub struct Approval {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     pub bind_address: Option<std::net::IpAddr>,
+    /// Requests go past the proxy that the operator set for all plugins, such as to a target inside
+    /// the network.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub bypasses_proxy: bool,
 }
 
 /// One address and port.

@@ -35,7 +35,7 @@ pub(crate) enum Command {
     /// Serve the HTTP API and carry out background work.
     Serve(ServeOptions),
     /// Carry out background work only, beside other processes on the same database.
-    Worker(DataOptions),
+    Worker(WorkerOptions),
     /// Bring the database to this program's schema, and stop.
     Migrate(DataOptions),
     /// Look for what is wrong, and say how to mend it.
@@ -67,10 +67,30 @@ pub(crate) struct DataOptions {
     pub key_file: Option<PathBuf>,
 }
 
+/// How what runs plugins reaches their targets.
+#[derive(Debug, Args)]
+pub(crate) struct EgressOptions {
+    /// Plugins' requests go through this HTTP proxy (CONNECT), as `http://[USER:PASSWORD@]HOST:PORT`.
+    /// Better given in the environment if it holds a password.
+    // Not parsed here: the command line's own words about a wrong value repeat it.
+    #[arg(long, env = "GRANTRY_PLUGIN_PROXY", hide_env_values = true, value_name = "URL")]
+    pub plugin_proxy: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct WorkerOptions {
+    #[command(flatten)]
+    pub data: DataOptions,
+    #[command(flatten)]
+    pub egress: EgressOptions,
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct ServeOptions {
     #[command(flatten)]
     pub data: DataOptions,
+    #[command(flatten)]
+    pub egress: EgressOptions,
     /// Where to listen.
     #[arg(long, env = "GRANTRY_LISTEN", default_value = "127.0.0.1:8080", value_name = "ADDRESS")]
     pub listen: SocketAddr,

@@ -27,7 +27,7 @@ pub(crate) async fn run(options: &ServeOptions, output: Output) -> anyhow::Resul
     let data = DataFolder::of(&options.data);
     let listener = TcpListener::bind(options.listen).await;
     let listener = listener.with_context(|| format!("cannot listen on {}", options.listen))?;
-    let engine = wiring::engine(&data).await?;
+    let engine = wiring::engine(&data, &options.egress).await?;
     let token = first_token(&engine, options).await?;
     announce(&listener, token.as_deref(), output)?;
 

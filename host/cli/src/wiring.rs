@@ -5,16 +5,19 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
 use grantry_deliver::Post;
-use grantry_egress::DialSettings;
+use grantry_egress::{DialSettings, Proxy};
 use grantry_engine::{Engine, Parts};
 use grantry_model::package::ComponentSource;
 use grantry_oidc::Issuers;
-use grantry_runtime::{CompileProcess, Compiler, Inspector, LocalRunner, Runtime, Settings};
+use grantry_runtime::{
+    CompileProcess, Compiler, HttpSettings, Inspector, LocalRunner, Runtime, Settings,
+};
 use grantry_store::Db;
 use grantry_store::seal::KeyRing;
 
 use crate::ambient::{SystemClock, SystemRandom};
 use crate::data::DataFolder;
+use crate::options::EgressOptions;
 
 /// What the compile process is called with: the hidden subcommand.
 pub(crate) const COMPILE_COMMAND: &str = "compile-plugin";
@@ -27,7 +30,7 @@ pub(crate) async fn database(data: &DataFolder) -> anyhow::Result<Db> {
 }
 
 /// Opens everything: makes what the first start makes, and migrates.
-pub(crate) async fn engine(data: &DataFolder) -> anyhow::Result<Engine> {
+pub(crate) async fn engine(data: &DataFolder, egress: &EgressOptions) -> anyhow::Result<Engine> {
     data.make()?;
     let keys = data.keys()?;
     let db = database(data).await?;
@@ -45,7 +48,12 @@ pub(crate) async fn engine(data: &DataFolder) -> anyhow::Result<Engine> {
         None => data.make_keys(&SystemRandom)?,
     };
     let source: Arc<dyn ComponentSource> = Arc::new(db.clone());
-    let runtime = runtime(data.cache(), keys.derive("compiled components"), source)?;
+    let cache_key = keys.derive("compiled components");
+    let proxy = egress.plugin_proxy.as_deref().map(Proxy::parse).transpose()?;
+    if let Some(proxy) = &proxy {
+        tracing::info!(?proxy, "plugins' requests go through a proxy");
+    }
+    let runtime = runtime(data.cache(), cache_key, source, proxy)?;
     let inspector = Arc::new(Inspector::new(runtime.clone()));
     let runner = Arc::new(LocalRunner::new(runtime));
     let courier = Arc::new(Post::new(&DialSettings::default(), data.audit_folder())?);
@@ -58,12 +66,14 @@ pub(crate) fn runtime(
     cache: PathBuf,
     cache_key: [u8; grantry_store::seal::KEY_BYTES],
     source: Arc<dyn ComponentSource>,
+    proxy: Option<Proxy>,
 ) -> anyhow::Result<Arc<Runtime>> {
     let program = std::env::current_exe().context("cannot find this program's own file")?;
     let process = CompileProcess::new(program, vec![COMPILE_COMMAND.into()]);
     let (clock, random) = (Arc::new(SystemClock), Arc::new(SystemRandom));
     let settings = Settings {
         compiler: Compiler::Process(process),
+        http: HttpSettings { proxy, ..HttpSettings::default() },
         ..Settings::new(cache, cache_key, clock, random)
     };
     Runtime::start(settings, source).context("cannot start the plugin runtime")

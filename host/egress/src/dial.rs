@@ -1,5 +1,5 @@
 //! Opens connections: resolves once, judges every address, dials a judged one, checks the
-//! certificate against the name. Reads no proxy setting.
+//! certificate against the name. Reads no setting of the environment: a proxy is told.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -17,6 +17,7 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
 use tokio_rustls::rustls::{ClientConfig, RootCertStore, crypto};
 
 use crate::EgressError;
+use crate::proxy::Proxy;
 use crate::resolve::{Resolver, SystemResolver, checked_addresses};
 use crate::stream::NetworkStream;
 use crate::target::Target;
@@ -38,13 +39,28 @@ pub struct DialSettings {
     pub connect_timeout_ms: u64,
     /// Looks names up.
     pub resolver: Arc<dyn Resolver>,
+    /// What connections go through that do not bypass it.
+    pub proxy: Option<Proxy>,
 }
 
 impl Default for DialSettings {
     fn default() -> Self {
-        let (extra_roots_pem, connect_timeout_ms) = (Vec::new(), 5_000);
-        Self { extra_roots_pem, connect_timeout_ms, resolver: Arc::new(SystemResolver) }
+        Self {
+            extra_roots_pem: Vec::new(),
+            connect_timeout_ms: 5_000,
+            resolver: Arc::new(SystemResolver),
+            proxy: None,
+        }
     }
+}
+
+/// How a connection leaves this host (INT-14).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Way {
+    /// From this one of the host's own addresses.
+    pub from: Option<IpAddr>,
+    /// Not through the proxy, where there is one.
+    pub bypasses_proxy: bool,
 }
 
 /// The settings cannot be used.
@@ -61,6 +77,7 @@ pub enum SetupError {
 /// Opens connections.
 pub struct Dialer {
     resolver: Arc<dyn Resolver>,
+    proxy: Option<Proxy>,
     tls: TlsConnector,
     timeout: Duration,
 }
@@ -89,6 +106,7 @@ impl Dialer {
             .with_no_client_auth();
         Ok(Self {
             resolver: settings.resolver.clone(),
+            proxy: settings.proxy.clone(),
             tls: TlsConnector::from(Arc::new(config)),
             timeout: Duration::from_millis(settings.connect_timeout_ms),
         })
@@ -116,22 +134,21 @@ impl Dialer {
         target: &Target,
         exceptions: &[AddressException],
     ) -> Result<Connection, EgressError> {
-        self.dial_from(target, exceptions, None).await
+        self.dial_by(target, exceptions, Way::default()).await
     }
 
-    /// As [`Dialer::dial`], leaving from one of this host's own addresses where one is given.
+    /// As [`Dialer::dial`], leaving this host in a certain way.
     ///
     /// # Errors
-    /// As [`Dialer::dial`]; also when this host does not have the address.
-    pub async fn dial_from(
+    /// As [`Dialer::dial`]; also when this host does not have the address to leave from.
+    pub async fn dial_by(
         &self,
         target: &Target,
         exceptions: &[AddressException],
-        from: Option<IpAddr>,
+        way: Way,
     ) -> Result<Connection, EgressError> {
-        let dial = async {
-            speak_http(self.open(target, exceptions, !target.is_plain, from).await?).await
-        };
+        let dial =
+            async { speak_http(self.open(target, exceptions, !target.is_plain, way).await?).await };
         tokio::time::timeout(self.timeout, dial).await.map_err(|_| timed_out(target))?
     }
 
@@ -144,7 +161,7 @@ impl Dialer {
         target: &Target,
         exceptions: &[AddressException],
     ) -> Result<NetworkStream, EgressError> {
-        let open = self.open(target, exceptions, !target.is_plain, None);
+        let open = self.open(target, exceptions, !target.is_plain, Way::default());
         tokio::time::timeout(self.timeout, open).await.map_err(|_| timed_out(target))?
     }
 
@@ -158,7 +175,7 @@ impl Dialer {
         target: &Target,
         exceptions: &[AddressException],
     ) -> Result<NetworkStream, EgressError> {
-        let open = self.open(target, exceptions, false, None);
+        let open = self.open(target, exceptions, false, Way::default());
         tokio::time::timeout(self.timeout, open).await.map_err(|_| timed_out(target))?
     }
 
@@ -167,11 +184,15 @@ impl Dialer {
         target: &Target,
         exceptions: &[AddressException],
         with_tls: bool,
-        from: Option<IpAddr>,
+        way: Way,
     ) -> Result<NetworkStream, EgressError> {
         let addresses = checked_addresses(self.resolver.as_ref(), target, exceptions).await?;
-        let stream = connect(&addresses, from).await.map_err(|error| {
-            EgressError::Connect(format!("`{}` cannot be reached: {}", target.host, error.kind()))
+        let stream = match self.proxy.as_ref().filter(|_| !way.bypasses_proxy) {
+            Some(proxy) => self.through(proxy, &addresses, way.from).await,
+            None => connect(&addresses, way.from).await.map_err(|error| error.kind().to_string()),
+        };
+        let stream = stream.map_err(|why| {
+            EgressError::Connect(format!("`{}` cannot be reached: {why}", target.host))
         })?;
         // Without it small requests wait for acknowledgements.
         let _ = stream.set_nodelay(true);
@@ -188,6 +209,35 @@ impl Dialer {
             EgressError::Connect(format!("TLS with `{}` failed: {error}", target.host))
         })?;
         Ok(NetworkStream::Tls(Box::new(stream)))
+    }
+
+    /// A tunnel to the first address to which the proxy makes one. The proxy's own address is the
+    /// operator's to say: it is mostly a private one, and is not judged.
+    async fn through(
+        &self,
+        proxy: &Proxy,
+        addresses: &[SocketAddr],
+        from: Option<IpAddr>,
+    ) -> Result<TcpStream, String> {
+        let ips = match proxy.host.parse() {
+            Ok(ip) => vec![ip],
+            Err(_) => self
+                .resolver
+                .resolve(&proxy.host)
+                .await
+                .map_err(|_| "the proxy's name cannot be resolved".to_owned())?,
+        };
+        let near: Vec<_> = ips.into_iter().map(|ip| SocketAddr::new(ip, proxy.port)).collect();
+        let mut last = "it has no address".to_owned();
+        for address in addresses {
+            let stream = connect(&near, from).await;
+            let stream = stream.map_err(|error| format!("the proxy: {}", error.kind()))?;
+            match proxy.tunnel(stream, *address).await {
+                Ok(stream) => return Ok(stream),
+                Err(why) => last = why,
+            }
+        }
+        Err(last)
     }
 }
 

@@ -3,16 +3,19 @@
 //!
 //! The way of a connection: [`Target`] (parsed once), [`checked_addresses`] (every address of the
 //! name is judged), [`Dialer`] (dials a judged one, checks the certificate against the name). There
-//! is no proxy, no redirect and no test-only way past it; private addresses are reached through an
-//! admin's exception for exactly that address and port.
+//! is no redirect and no test-only way past it; a [`Proxy`] is one that the operator chose, and gets
+//! judged addresses only; private addresses are reached through an admin's exception for exactly that
+//! address and port.
 
 mod address;
 mod dial;
+mod proxy;
 mod resolve;
 mod stream;
 mod target;
 
-pub use dial::{Connection, DialSettings, Dialer, SetupError};
+pub use dial::{Connection, DialSettings, Dialer, SetupError, Way};
+pub use proxy::{InvalidProxy, Proxy};
 pub use resolve::{Resolver, SystemResolver, checked_addresses};
 pub use stream::NetworkStream;
 pub use target::Target;

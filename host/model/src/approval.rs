@@ -37,6 +37,9 @@ pub struct Approval {
     /// The host's own address that requests leave from, so that the target can allow it (INT-14).
     #[serde(default)]
     pub bind_address: Option<std::net::IpAddr>,
+    /// Whether requests go past the host's proxy, where it has one (INT-14).
+    #[serde(default)]
+    pub bypasses_proxy: bool,
 }
 
 impl Approval {
@@ -48,6 +51,7 @@ impl Approval {
             kv: manifest.needs_kv,
             address_exceptions: Vec::new(),
             bind_address: None,
+            bypasses_proxy: false,
         }
     }
 
@@ -64,6 +68,7 @@ impl Approval {
             kv: self.kv && asked.kv,
             address_exceptions: self.address_exceptions.clone(),
             bind_address: self.bind_address,
+            bypasses_proxy: self.bypasses_proxy,
         }
     }
 
@@ -125,6 +130,8 @@ pub struct Granted {
     pub address_exceptions: Vec<AddressException>,
     /// The host's own address that its requests leave from.
     pub bind_address: Option<std::net::IpAddr>,
+    /// Whether its requests go past the host's proxy.
+    pub bypasses_proxy: bool,
     /// Which actions it may try on the platform interface.
     pub platform_actions: Vec<Action>,
     /// Whether it has a key-value store.
@@ -189,6 +196,7 @@ pub fn granted(
         origins,
         address_exceptions: approval.address_exceptions.clone(),
         bind_address: approval.bind_address,
+        bypasses_proxy: approval.bypasses_proxy,
         platform_actions: approval.platform_actions.iter().copied().filter(is_asked).collect(),
         kv: approval.kv && manifest.needs_kv,
     }

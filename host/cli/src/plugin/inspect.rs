@@ -17,7 +17,8 @@ pub(super) async fn run(file: &Path, output: Output) -> anyhow::Result<()> {
     let component = read(file)?;
     let cache = tempfile::tempdir()?;
     let key = wiring::throwaway_keys()?.derive("inspection");
-    let runtime = wiring::runtime(cache.path().join("compiled"), key, Arc::new(NoComponents))?;
+    let runtime =
+        wiring::runtime(cache.path().join("compiled"), key, Arc::new(NoComponents), None)?;
     let inspected = Inspector::new(runtime).inspect(&component).await;
     let report = inspected.map_err(|rejection| {
         anyhow!("`{}` is refused: {rejection} (`{}`)", file.display(), rejection.code())

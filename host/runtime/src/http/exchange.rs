@@ -2,7 +2,7 @@
 //! arrived: only what was certainly not sent is sent again.
 
 use bytes::Bytes;
-use grantry_egress::{Connection, Dialer, Target};
+use grantry_egress::{Connection, Dialer, Target, Way};
 use grantry_model::approval::AddressException;
 use http::header::{CONNECTION, HOST};
 use http::{HeaderMap, HeaderValue, Method};
@@ -39,8 +39,7 @@ pub(crate) struct Line<'a> {
     pub(crate) dialer: &'a Dialer,
     pub(crate) pool: &'a Pool,
     pub(crate) exceptions: &'a [AddressException],
-    /// The host's own address to leave from.
-    pub(crate) from: Option<std::net::IpAddr>,
+    pub(crate) way: Way,
     pub(crate) response_bytes_max: usize,
 }
 
@@ -59,7 +58,7 @@ pub(crate) async fn exchange(
             Ok(answer) => return Ok(answer),
         }
     }
-    let dial = line.dialer.dial_from(outgoing.target, line.exceptions, line.from);
+    let dial = line.dialer.dial_by(outgoing.target, line.exceptions, line.way);
     let connection = dial.await.map_err(|error| Failed::For(error.into()))?;
     on(line, outgoing.target, connection, request, received).await.map_err(|sent| match sent {
         Sent::Nothing(_) => Failed::For(Refusal::Connect("the connection broke off".to_owned())),

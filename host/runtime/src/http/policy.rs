@@ -97,6 +97,7 @@ mod tests {
             ],
             address_exceptions: Vec::new(),
             bind_address: None,
+            bypasses_proxy: false,
             platform_actions: Vec::new(),
             kv: false,
         }

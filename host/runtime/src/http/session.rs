@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
-use grantry_egress::Target;
+use grantry_egress::{Target, Way};
 use grantry_model::plugin::{AuthKind, AuthScheme};
 use grantry_model::runner::CallScope;
 use http::header::{
@@ -194,7 +194,10 @@ impl HttpSession {
             dialer: &self.access.dialer,
             pool: &tenant.pool,
             exceptions: &self.scope.granted.address_exceptions,
-            from: self.scope.granted.bind_address,
+            way: Way {
+                from: self.scope.granted.bind_address,
+                bypasses_proxy: self.scope.granted.bypasses_proxy,
+            },
             response_bytes_max: self.access.settings.response_bytes_max,
         };
         let now = Instant::now();

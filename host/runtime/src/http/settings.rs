@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use grantry_egress::{DialSettings, Resolver, SystemResolver};
+use grantry_egress::{DialSettings, Proxy, Resolver, SystemResolver};
 
 /// Limits and trust of outgoing requests.
 #[derive(Clone)]
@@ -28,6 +28,8 @@ pub struct HttpSettings {
     pub user_agent: String,
     /// Looks names up.
     pub resolver: Arc<dyn Resolver>,
+    /// What requests go through that do not bypass it.
+    pub proxy: Option<Proxy>,
 }
 
 impl HttpSettings {
@@ -36,6 +38,7 @@ impl HttpSettings {
             extra_roots_pem: self.extra_roots_pem.clone(),
             connect_timeout_ms: self.connect_timeout_ms,
             resolver: self.resolver.clone(),
+            proxy: self.proxy.clone(),
         }
     }
 }
@@ -53,6 +56,7 @@ impl Default for HttpSettings {
             requests_burst: 400,
             user_agent: concat!("grantry/", env!("CARGO_PKG_VERSION")).to_owned(),
             resolver: Arc::new(SystemResolver),
+            proxy: None,
         }
     }
 }

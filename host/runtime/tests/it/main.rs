@@ -9,5 +9,6 @@ mod credentials;
 mod egress;
 mod hostile;
 mod packages;
+mod proxy;
 mod runner;
 mod tls;

@@ -15,14 +15,14 @@ use tokio_rustls::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use crate::egress::{Rebinding, access, get, session};
 use crate::support::scope::{TestScope, digest, origin};
 
-fn root() -> CertifiedIssuer<'static, KeyPair> {
+pub fn root() -> CertifiedIssuer<'static, KeyPair> {
     let mut params = CertificateParams::new(Vec::new()).unwrap();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap()
 }
 
 /// An https server on loopback whose certificate is for `name`; returns its port.
-async fn server(name: &str, root: &CertifiedIssuer<'static, KeyPair>) -> u16 {
+pub async fn server(name: &str, root: &CertifiedIssuer<'static, KeyPair>) -> u16 {
     let key = KeyPair::generate().unwrap();
     let params = CertificateParams::new(vec![name.to_owned()]).unwrap();
     let certificate = params.signed_by(&key, root).unwrap();

@@ -54,6 +54,7 @@ fn approval(approval: &Approval) -> wire::Approval {
         kv: approval.kv,
         address_exceptions: approval.address_exceptions.iter().map(exception).collect(),
         bind_address: approval.bind_address,
+        bypasses_proxy: approval.bypasses_proxy,
     }
 }
 
@@ -68,6 +69,7 @@ pub(super) fn read_approval(approval: wire::Approval) -> Approval {
         kv: approval.kv,
         address_exceptions: approval.address_exceptions.into_iter().map(exception).collect(),
         bind_address: approval.bind_address,
+        bypasses_proxy: approval.bypasses_proxy,
     }
 }
 

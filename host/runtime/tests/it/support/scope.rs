@@ -149,6 +149,7 @@ impl TestScope {
                 origins: Vec::new(),
                 address_exceptions: Vec::new(),
                 bind_address: None,
+                bypasses_proxy: false,
                 platform_actions: vec![Action::AppAndRoleRead],
                 kv: true,
             }),
