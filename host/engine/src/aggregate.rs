@@ -90,15 +90,20 @@ pub(crate) async fn aggregate(engine: &Engine, job: &Job, run: Run) -> Result<Ve
     let plugin = db.plugin(&integration.plugin_id).await?;
     let plugin = plugin.ok_or(EngineError::NotFound { what: "plugin" })?;
     let permit = Permit::for_job(&job.id, &engine.orderer(job).await?, None);
-    let begun = begin(engine, job, &run, &integration, &plugin, &permit).await?;
-    let (scope, progress) = match begun {
+    let stopped = async |status, stop: &Stop| {
+        let progress = run.progress.clone().unwrap_or_else(|| Progress::start(&[]));
+        End { engine, job, run: &run, permit: &permit, progress: &progress }
+            .stopped(status, stop)
+            .await
+    };
+    // Before the plugin is asked anything: one that waits for its release can still be cancelled.
+    if db.is_cancel_requested(&job.id).await? {
+        return stopped(RunStatus::Cancelled, &cancelled()).await;
+    }
+    let (scope, progress) = match begin(engine, job, &run, &integration, &plugin, &permit).await? {
         Ok(begun) => begun,
-        Err(Beginning::Later(fault)) => return Ok(later(&fault, false)),
-        Err(Beginning::Never(stop)) => {
-            let progress = run.progress.clone().unwrap_or_else(|| Progress::start(&[]));
-            let ended = End { engine, job, run: &run, permit: &permit, progress: &progress };
-            return ended.stopped(RunStatus::Failed, &stop).await;
-        }
+        Err(Beginning::Later(verdict)) => return Ok(verdict),
+        Err(Beginning::Never(stop)) => return stopped(RunStatus::Failed, &stop).await,
     };
     // As it is now that it was started.
     let run = db.run(&run.id).await?.unwrap_or(run);
@@ -127,8 +132,13 @@ pub(crate) async fn aggregate(engine: &Engine, job: &Job, run: Run) -> Result<Ve
 }
 
 enum Beginning {
-    Later(Fault),
+    Later(Verdict),
     Never(Stop),
+}
+
+fn cancelled() -> Stop {
+    let detail = "stopped by a person; nothing was removed".to_owned();
+    Stop { code: "cancelled".to_owned(), detail }
 }
 
 /// The scope, and the progress: stored, or of a new run over the kinds of this tenant.
@@ -141,21 +151,22 @@ async fn begin(
     permit: &Permit<actions::AggregationRun>,
 ) -> Result<std::result::Result<(CallScope, Progress), Beginning>> {
     let never = |error: EngineError| {
-        let code = if matches!(error, EngineError::Quarantined) {
-            "plugin_quarantined"
-        } else {
-            "unsupported"
-        };
-        Beginning::Never(Stop { code: code.to_owned(), detail: error.to_string() })
+        Beginning::Never(Stop { code: "unsupported".to_owned(), detail: error.to_string() })
     };
     if let Err(error) = require(plugin, Interface::Aggregate, "aggregate") {
         return Ok(Err(never(error)));
     }
     let scope = match engine.scope(integration, plugin, job.id.as_str()) {
         Ok(scope) => scope,
+        Err(EngineError::Quarantined) => return Ok(Err(Beginning::Later(Verdict::quarantined()))),
         Err(error) => return Ok(Err(never(error))),
     };
     if let Some(progress) = &run.progress {
+        if progress.is_stale(engine.db().now()) {
+            let code = "checkpoint_too_old".to_owned();
+            let detail = "its last page was read more than a day ago; nothing was removed, start another run".to_owned();
+            return Ok(Err(Beginning::Never(Stop { code, detail })));
+        }
         return Ok(Ok((scope, progress.clone())));
     }
     let discovered = engine.parts.runner.discover_schema(&scope).await;
@@ -163,7 +174,7 @@ async fn begin(
         Ok(called) => called.value,
         Err(Fault::Plugin(PluginError::Unsupported(_))) => plugin.manifest.kinds.clone(),
         Err(fault) if is_worth_repeating(&fault) && job.attempt < ATTEMPTS_MAX => {
-            return Ok(Err(Beginning::Later(fault)));
+            return Ok(Err(Beginning::Later(later(&fault, false))));
         }
         Err(fault) => {
             let (code, detail) = (fault.code().to_owned(), fault.to_string());
@@ -240,14 +251,10 @@ impl Aggregation<'_> {
             let is_cancelled = self.unchanged.is_empty()
                 && self.engine.db().is_cancel_requested(&self.job.id).await?;
             if is_cancelled {
-                let detail = "stopped by a person; nothing was removed".to_owned();
-                let stop = Stop { code: "cancelled".to_owned(), detail };
-                return self.end().stopped(RunStatus::Cancelled, &stop).await;
+                return self.end().stopped(RunStatus::Cancelled, &cancelled()).await;
             }
-            if self.unchanged.is_empty()
-                && let Some(stop) = self.follow_policy().await?
-            {
-                return self.end().stopped(RunStatus::Failed, &stop).await;
+            if self.unchanged.is_empty() && !self.follow_policy().await? {
+                return Ok(Verdict::quarantined());
             }
             let turn = self.turn().await?;
             if !matches!(turn, Turn::Next) {
@@ -262,25 +269,22 @@ impl Aggregation<'_> {
         }
     }
 
-    /// A changed connection or approval counts from the next page on; a quarantine ends the run.
-    async fn follow_policy(&mut self) -> Result<Option<Stop>> {
+    /// A changed connection or approval counts from the next page on. False in quarantine.
+    async fn follow_policy(&mut self) -> Result<bool> {
         let db = self.engine.db();
         let integration = db.integration(&self.integration.id).await?;
         let integration = integration.ok_or(EngineError::NotFound { what: "integration" })?;
         if integration.policy_version == self.integration.policy_version {
-            return Ok(None);
+            return Ok(true);
         }
         let plugin = db.plugin(&integration.plugin_id).await?;
         let plugin = plugin.ok_or(EngineError::NotFound { what: "plugin" })?;
         match self.engine.scope(&integration, &plugin, self.job.id.as_str()) {
             Ok(scope) => (self.scope, self.integration) = (scope, integration),
-            Err(error @ EngineError::Quarantined) => {
-                let code = "plugin_quarantined".to_owned();
-                return Ok(Some(Stop { code, detail: error.to_string() }));
-            }
+            Err(EngineError::Quarantined) => return Ok(false),
             Err(error) => return Err(error),
         }
-        Ok(None)
+        Ok(true)
     }
 
     /// Stores how far the run has come through unchanged pages.
@@ -312,6 +316,7 @@ impl Aggregation<'_> {
         {
             return Ok(Turn::End(Err(fault.into())));
         }
+        progress.read_ms = self.engine.db().now().0;
         self.commit(&target, &page, progress, &called.report.kv_writes).await
     }
 

@@ -329,6 +329,7 @@ impl Ctx {
         self.load_integration(id).await?;
         let mut tx = self.db().begin(permit.provenance()).await?;
         tx.release(&permit, id).await?;
+        tx.hasten_jobs(&permit, id).await?;
         let event = "integration.released";
         tx.commit(AuditEntry::about(event, "integration", id.as_str(), json!({}))).await?;
         self.load_integration(id).await

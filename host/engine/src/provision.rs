@@ -141,16 +141,7 @@ async fn load<'a>(
     let resource = resource.ok_or(EngineError::NotFound { what: "resource" })?;
     let scope = match engine.scope(&integration, &plugin, job.id.as_str()) {
         Ok(scope) => scope,
-        Err(error @ EngineError::Quarantined) => {
-            let code = "plugin_quarantined".to_owned();
-            let detail = error.to_string();
-            return Ok(Err(Verdict::Later {
-                asked_ms: Some(60_000),
-                code,
-                detail,
-                has_progressed: false,
-            }));
-        }
+        Err(EngineError::Quarantined) => return Ok(Err(Verdict::quarantined())),
         Err(error) => return Err(error),
     };
     let orderer = engine.orderer(job).await?;

@@ -39,6 +39,8 @@ const CLASSES: [&str; 2] = ["provision/", "aggregate/"];
 const LEASE_MARGIN_MS: i64 = 500;
 /// Longest explanation that is stored with a job, in characters.
 const DETAIL_CHARACTERS_MAX: usize = 2_000;
+/// How long a job of a plugin in quarantine waits until it looks again; its release does not wait.
+const QUARANTINE_PAUSE_MS: u64 = 60_000;
 /// Memberships that expire in one sweep.
 const EXPIRIES_MAX: u32 = 200;
 /// How often old idempotency keys are forgotten, in sweeps.
@@ -53,6 +55,19 @@ pub(crate) enum Verdict {
     Finish(JobStatus),
     /// It is to be tried again. A job that got somewhere starts counting its attempts anew.
     Later { asked_ms: Option<u64>, code: String, detail: String, has_progressed: bool },
+}
+
+impl Verdict {
+    /// Waits for an admin who releases the plugin (security.md row 33). However long that takes, it
+    /// is no attempt.
+    pub(crate) fn quarantined() -> Self {
+        Self::Later {
+            has_progressed: true,
+            asked_ms: Some(QUARANTINE_PAUSE_MS),
+            code: "plugin_quarantined".to_owned(),
+            detail: EngineError::Quarantined.to_string(),
+        }
+    }
 }
 
 /// Runs until `stop` becomes true; then waits for the jobs under way to reach a checkpoint.

@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::catalogue::{Cursor, Page, Target};
+use crate::clock::UnixMs;
 use crate::plugin::KindSchema;
 use crate::removal::KindCount;
 
@@ -17,6 +18,8 @@ pub const PAGE_ITEMS_MAX: u32 = 1_000;
 pub const PAGE_BYTES_MAX: u32 = 4 * 1024 * 1024;
 /// Most times that a run begins a listing again.
 pub const RESTARTS_MAX: u32 = 5;
+/// Age of a checkpoint from which no run goes on, in milliseconds.
+pub const CHECKPOINT_AGE_MS_MAX: i64 = 24 * 3_600_000;
 /// Most pages in a row that may be empty and yet have a next one.
 pub const EMPTY_PAGES_MAX: u32 = 100;
 
@@ -127,6 +130,9 @@ pub struct Progress {
     pub listing_total: Option<u64>,
     /// How often a listing was begun again because the target forgot the place in it.
     pub restarts: u32,
+    /// When the last page was read; 0 before the first.
+    #[serde(default)]
+    pub read_ms: i64,
 }
 
 /// Brent's cycle detection: remembers one cursor, at doubling distances, so that a run's checkpoint
@@ -216,6 +222,7 @@ impl Progress {
             live_before: Vec::new(),
             listing_total: None,
             restarts: 0,
+            read_ms: 0,
         }
     }
 
@@ -232,6 +239,12 @@ impl Progress {
         self.listing_total = None;
         self.empty_pages = 0;
         self.cycle = CycleFinder::default();
+    }
+
+    /// Whether what was read is too old to go on from at this time (security.md row 55): a removal
+    /// would rest on what the target said then.
+    pub fn is_stale(&self, now: UnixMs) -> bool {
+        self.read_ms > 0 && now.0.saturating_sub(self.read_ms) > CHECKPOINT_AGE_MS_MAX
     }
 
     /// Takes note of a page: moves on to its next cursor or to the next listing.

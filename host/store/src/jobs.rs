@@ -1,7 +1,8 @@
 //! The job table: leased, fenced, one living job a queue.
 
+use grantry_authz::{Permit, actions};
 use grantry_model::clock::UnixMs;
-use grantry_model::ids::{JobId, PrincipalId};
+use grantry_model::ids::{IntegrationId, JobId, PrincipalId};
 use grantry_model::job::{JobStatus, Lease, Work};
 
 use crate::db::{Db, Row, Tx, args};
@@ -48,6 +49,7 @@ statements! {
         ON CONFLICT (queue) WHERE status IN ('queued', 'running') DO NOTHING";
     /// One that runs notes it in `due_ms`, for when it is put back.
     HASTEN = "UPDATE jobs SET due_ms = $2, attempt = CASE WHEN status = 'queued' THEN 0 ELSE attempt END WHERE queue = $1 AND status IN ('queued', 'running')";
+    HASTEN_OF_INTEGRATION = "UPDATE jobs SET due_ms = $2, attempt = 0 WHERE integration_id = $1 AND status = 'queued'";
     GET = "SELECT id, queue, work, ordered_by, status, attempt, fence, due_ms, is_cancel_requested, error_code, error_detail, created_ms, finished_ms FROM jobs WHERE id = $1";
     LIST = "SELECT id, queue, work, ordered_by, status, attempt, fence, due_ms, is_cancel_requested, error_code, error_detail, created_ms, finished_ms FROM jobs WHERE ($1 = '' OR id < $1) AND ($2 = '' OR status = $2) ORDER BY id DESC LIMIT $3";
     LIST_OF_OWNER = "SELECT id, queue, work, ordered_by, status, attempt, fence, due_ms, is_cancel_requested, error_code, error_detail, created_ms, finished_ms FROM jobs WHERE integration_id IN (SELECT id FROM integrations WHERE owner_id = $4) AND ($1 = '' OR id < $1) AND ($2 = '' OR status = $2) ORDER BY id DESC LIMIT $3";
@@ -226,6 +228,16 @@ impl Tx {
     pub async fn has_living_job(&mut self, queue: &str) -> Result<bool> {
         let row = self.fetch_one(IS_LIVING, args![queue]).await?;
         row.map_or(Ok(false), |row| row.is_true(0))
+    }
+
+    /// Makes the waiting jobs of an integration due at once.
+    pub async fn hasten_jobs(
+        &mut self,
+        _: &Permit<actions::IntegrationWrite>,
+        integration: &IntegrationId,
+    ) -> Result<()> {
+        let now = self.now();
+        self.execute(HASTEN_OF_INTEGRATION, args![integration.as_str(), now]).await.map(drop)
     }
 
     /// Asks the worker of a job to stop.

@@ -1,7 +1,7 @@
 //! Aggregation: exact, resumable, and never deleting on a doubtful word.
 
 use grantry_engine::{EngineError, Idempotent};
-use grantry_model::aggregation::RunStatus;
+use grantry_model::aggregation::{CHECKPOINT_AGE_MS_MAX, RunStatus};
 use grantry_model::fault::{Fault, PluginError};
 use grantry_store::Run;
 
@@ -103,6 +103,32 @@ async fn a_run_goes_on_from_its_last_page_after_an_outage() {
         assert_eq!(run.status, RunStatus::Succeeded, "{run:?}");
         // Two failed readings, and none of the others twice.
         assert_eq!(host.directory.lock().unwrap().pages_read, clean + 2);
+    }
+}
+
+/// Row 55: what the target said the day before yesterday is no reason to remove anything.
+#[tokio::test]
+async fn a_run_does_not_go_on_from_a_page_that_was_read_more_than_a_day_ago() {
+    for host in hosts(40, 5).await {
+        host.aggregate().await;
+        host.directory.lock().unwrap().users.remove("u030");
+        for (pause_ms, status) in
+            [(CHECKPOINT_AGE_MS_MAX + 1, RunStatus::Failed), (3_600_000, RunStatus::Succeeded)]
+        {
+            let faults = [None, None, Some(unavailable(1_000))];
+            host.directory.lock().unwrap().page_faults = faults.into_iter().collect();
+            let id = host.order_aggregation().await;
+            host.work().await;
+            host.advance(pause_ms);
+            host.work_for(6).await;
+            let run = host.ctx.run(&id).await.unwrap();
+            assert_eq!(run.status, status, "{run:?}");
+            let code = run.error.map(|(code, _)| code);
+            let is_stale = status == RunStatus::Failed;
+            assert_eq!(code.as_deref(), is_stale.then_some("checkpoint_too_old"));
+            let is_kept = host.catalogue().await.0.contains(&"u030".to_owned());
+            assert_eq!(is_kept, is_stale);
+        }
     }
 }
 
@@ -223,5 +249,38 @@ async fn a_plugin_that_keeps_crashing_goes_into_quarantine() {
         assert!(matches!(refused, Err(EngineError::Quarantined)));
         host.ctx.release_integration(&host.integration).await.unwrap();
         assert_eq!(host.aggregate().await.status, RunStatus::Succeeded);
+    }
+}
+
+/// Row 33: its jobs are put off, not lost.
+#[tokio::test]
+async fn a_run_that_meets_the_quarantine_waits_for_the_release_or_is_cancelled() {
+    for host in hosts(5, 1).await {
+        for is_cancelled in [false, true] {
+            let crash = || Some(Fault::Trap("unreachable".into()));
+            host.directory.lock().unwrap().page_faults = (0..4).map(|_| crash()).collect();
+            for _ in 0..4 {
+                host.aggregate_at_once().await;
+            }
+            host.directory.lock().unwrap().page_faults =
+                [Some(Fault::Timeout(1)), None].into_iter().collect();
+            let id = host.order_aggregation().await;
+            host.work_for(9).await;
+            let view = host.ctx.integration(&host.integration).await.unwrap();
+            assert!(view.integration.quarantined.is_some());
+            assert!(!host.ctx.run(&id).await.unwrap().status.is_final());
+            let expected = if is_cancelled {
+                host.ctx.cancel_aggregation(&id).await.unwrap();
+                RunStatus::Cancelled
+            } else {
+                host.ctx.release_integration(&host.integration).await.unwrap();
+                RunStatus::Succeeded
+            };
+            host.work().await;
+            assert_eq!(host.ctx.run(&id).await.unwrap().status, expected);
+            if is_cancelled {
+                host.ctx.release_integration(&host.integration).await.unwrap();
+            }
+        }
     }
 }

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use grantry_model::aggregation::RunStatus;
-use grantry_model::catalogue::{ObjectRef, Page, Skip, Target};
+use grantry_model::catalogue::{Disposition, ObjectRef, Page, Scope, Skip, Target};
 use grantry_model::fault::{Fault, PluginError};
 
 use crate::host::{Host, hosts};
@@ -111,6 +111,19 @@ const BEHAVIOURS: &[Behaviour] = &[
         |d| d.lie = Some(lie(|_, page| rename_everything(page))),
         Blocked,
         "blocked_churn",
+    ),
+    behaviour(
+        "unchanged, although nothing was asked",
+        |d| {
+            d.lie = Some(lie(|_, page| {
+                empty(page);
+                (page.next, page.is_complete) = (None, true);
+                let (key, disposition) = ("all".to_owned(), Disposition::Unchanged);
+                page.scope = Some(Scope { key, disposition, validator: None });
+            }));
+        },
+        Failed,
+        "bad_data",
     ),
     behaviour("same cursor twice", |d| d.loops = true, Failed, "cursor_loop"),
     behaviour(
