@@ -1,12 +1,13 @@
 //! What is measured, and how it is shown.
 
 /// All figures.
-pub const NAMES: [&str; 8] = [
+pub const NAMES: [&str; 9] = [
     "page_1000",
     "instantiate_call",
     "permission_decision_ns",
     "http_read_ratio",
     "sync_1m_cpu_s",
+    "sync_1m_rows_per_s",
     "sync_1m_rss_mib",
     "resync_1m_cpu_ratio",
     "resync_1m_rows_written",

@@ -3748,7 +3748,8 @@ result5
 }
 }
 #[allow(unused_unsafe, clippy::all)]
-/// What the host stored for the scope at its last complete read, valid within this run only.
+/// What the host stored for the scope at its last complete read, valid within this run only. A host
+/// that keeps no validators always answers `none`; so does Grantry as of 0.1.
 #[allow(async_fn_in_trait)]
 pub fn scope_validator(key: &str,) -> ::core::option::Option<_rt::String>{
 unsafe {
@@ -3791,6 +3792,7 @@ result7
 }
 }
 #[allow(unused_unsafe, clippy::all)]
+/// How far the call is. Advice: a host may show it or not; Grantry as of 0.1 does not.
 #[allow(async_fn_in_trait)]
 pub fn progress(done: u64,total: ::core::option::Option<u64>,) -> (){
 unsafe {
@@ -3863,6 +3865,8 @@ result5
 }
 
 /// Encrypts a credential that the target issued, so that its plain bytes leave the call at once.
+/// Recipients come with an operation's context; Grantry as of 0.1 names none, and every other one is an
+/// `unknown-recipient`.
 #[allow(dead_code, async_fn_in_trait, unused_imports, clippy::all)]
 pub mod seal {
 #[used]
@@ -42887,7 +42891,8 @@ f.debug_struct("PageRequest").field("run-id", &self.run_id).field("target", &sel
 }
 }
 /// Whether the scope's rows are listed in full (`fresh`) or are as the host last saw them
-/// (`unchanged`: the target answered to the validator that nothing moved; the page has no rows).
+/// (`unchanged`: the target answered to the validator that nothing moved; the page has no rows). A page
+/// that says `unchanged` of a scope for which `run.scope-validator` gave nothing is refused.
 #[repr(u8)]
 #[derive(Clone, Copy, Eq, Ord, PartialEq, PartialOrd)]
 pub enum Disposition {
