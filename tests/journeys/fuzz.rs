@@ -10,13 +10,16 @@ use std::process::Stdio;
 
 use anyhow::{Context, Result, ensure};
 use grantry_tests::directory::Directory;
-use grantry_tests::host::{Database, Host, Integration, Target};
+use grantry_tests::host::{Api, Database, Host, Integration, Target};
 use grantry_tests::peers::python;
+use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::process::Command;
 
-/// Requests for each operation and phase: some 2,000 in all.
+/// Requests for each operation and phase.
 const EXAMPLES: &str = "8";
+/// Requests in all, at the least.
+const CASES_MIN: u32 = 2_000;
 
 /// How bad input and a missing header are refused: also with 412, 428 and 429, which schemathesis
 /// does not expect.
@@ -43,6 +46,7 @@ async fn made_up_requests_find_no_fault_of_the_server() -> Result<()> {
 
     let (succeeded, report) = fuzz(&host, folder.path()).await?;
     ensure!(succeeded, "{report}");
+    assert!(cases(&report).is_some_and(|cases| cases >= CASES_MIN), "{report}");
     assert!(host.is_running()?, "{}", host.log_tail());
     let log = String::from_utf8(host.log())?;
     let failures: Vec<_> = log.lines().filter(|line| line.contains("\"status\":5")).collect();
@@ -59,14 +63,77 @@ async fn furnish(host: &Host, directory: &Directory) -> Result<Vec<(&'static str
     let role = integration.role(group["id"].as_str().context("a group's id")?).await?;
     let account = integration.account(person["id"].as_str().context("a person's id")?).await?;
     let membership = integration.grant(&role, &account, "grant").await?;
-    Ok(vec![
+    let mut known = vec![
         ("path.app_id", json!(integration.app)),
         ("path.integration_id", json!(integration.id)),
         ("path.principal_id", json!(integration.principal)),
         ("path.aggregation_id", run["id"].clone()),
         ("path.job_id", run["job_id"].clone()),
         ("path.membership_id", membership["id"].clone()),
-    ])
+    ];
+    known.extend(furnish_more(host.api()).await?);
+    Ok(known)
+}
+
+/// What needs no target: one of everything else that has an id. Nothing listens where it sends to.
+async fn furnish_more(api: &Api) -> Result<Vec<(&'static str, Value)>> {
+    let elsewhere = json!({
+        "kind": "webhook", "url": "http://127.0.0.1:9/",
+        "address_exceptions": [{ "ip": "127.0.0.1", "port": 9 }],
+    });
+    let mut known = Vec::new();
+    for (parameter, path, body) in [
+        ("path.data_source_id", "/data-sources", json!({ "name": "People" })),
+        ("path.client_id", "/clients", json!({ "name": "Client" })),
+        (
+            "path.issuer_id",
+            "/issuers",
+            json!({
+                "name": "Issuer", "kind": "oidc", "audience": "api://grantry",
+                "url": "https://issuer.invalid",
+            }),
+        ),
+        ("path.sink_id", "/audit/sinks", json!({ "name": "Sink", "settings": elsewhere })),
+        (
+            "path.channel_id",
+            "/notifications/channels",
+            json!({ "name": "Channel", "settings": elsewhere, "kinds": [] }),
+        ),
+    ] {
+        let made = api.post(path, &body).await?.ok().with_context(|| path.to_owned())?;
+        known.push((parameter, made["id"].clone()));
+    }
+    let id = |parameter: &str| {
+        let found = known.iter().find(|(name, _)| *name == parameter);
+        found.and_then(|(_, id)| id.as_str()).unwrap_or_default().to_owned()
+    };
+    let token = format!("/clients/{}/tokens", id("path.client_id"));
+    let token = api.post(&token, &json!({})).await?.ok()?;
+    let source = format!("/data-sources/{}", id("path.data_source_id"));
+    let request = api.request(Method::POST, &format!("{source}/uploads"));
+    let request = request.header("idempotency-key", api.fresh_key());
+    let request = request.header("content-type", "text/csv").body("external_id\n1\n2\n");
+    let upload = api.send(request).await?.ok()?;
+    let diff = &upload["diff"]["hash"];
+    let apply = format!("{source}/uploads/{}/apply", upload["id"].as_str().context("an id")?);
+    api.post(&apply, &json!({ "diff": diff })).await?.ok()?;
+    let first = async |path: &str| -> Result<Value> { Ok(api.list(path).await?[0]["id"].clone()) };
+    let identity = first(&format!("{source}/identities")).await?;
+    let (plugin, person) = (first("/plugins").await?, first("/people").await?);
+    known.extend([
+        ("path.token_id", token["id"].clone()),
+        ("path.upload_id", upload["id"].clone()),
+        ("path.identity_id", identity),
+        ("path.plugin_id", plugin),
+        ("path.person_id", person),
+    ]);
+    Ok(known)
+}
+
+/// How many requests were made, as the report says.
+fn cases(report: &str) -> Option<u32> {
+    let line = report.lines().find(|line| line.contains(" generated"))?;
+    line.split_whitespace().next()?.replace(',', "").parse().ok()
 }
 
 fn configuration(known: &[(&str, Value)]) -> String {
