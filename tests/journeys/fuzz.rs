@@ -75,7 +75,8 @@ async fn furnish(host: &Host, directory: &Directory) -> Result<Vec<(&'static str
     Ok(known)
 }
 
-/// What needs no target: one of everything else that has an id. Nothing listens where it sends to.
+/// What needs no target: one of everything else that has an id, but for issuers, which are asked when
+/// they are made. Nothing listens where the rest sends to.
 async fn furnish_more(api: &Api) -> Result<Vec<(&'static str, Value)>> {
     let elsewhere = json!({
         "kind": "webhook", "url": "http://127.0.0.1:9/",
@@ -85,14 +86,6 @@ async fn furnish_more(api: &Api) -> Result<Vec<(&'static str, Value)>> {
     for (parameter, path, body) in [
         ("path.data_source_id", "/data-sources", json!({ "name": "People" })),
         ("path.client_id", "/clients", json!({ "name": "Client" })),
-        (
-            "path.issuer_id",
-            "/issuers",
-            json!({
-                "name": "Issuer", "kind": "oidc", "audience": "api://grantry",
-                "url": "https://issuer.invalid",
-            }),
-        ),
         ("path.sink_id", "/audit/sinks", json!({ "name": "Sink", "settings": elsewhere })),
         (
             "path.channel_id",

@@ -56,7 +56,7 @@ impl Spec {
         for (name, _) in query {
             let is_it =
                 |parameter: &&Value| parameter["in"] == "query" && parameter["name"] == **name;
-            ensure!(parameters.iter().any(|p| is_it(p)), "{at} has no query parameter `{name}`");
+            ensure!(parameters.iter().any(is_it), "{at} has no query parameter `{name}`");
         }
         for parameter in &parameters {
             let is_needed = parameter["in"] == "query" && parameter["required"] == true;

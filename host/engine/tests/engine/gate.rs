@@ -3,10 +3,6 @@
 //! Every way into the runner's `apply` is tried against every setting that closes the gate; the
 //! directory, which records every write, is the judge. The same way then writes with the gate open,
 //! so that no way is dead for another reason.
-
-use std::sync::Arc;
-
-use grantry_authz::Permissions;
 use grantry_engine::EngineError;
 use grantry_model::gate::Closed;
 use grantry_model::ids::MembershipId;
@@ -72,12 +68,8 @@ fn writes(host: &Host) -> usize {
 
 /// The plugin's own grant, through the platform that it is called with.
 async fn grant_as_plugin(host: &Host) -> MembershipId {
-    let view = host.ctx.integration(&host.integration).await.unwrap().integration;
-    let entities = Arc::new([Entity::App(host.app.clone())].into());
-    let permissions = Permissions { entities, ..Permissions::default() };
-    host.ctx.set_permissions(&view.principal_id, 1, &permissions).await.unwrap();
-    host.ctx.test_connection(&host.integration, TestDepth::Read).await.unwrap();
-    let platform = host.directory.lock().unwrap().platform.clone().unwrap();
+    host.permit_plugin(&[], &[Entity::App(host.app.clone())]).await;
+    let platform = host.platform().await;
     let change = MembershipChange::Grant {
         role: host.role("g00").to_string(),
         account: host.account("u001").to_string(),

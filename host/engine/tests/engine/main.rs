@@ -9,6 +9,7 @@ mod gate;
 mod host;
 mod lying;
 mod mappings;
+mod platform;
 mod provisioning;
 mod removals;
 mod schedules;
