@@ -6,7 +6,9 @@ use grantry_model::fault::{Fault, FieldIssue};
 use grantry_model::gate::Closed;
 use grantry_model::membership::{InvalidDuration, NotPossible};
 use grantry_model::package::PackageRejection;
-use grantry_model::upload::{Diff, UPLOAD_BYTES_MAX, UPLOADS_WAITING_MAX, UploadStatus};
+use grantry_model::upload::{
+    Diff, UPLOAD_BYTES_MAX, UPLOAD_SENDER_BYTES_MAX, UPLOADS_WAITING_MAX, UploadStatus,
+};
 use grantry_store::StoreError;
 
 use crate::sign_in::SignInRefusal;
@@ -52,6 +54,12 @@ pub enum EngineError {
     /// Too many uploads of the list wait.
     #[error("{UPLOADS_WAITING_MAX} uploads of this list wait already: apply or delete one of them")]
     TooManyUploads,
+    /// The waiting uploads of the sender take too much room.
+    #[error(
+        "your waiting uploads hold {} MiB already: apply or delete one of them",
+        UPLOAD_SENDER_BYTES_MAX / (1024 * 1024)
+    )]
+    UploadQuota,
     /// The upload's status does not allow it.
     #[error("the upload is `{}`, with {bytes} bytes", .status.name())]
     UploadNotReady {
@@ -122,6 +130,12 @@ pub enum EngineError {
     /// The other plugin version asks for more than the one before.
     #[error("this version asks for more: {}; send the approval that it is to have", .0.join(", "))]
     AsksForMore(Vec<String>),
+    /// A stored secret would not be one any more.
+    #[error(
+        "the secret at `{0}` of the connection would not stay secret, or cannot be opened: stay at \
+         this version, or create a new integration"
+    )]
+    SecretNotKept(String),
     /// There is nothing to go back to.
     #[error("there is no version before this one, or it is not installed any more")]
     NoPreviousVersion,

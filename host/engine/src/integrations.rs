@@ -163,12 +163,24 @@ impl Ctx {
         let unknown = || EngineError::field("/plugin_id", "unknown_plugin", "no such plugin");
         let plugin = plugin.ok_or_else(unknown)?;
         check_approval(&plugin, &input.approval)?;
-        let split = self.check_connection(&plugin, &input.connection.0).await?;
+        let split = self.check_connection(&plugin, &input.connection.0, &[]).await?;
         Ok((plugin, split))
     }
 
-    pub(crate) async fn check_connection(&self, plugin: &Plugin, whole: &Value) -> Result<Split> {
+    /// Checks a connection with its secrets. Those at the places `sealed` were sealed before: a
+    /// schema that does not call them secret any more is refused before the plugin sees anything.
+    pub(crate) async fn check_connection(
+        &self,
+        plugin: &Plugin,
+        whole: &Value,
+        sealed: &[String],
+    ) -> Result<Split> {
         let split = connection::split(&plugin.manifest.connection_schema, whole)?;
+        let is_kept = |place: &String| split.secrets.iter().any(|(kept, _)| kept == place);
+        let is_there = |place: &&String| whole.pointer(place).is_some();
+        if let Some(lost) = sealed.iter().filter(is_there).find(|place| !is_kept(place)) {
+            return Err(EngineError::SecretNotKept(lost.clone()));
+        }
         let public = split.public.to_string();
         let called = self.engine.parts.runner.validate_config(&plugin.digest, &public).await;
         let issues = called.map_err(|failure| failure.fault)?.value;
@@ -272,7 +284,7 @@ impl Ctx {
         let mut secrets = None;
         if let Some(connection) = &change.connection {
             let whole = self.with_kept_secrets(&view, &connection.0).await?;
-            let split = self.check_connection(&view.plugin, &whole).await?;
+            let split = self.check_connection(&view.plugin, &whole, &view.secrets).await?;
             integration.connection = split.public.to_string();
             secrets = Some(split.secrets);
         }

@@ -60,7 +60,7 @@ fn refused(error: EngineError) -> PlatformError {
         EngineError::CsvInvalid { errors, .. } => {
             PlatformError::Invalid(errors.into_iter().map(line_error).collect())
         }
-        EngineError::UploadTooLarge | EngineError::TooManyUploads => {
+        EngineError::UploadTooLarge | EngineError::TooManyUploads | EngineError::UploadQuota => {
             PlatformError::QuotaExceeded(error.to_string())
         }
         EngineError::InvalidCursor => {
@@ -78,6 +78,7 @@ fn refused(error: EngineError) -> PlatformError {
         | EngineError::UndoExpired
         | EngineError::GateClosed(_)
         | EngineError::AsksForMore(_)
+        | EngineError::SecretNotKept(_)
         | EngineError::NoPreviousVersion
         | EngineError::PluginInUse
         | EngineError::LastAdmin

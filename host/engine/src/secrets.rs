@@ -29,7 +29,7 @@ impl Ctx {
         secrets.retain(|(held, _)| held != place);
         secrets.push((place.to_owned(), secret.expose().to_owned()));
         let whole = connection::join(&public, &secrets);
-        self.check_connection(&view.plugin, &whole).await?;
+        self.check_connection(&view.plugin, &whole, &view.secrets).await?;
         let same = Integration { version, ..view.integration };
         let mut tx = self.db().begin(permit.provenance()).await?;
         tx.update_integration(&permit, &same).await?;

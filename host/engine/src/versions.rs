@@ -97,8 +97,13 @@ impl Ctx {
     ) -> Result<()> {
         let before = &view.integration;
         let public: Value = serde_json::from_str(&before.connection).unwrap_or_default();
-        let whole = connection::join(&public, &self.open_secrets(view).await?);
-        let split = self.check_connection(to, &whole).await?;
+        let opened = self.open_secrets(view).await?;
+        let is_open = |place: &&String| opened.iter().any(|(at, _)| at == *place);
+        if let Some(lost) = view.secrets.iter().find(|place| !is_open(place)) {
+            return Err(EngineError::SecretNotKept(lost.clone()));
+        }
+        let whole = connection::join(&public, &opened);
+        let split = self.check_connection(to, &whole, &view.secrets).await?;
         let previous = Some(PreviousVersion {
             plugin_id: before.plugin_id.clone(),
             approval: before.approval.clone(),

@@ -14,6 +14,8 @@ pub const UPLOAD_ROLES_MAX: usize = 10_000;
 pub const UPLOAD_ERRORS_TOLD: usize = 100;
 /// Uploads of one list that may wait at a time.
 pub const UPLOADS_WAITING_MAX: u64 = 10;
+/// Most bytes of the waiting uploads of one sender: pieces, and lines that were read.
+pub const UPLOAD_SENDER_BYTES_MAX: u64 = 1024 * 1024 * 1024;
 /// How long an upload waits to be applied, in milliseconds: a day.
 pub const UPLOAD_KEPT_MS: i64 = 24 * 3_600_000;
 /// Most bytes of one piece that a plugin appends.

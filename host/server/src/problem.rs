@@ -170,7 +170,9 @@ impl From<EngineError> for Problem {
             }
             EngineError::CsvInvalid { errors, count } => Self::lines(errors, count),
             EngineError::UploadTooLarge => Self::new("payload_too_large", detail),
-            EngineError::TooManyUploads => Self::new("too_many_uploads", detail),
+            EngineError::TooManyUploads | EngineError::UploadQuota => {
+                Self::new("too_many_uploads", detail)
+            }
             EngineError::UploadNotReady { .. } => Self::new("upload_not_ready", detail),
             EngineError::DiffChanged => Self::new("diff_changed", detail),
             EngineError::MassRemoval { .. } => Self::new("blocked_threshold", detail),
@@ -183,6 +185,7 @@ impl From<EngineError> for Problem {
             EngineError::MembershipNotActive(_) => Self::new("membership_not_active", detail),
             EngineError::SyncRunning => Self::new("sync_running", detail),
             EngineError::AsksForMore(_) => Self::new("plugin_asks_for_more", detail),
+            EngineError::SecretNotKept(_) => Self::new("secret_not_kept", detail),
             EngineError::NoPreviousVersion => Self::new("no_previous_version", detail),
             EngineError::RemovalDecided { .. } => Self::new("removal_decided", detail),
             EngineError::UndoExpired => Self::new("undo_expired", detail),

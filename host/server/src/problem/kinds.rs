@@ -72,6 +72,7 @@ pub const KINDS: &[Kind] = &[
     new("issuer_in_use", 409, "People or clients come from the issuer"),
     new("last_admin", 409, "It is the last admin"),
     new("plugin_asks_for_more", 409, "The plugin version asks for more"),
+    new("secret_not_kept", 409, "A stored secret would not stay secret"),
     new("no_previous_version", 409, "There is no version to go back to"),
     new("plugin_in_use", 409, "Integrations use the plugin"),
     new("plugin_installed", 409, "The component is installed already"),

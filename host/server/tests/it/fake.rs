@@ -58,6 +58,8 @@ fn manifest_of(component: &[u8]) -> Manifest {
     let mut manifest = manifest();
     if component.ends_with(b"wider") {
         manifest.platform_actions.push(Action::AppMembershipWrite);
+    } else if component.ends_with(b"telling") {
+        manifest.connection_schema = SCHEMA.replace(r#", "writeOnly": true"#, "");
     } else if component.ends_with(b"foreign") {
         manifest.name = "foreign".to_owned();
     }

@@ -97,3 +97,19 @@ async fn nothing_but_another_version_of_the_same_plugin_is_taken() {
     let nothing = put(&host, "POST", "roll-back", &id, Value::Null).await;
     assert_eq!(nothing.problem(), (409, "no_previous_version".to_owned()));
 }
+
+/// A version whose schema tells a secret would store it in the clear, show it, and hand it to the
+/// plugin.
+#[tokio::test]
+async fn a_stored_secret_stays_secret_in_every_version() {
+    let host = Host::start().await;
+    let integration = host.connect("Directory").await;
+    let (id, old) = (text(&integration, "id"), text(&integration, "plugin_id"));
+    let telling = text(&host.upload(b"\0asm telling").await.ok(), "id");
+    let refused = put(&host, "PUT", "version", &id, json!({"plugin_id": telling})).await;
+    assert_eq!(refused.problem(), (409, "secret_not_kept".to_owned()));
+    let kept = host.call("POST", &format!("/plugins/{telling}/roll-out"), Value::Null).await.ok();
+    assert_eq!(kept["kept"][0]["reason"]["code"], "secret_not_kept");
+    let stays = host.get(&format!("/integrations/{id}")).await.ok();
+    assert_eq!((&stays["plugin_id"], &stays["secret_fields"]), (&json!(old), &json!(["/token"])));
+}
