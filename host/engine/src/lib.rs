@@ -45,6 +45,7 @@ mod settings;
 mod sign_in;
 mod stream;
 mod templates;
+mod tidying;
 mod tokens;
 mod uploads;
 mod versions;

@@ -6,17 +6,20 @@
 mod intake;
 
 use grantry_authz::{Permit, Provenance, actions};
-use grantry_model::ids::UploadId;
+use grantry_model::ids::{PrincipalId, UploadId};
 use grantry_model::permission::Entity;
 use grantry_model::upload::{
-    Diff, UPLOAD_KEPT_MS, UPLOAD_PIECE_BYTES_MAX, UPLOADS_WAITING_MAX, UploadStatus,
+    Diff, UPLOAD_KEPT_MS, UPLOAD_PIECE_BYTES_MAX, UPLOAD_SENDER_BYTES_MAX, UPLOADS_WAITING_MAX,
+    UploadStatus,
 };
-use grantry_store::{AuditEntry, ListChange, ListRow, StoreError, Tx, Upload, UploadEnd};
+use grantry_store::{
+    AuditEntry, Db, ListChange, ListRow, Reading, StoreError, Tx, Upload, UploadEnd,
+};
 use serde_json::json;
 
 use crate::data_sources::NO_DATA_SOURCE;
 use crate::idempotency::{Claimed, Turn};
-use crate::{Answer, Ctx, Engine, EngineError, Idempotent, Page, PageQuery, Result, mappings};
+use crate::{Answer, Ctx, EngineError, Idempotent, Page, PageQuery, Result, mappings};
 
 pub use intake::{Intake, Received};
 
@@ -66,8 +69,7 @@ impl Ctx {
         match entity {
             Entity::App(app) => {
                 let permit = self.permit_app::<actions::CsvAppUserUpload>(app).await?;
-                let stored = self.db().app(app).await?.ok_or(NO_APP)?;
-                if stored.integration_id.is_some() {
+                if self.db().is_app_fed(app).await?.ok_or(NO_APP)? {
                     return Err(EngineError::FedByIntegration);
                 }
                 Ok(UploadPermit::Members(permit))
@@ -78,7 +80,9 @@ impl Ctx {
                 let about = Some(("data_source", source.as_str()));
                 let action = "data_source_users_update";
                 let permit = self.audit_refusal(decided, action, about).await?;
-                self.db().data_source(source).await?.ok_or(NO_DATA_SOURCE)?;
+                if !self.db().has_data_source(source).await? {
+                    return Err(NO_DATA_SOURCE);
+                }
                 Ok(UploadPermit::Users(permit))
             }
         }
@@ -88,7 +92,20 @@ impl Ctx {
     pub async fn receive_upload(&self, entity: &Entity) -> Result<Intake> {
         self.permit_upload(entity).await?;
         let id = self.new_upload(entity).await?;
-        Ok(Intake::new(self.engine.clone(), entity.clone(), id))
+        self.read_anew(entity, &id, &self.actor.principal.id).await
+    }
+
+    /// A reading of an upload's file: from now on the only one that counts.
+    async fn read_anew(
+        &self,
+        entity: &Entity,
+        id: &UploadId,
+        sender: &PrincipalId,
+    ) -> Result<Intake> {
+        let Some(reading) = self.db().begin_reading(id).await? else {
+            return Err(not_ready(self.db(), entity, id).await?);
+        };
+        Ok(Intake::new(self.engine.clone(), entity.clone(), reading, sender.clone()))
     }
 
     async fn new_upload(&self, entity: &Entity) -> Result<UploadId> {
@@ -96,6 +113,9 @@ impl Ctx {
             return Err(EngineError::TooManyUploads);
         }
         let principal = &self.actor.principal.id;
+        if self.db().waiting_upload_bytes(principal).await? >= UPLOAD_SENDER_BYTES_MAX {
+            return Err(EngineError::UploadQuota);
+        }
         Ok(self.db().begin_upload(entity, principal, UPLOAD_KEPT_MS).await?)
     }
 
@@ -108,7 +128,7 @@ impl Ctx {
     ) -> Result<Answer> {
         let outcome = self.finish_received(received, request).await;
         if !matches!(outcome, Ok((_, true))) {
-            self.db().discard_upload(&received.id).await?;
+            self.db().give_up_reading(&received.reading).await?;
         }
         outcome.map(|(answer, _)| answer)
     }
@@ -136,8 +156,9 @@ impl Ctx {
         received: &Received,
         claimed: Option<&Claimed<'_, Upload>>,
     ) -> Result<(Upload, Option<Answer>)> {
-        let Received { id, entity, .. } = received;
-        let (revision, diff) = self.db().compare_upload(entity, id).await?;
+        let Received { reading, entity, .. } = received;
+        let id = &reading.upload;
+        let (revision, diff) = self.db().compare_upload(entity, &reading.id).await?;
         let end = UploadEnd {
             bytes: received.bytes,
             rows: received.rows,
@@ -149,7 +170,13 @@ impl Ctx {
         };
         let there = self.db().upload(entity, id).await?.ok_or(NO_UPLOAD)?;
         let mut tx = self.db().begin(permit.provenance()).await?;
-        tx.finish_upload(id, &end).await?;
+        match tx.finish_upload(reading, &end).await {
+            Err(StoreError::VersionConflict { what: "upload" }) => {
+                drop(tx);
+                return Err(not_ready(self.db(), entity, id).await?);
+            }
+            finished => finished?,
+        }
         let upload = Upload {
             status: UploadStatus::Ready,
             bytes: end.bytes,
@@ -159,6 +186,7 @@ impl Ctx {
             revision,
             diff,
             diff_hash: end.diff_hash,
+            reading: Some(reading.id.clone()),
             ..there
         };
         let answer = match claimed {
@@ -192,12 +220,16 @@ impl Ctx {
         if ends > grantry_model::upload::UPLOAD_BYTES_MAX {
             return Err(EngineError::UploadTooLarge);
         }
-        self.load_upload(entity, id).await?;
+        let there = self.load_upload(entity, id).await?;
+        let sender = &there.principal_id;
+        let held = self.db().waiting_upload_bytes(sender).await?;
+        if held.saturating_add(content.len() as u64) > UPLOAD_SENDER_BYTES_MAX {
+            return Err(EngineError::UploadQuota);
+        }
         if self.db().append_piece(id, begins, content).await? {
             return Ok(ends);
         }
-        let there = self.load_upload(entity, id).await?;
-        Err(EngineError::UploadNotReady { status: there.status, bytes: there.bytes })
+        Err(not_ready(self.db(), entity, id).await?)
     }
 
     /// Reads all pieces and compares; for a list that was read already, compares anew where the list
@@ -207,8 +239,8 @@ impl Ctx {
         let there = self.load_upload(entity, id).await?;
         let received = match there.status {
             UploadStatus::Receiving => {
-                self.db().restart_staging(id).await?;
-                let mut intake = Intake::new(self.engine.clone(), entity.clone(), id.clone());
+                let mut intake = self.read_anew(entity, id, &there.principal_id).await?;
+                self.db().free_readings(id).await?;
                 let mut begins = 0;
                 // Bounded by the size of a file.
                 while let Some(piece) = self.db().piece(id, begins).await? {
@@ -218,7 +250,10 @@ impl Ctx {
                 intake.finish().await?
             }
             UploadStatus::Ready => Received {
-                id: id.clone(),
+                reading: Reading {
+                    upload: id.clone(),
+                    id: there.reading.clone().ok_or(EngineError::DiffChanged)?,
+                },
                 entity: entity.clone(),
                 bytes: there.bytes,
                 rows: there.rows,
@@ -335,7 +370,8 @@ impl Ctx {
         let list = format!("changes/{id}/{}", query.kind);
         let after = self.engine.position(&list, query.cursor.as_deref())?;
         let (kind, limit) = (&query.kind, query.limit + 1);
-        let rows = self.db().list_upload_changes(entity, id, kind, &after, limit).await?;
+        let reading = upload.reading.as_ref().ok_or(NO_UPLOAD)?;
+        let rows = self.db().list_upload_changes(entity, reading, kind, &after, limit).await?;
         Ok(self.engine.page(&list, rows, query.limit, |row| row.id.clone()))
     }
 
@@ -376,11 +412,10 @@ impl Ctx {
     }
 }
 
-impl Engine {
-    /// Frees what uploads staged that are over.
-    pub(crate) async fn tidy_uploads(&self) -> Result<()> {
-        Ok(self.db().tidy_uploads().await?)
-    }
+/// Says where an upload stands that cannot go on.
+async fn not_ready(db: &Db, entity: &Entity, id: &UploadId) -> Result<EngineError> {
+    let there = db.upload(entity, id).await?.ok_or(NO_UPLOAD)?;
+    Ok(EngineError::UploadNotReady { status: there.status, bytes: there.bytes })
 }
 
 /// Names a diff: one file compared with one revision of one list.

@@ -21,7 +21,7 @@ use crate::deliver;
 use crate::jobs::machine;
 use crate::memberships::{entry, order_provisioning};
 use crate::provision::provision;
-use crate::{Engine, EngineError, Result, removals};
+use crate::{Engine, EngineError, Result, removals, tidying};
 
 /// How long a lease holds, in milliseconds: after a crash, this long passes before another worker
 /// goes on.
@@ -43,8 +43,6 @@ const DETAIL_CHARACTERS_MAX: usize = 2_000;
 const QUARANTINE_PAUSE_MS: u64 = 60_000;
 /// Memberships that expire in one sweep.
 const EXPIRIES_MAX: u32 = 200;
-/// How often old idempotency keys are forgotten, in sweeps.
-const SWEEPS_PER_TIDY: u64 = 600;
 
 /// What is to be done with a job after a turn.
 #[derive(Debug)]
@@ -73,11 +71,10 @@ impl Verdict {
 /// Runs until `stop` becomes true; then waits for the jobs under way to reach a checkpoint.
 pub async fn run(engine: Engine, mut stop: watch::Receiver<bool>) {
     let delivering = tokio::spawn(deliver::run(engine.clone(), stop.clone()));
+    let tidying = tokio::spawn(tidying::run(engine.clone(), stop.clone()));
     let slots = CLASSES.map(|class| (class, Arc::new(Semaphore::new(JOBS_MAX))));
-    let mut sweeps = 0_u64;
     while !*stop.borrow() {
-        sweeps += 1;
-        if let Err(error) = sweep(&engine, sweeps).await {
+        if let Err(error) = sweep(&engine).await {
             tracing::error!("cannot sweep what is due: {error}");
         }
         let pause = match lease_all(&engine, &slots).await {
@@ -99,12 +96,14 @@ pub async fn run(engine: Engine, mut stop: watch::Receiver<bool>) {
         let _ = tokio::time::timeout(Duration::from_secs(3), slots.acquire_many(all)).await;
     }
     let _ = delivering.await;
+    let _ = tidying.await;
 }
 
 /// Carries out what is due now, one job after another, and returns how many jobs there were. For
 /// tools and tests that want no worker in the background.
 pub async fn run_due(engine: &Engine) -> Result<usize> {
-    sweep(engine, 1).await?;
+    sweep(engine).await?;
+    tidying::run_due(engine).await?;
     let mut count = 0;
     while let Some(job) = engine.db().lease_job("", LEASE_MS).await? {
         carry_out(engine, &job).await;
@@ -241,7 +240,7 @@ fn ignore_lost(error: StoreError) -> Result<()> {
 
 /// Ends memberships whose time is over, also those that ended while nothing ran, and orders what
 /// schedules want.
-async fn sweep(engine: &Engine, count: u64) -> Result<()> {
+async fn sweep(engine: &Engine) -> Result<()> {
     for membership in engine.db().due_memberships(EXPIRIES_MAX).await? {
         match expire(engine, &membership).await {
             // Somebody changed it meanwhile; the next sweep looks again.
@@ -253,11 +252,6 @@ async fn sweep(engine: &Engine, count: u64) -> Result<()> {
         }
     }
     engine.follow_schedules().await?;
-    if count % SWEEPS_PER_TIDY == 1 {
-        engine.db().expire_idempotency().await?;
-        engine.tidy_uploads().await?;
-        engine.expire_sessions().await?;
-    }
     Ok(())
 }
 

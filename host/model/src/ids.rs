@@ -107,6 +107,8 @@ ids! {
     PluginId,
     /// An uploaded list.
     UploadId,
+    /// One reading of an uploaded list.
+    ReadingId,
     /// A bearer token (its public half).
     TokenId,
     /// An OIDC issuer that people or clients come from.

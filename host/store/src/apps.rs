@@ -43,6 +43,7 @@ statements! {
     INSERT = "INSERT INTO apps (id, name, created_ms, description) VALUES ($1, $2, $3, $4)";
     LIST = "SELECT a.id, a.name, i.id, a.created_ms, (SELECT COUNT(*) FROM entitlements e WHERE e.app_id = a.id AND e.removed_ms IS NULL), a.description, a.columns, a.revision, a.version FROM apps a LEFT JOIN integrations i ON i.app_id = a.id WHERE a.id > $1 AND ($3 = '' OR LOWER(a.name) LIKE $3 ESCAPE '\\') ORDER BY a.id LIMIT $2";
     GET = "SELECT a.id, a.name, i.id, a.created_ms, (SELECT COUNT(*) FROM entitlements e WHERE e.app_id = a.id AND e.removed_ms IS NULL), a.description, a.columns, a.revision, a.version FROM apps a LEFT JOIN integrations i ON i.app_id = a.id WHERE a.id = $1 AND ($2 = '' OR LOWER(a.name) LIKE $2 ESCAPE '\\')";
+    FEEDERS = "SELECT (SELECT COUNT(*) FROM integrations i WHERE i.app_id = a.id) FROM apps a WHERE a.id = $1";
     UPDATE = "UPDATE apps SET name = $3, description = $4, version = version + 1 WHERE id = $1 AND version = $2";
     DELETE = "DELETE FROM apps WHERE id = $1 AND version = $2 AND NOT EXISTS (SELECT 1 FROM integrations i WHERE i.app_id = apps.id)";
     BUMP_HOLDERS = "UPDATE principals SET version = version + 1 WHERE id IN (SELECT principal_id FROM permissions WHERE entity_kind = 'app' AND entity_id = $1)";
@@ -82,6 +83,12 @@ impl Db {
     /// The app with that id.
     pub async fn app(&self, id: &AppId) -> Result<Option<App>> {
         self.matching_app(id, "").await
+    }
+
+    /// Whether an integration feeds the app; `None` if there is no such app. Counts no roles.
+    pub async fn is_app_fed(&self, id: &AppId) -> Result<Option<bool>> {
+        let row = self.fetch_one(FEEDERS, args![id.as_str()]).await?;
+        row.map(|row| row.is_true(0)).transpose()
     }
 
     async fn matching_app(&self, id: &AppId, pattern: &str) -> Result<Option<App>> {

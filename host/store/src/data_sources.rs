@@ -41,6 +41,7 @@ statements! {
     INSERT = "INSERT INTO data_sources (id, name, description, columns, revision, created_ms, version) VALUES ($1, $2, $3, '[]', 0, $4, 1)";
     GET = "SELECT s.id, s.name, s.description, s.columns, s.revision, s.created_ms, s.version, (SELECT COUNT(*) FROM identities i WHERE i.data_source_id = s.id AND i.removed_ms IS NULL) FROM data_sources s WHERE s.id = $1 AND ($2 = '' OR LOWER(s.name) LIKE $2 ESCAPE '\\')";
     LIST = "SELECT s.id, s.name, s.description, s.columns, s.revision, s.created_ms, s.version, (SELECT COUNT(*) FROM identities i WHERE i.data_source_id = s.id AND i.removed_ms IS NULL) FROM data_sources s WHERE s.id > $1 AND ($3 = '' OR LOWER(s.name) LIKE $3 ESCAPE '\\') ORDER BY s.id LIMIT $2";
+    EXISTS = "SELECT 1 FROM data_sources WHERE id = $1";
     UPDATE = "UPDATE data_sources SET name = $3, description = $4, version = version + 1 WHERE id = $1 AND version = $2";
     DELETE = "DELETE FROM data_sources WHERE id = $1 AND version = $2";
     BUMP_HOLDERS = "UPDATE principals SET version = version + 1 WHERE id IN (SELECT principal_id FROM permissions WHERE entity_kind = 'data_source' AND entity_id = $1)";
@@ -64,6 +65,11 @@ impl Db {
     /// The data source with that id.
     pub async fn data_source(&self, id: &DataSourceId) -> Result<Option<DataSource>> {
         self.matching_data_source(id, "").await
+    }
+
+    /// Whether there is a data source with that id. Counts nobody.
+    pub async fn has_data_source(&self, id: &DataSourceId) -> Result<bool> {
+        Ok(self.fetch_one(EXISTS, args![id.as_str()]).await?.is_some())
     }
 
     async fn matching_data_source(

@@ -76,7 +76,9 @@ pub use runs::{Domain, ISSUES_MAX, PageRecord, Run, RunEnd, RunIssue, Seen};
 pub use schedules::{LastDue, Schedule};
 pub use sessions::Session;
 pub use tokens::TokenRecord;
-pub use uploads::{ListChange, ListRow, StagedPerson, StagedRole, Upload, UploadEnd};
+pub use uploads::{
+    ListChange, ListRow, Reading, Staged, StagedPerson, StagedRole, Upload, UploadEnd,
+};
 pub use vanished::{Newer, Vanished};
 
 /// A result of the store.

@@ -128,6 +128,7 @@ async fn every_statement_prepares_on_both_databases() {
         uploads::apply::STATEMENTS,
         uploads::diff::STATEMENTS,
         uploads::rows::STATEMENTS,
+        uploads::tidying::STATEMENTS,
         vanished::STATEMENTS,
     ];
     for test in databases().await {

@@ -1,12 +1,13 @@
-//! Uploaded lists: their records here, what they say in `rows`, the comparison in `diff`, and the one
-//! transaction that makes it the list in `apply`.
+//! Uploaded lists: their records here, what they say in `rows`, the comparison in `diff`, the one
+//! transaction that makes it the list in `apply`, and what frees the rest in `tidying`.
 
 pub(crate) mod apply;
 pub(crate) mod diff;
 pub(crate) mod rows;
+pub(crate) mod tidying;
 
 use grantry_model::clock::UnixMs;
-use grantry_model::ids::{AppId, DataSourceId, PrincipalId, UploadId};
+use grantry_model::ids::{AppId, DataSourceId, PrincipalId, ReadingId, UploadId};
 use grantry_model::permission::Entity;
 use grantry_model::upload::{Diff, UploadStatus};
 
@@ -14,7 +15,7 @@ use crate::db::{Db, Row, Tx, args};
 use crate::{Result, StoreError, statements};
 
 pub use diff::ListChange;
-pub use rows::{ListRow, StagedPerson, StagedRole};
+pub use rows::{ListRow, Reading, Staged, StagedPerson, StagedRole};
 
 /// An upload.
 #[derive(Debug, Clone, PartialEq)]
@@ -47,6 +48,8 @@ pub struct Upload {
     pub expires: UnixMs,
     /// When it was applied.
     pub applied: Option<UnixMs>,
+    /// The reading of its file that counts.
+    pub reading: Option<ReadingId>,
 }
 
 /// What is known of a file once all of it was read and compared.
@@ -65,16 +68,16 @@ pub struct UploadEnd {
 statements! {
     INSERT = "INSERT INTO uploads (id, entity_kind, entity_id, principal_id, status, bytes, row_count, columns, digest, revision, diff, diff_hash, has_rows, created_ms, expires_ms, applied_ms) \
         VALUES ($1, $2, $3, $4, 'receiving', 0, 0, '[]', '', 0, '{}', '', 1, $5, $6, NULL)";
-    GET = "SELECT id, entity_kind, entity_id, principal_id, status, bytes, row_count, columns, digest, revision, diff, diff_hash, created_ms, expires_ms, applied_ms FROM uploads WHERE id = $1 AND entity_kind = $2 AND entity_id = $3 AND expires_ms > $4";
-    LIST = "SELECT id, entity_kind, entity_id, principal_id, status, bytes, row_count, columns, digest, revision, diff, diff_hash, created_ms, expires_ms, applied_ms FROM uploads WHERE entity_kind = $1 AND entity_id = $2 AND expires_ms > $3 AND ($4 = '' OR id < $4) ORDER BY id DESC LIMIT $5";
+    GET = "SELECT id, entity_kind, entity_id, principal_id, status, bytes, row_count, columns, digest, revision, diff, diff_hash, created_ms, expires_ms, applied_ms, reading_id FROM uploads WHERE id = $1 AND entity_kind = $2 AND entity_id = $3 AND expires_ms > $4";
+    LIST = "SELECT id, entity_kind, entity_id, principal_id, status, bytes, row_count, columns, digest, revision, diff, diff_hash, created_ms, expires_ms, applied_ms, reading_id FROM uploads WHERE entity_kind = $1 AND entity_id = $2 AND expires_ms > $3 AND ($4 = '' OR id < $4) ORDER BY id DESC LIMIT $5";
     COUNT_WAITING = "SELECT COUNT(*) FROM uploads WHERE entity_kind = $1 AND entity_id = $2 AND status IN ('receiving', 'ready') AND expires_ms > $3";
-    SET_BYTES = "UPDATE uploads SET bytes = $3 WHERE id = $1 AND status = 'receiving' AND bytes = $2";
-    FINISH = "UPDATE uploads SET status = 'ready', bytes = $2, row_count = $3, columns = $4, digest = $5, revision = $6, diff = $7, diff_hash = $8 WHERE id = $1 AND status IN ('receiving', 'ready')";
-    SET_APPLIED = "UPDATE uploads SET status = 'applied', applied_ms = $3 WHERE id = $1 AND status = 'ready' AND diff_hash = $2";
+    WAITING_BYTES = "SELECT CAST(COALESCE(SUM(bytes + staged_bytes), 0) AS BIGINT) FROM uploads WHERE principal_id = $1 AND status IN ('receiving', 'ready') AND expires_ms > $2";
+    /// A reading that is under way did not see this piece: it does not count any more.
+    SET_BYTES = "UPDATE uploads SET bytes = $3, reading_id = '' WHERE id = $1 AND status = 'receiving' AND bytes = $2 AND expires_ms > $4";
+    FINISH = "UPDATE uploads SET status = 'ready', bytes = $2, row_count = $3, columns = $4, digest = $5, revision = $6, diff = $7, diff_hash = $8 WHERE id = $1 AND reading_id = $9 AND status IN ('receiving', 'ready') AND expires_ms > $10";
+    SET_APPLIED = "UPDATE uploads SET status = 'applied', applied_ms = $3 WHERE id = $1 AND reading_id = $4 AND status = 'ready' AND diff_hash = $2 AND expires_ms > $3";
     SET_DISCARDED = "UPDATE uploads SET status = 'discarded' WHERE id = $1 AND status IN ('receiving', 'ready')";
-    WITH_USELESS_ROWS = "SELECT id FROM uploads WHERE has_rows = 1 AND (status IN ('applied', 'discarded') OR expires_ms <= $1) ORDER BY id LIMIT 20";
-    SET_WITHOUT_ROWS = "UPDATE uploads SET has_rows = 0 WHERE id = $1";
-    FORGET = "DELETE FROM uploads WHERE has_rows = 0 AND expires_ms <= $1";
+    GIVE_UP = "UPDATE uploads SET status = 'discarded' WHERE id = $1 AND reading_id = $2 AND status IN ('receiving', 'ready')";
 }
 
 fn upload(row: &Row) -> Result<Upload> {
@@ -104,6 +107,7 @@ fn upload(row: &Row) -> Result<Upload> {
         created: row.time(12)?,
         expires: row.time(13)?,
         applied: row.time_or_null(14)?,
+        reading: ReadingId::parse(&row.text(15)?).ok(),
     })
 }
 
@@ -168,42 +172,39 @@ impl Db {
         Ok(u64::try_from(row.map_or(Ok(0), |row| row.int(0))?).unwrap_or(0))
     }
 
-    /// Gives up an upload whose file is not valid, or whose sender is gone.
-    pub async fn discard_upload(&self, id: &UploadId) -> Result<()> {
-        let mut tx = self.begin_housekeeping().await?;
-        tx.execute(SET_DISCARDED, args![id.as_str()]).await?;
-        tx.commit().await
+    /// Bytes of all uploads of a principal that are under way or wait to be applied: pieces, and
+    /// lines that were read.
+    pub async fn waiting_upload_bytes(&self, principal: &PrincipalId) -> Result<u64> {
+        let row = self.fetch_one(WAITING_BYTES, args![principal.as_str(), self.now()]).await?;
+        Ok(u64::try_from(row.map_or(Ok(0), |row| row.int(0))?).unwrap_or(0))
     }
 
-    /// Frees what was staged by uploads that are over, piece by piece, and forgets expired ones.
-    pub async fn tidy_uploads(&self) -> Result<()> {
-        let now = self.now();
-        for row in &self.fetch(WITH_USELESS_ROWS, args![now]).await? {
-            let id = row.parsed(0, "upload id", |text| UploadId::parse(text).ok())?;
-            self.delete_staged(&id).await?;
-            let mut tx = self.begin_housekeeping().await?;
-            tx.execute(SET_WITHOUT_ROWS, args![id.as_str()]).await?;
-            tx.commit().await?;
-        }
+    /// Gives up an upload whose file is not valid, or whose sender is gone, if this reading of it
+    /// is the one that counts.
+    pub async fn give_up_reading(&self, reading: &Reading) -> Result<()> {
         let mut tx = self.begin_housekeeping().await?;
-        tx.execute(FORGET, args![now]).await?;
+        tx.execute(GIVE_UP, args![reading.upload.as_str(), reading.id.as_str()]).await?;
         tx.commit().await
     }
 }
 
 impl Tx {
-    /// Makes an upload ready to be applied, or tells its newer diff.
-    pub async fn finish_upload(&mut self, id: &UploadId, end: &UploadEnd) -> Result<()> {
+    /// Makes an upload ready to be applied, or tells its newer diff. A conflict if this reading of
+    /// it does not count any more, or its time is over.
+    pub async fn finish_upload(&mut self, reading: &Reading, end: &UploadEnd) -> Result<()> {
         let (columns, diff) = (json(&end.columns)?, json(&end.diff)?);
+        let (id, now) = (reading.upload.as_str(), self.now());
         let args = args![
-            id.as_str(),
+            id,
             stored(end.bytes),
             stored(end.rows),
             &columns,
             &end.digest,
             end.revision,
             &diff,
-            &end.diff_hash
+            &end.diff_hash,
+            reading.id.as_str(),
+            now
         ];
         match self.execute(FINISH, args).await? {
             0 => Err(StoreError::VersionConflict { what: "upload" }),

@@ -5,12 +5,13 @@ use std::collections::HashSet;
 use grantry_model::catalogue::{Entitlement, ObjectRef, Purpose};
 use grantry_model::csv::{Layout, LineError, ListKind, ListedPerson, Reader, Record};
 use grantry_model::fingerprint::{Domain, Key, Keys, row_hash};
-use grantry_model::ids::{IntegrationId, UploadId};
+use grantry_model::ids::{IntegrationId, PrincipalId};
 use grantry_model::permission::Entity;
 use grantry_model::upload::{
     UPLOAD_BYTES_MAX, UPLOAD_ERRORS_TOLD, UPLOAD_ROLES_MAX, UPLOAD_ROWS_MAX,
+    UPLOAD_SENDER_BYTES_MAX,
 };
-use grantry_store::{StagedPerson, StagedRole};
+use grantry_store::{Reading, Staged, StagedPerson, StagedRole};
 use sha2::{Digest as _, Sha256};
 
 use crate::{Engine, EngineError, Result};
@@ -23,7 +24,7 @@ const BATCH_BYTES: usize = 256 * 1024;
 /// A file whose lines are all staged.
 #[derive(Debug, Clone)]
 pub struct Received {
-    pub(super) id: UploadId,
+    pub(super) reading: Reading,
     pub(super) entity: Entity,
     pub(super) bytes: u64,
     pub(super) rows: u64,
@@ -44,12 +45,14 @@ impl Received {
     }
 }
 
-/// Receives one file.
+/// Receives one file: one reading of it, which ends when somebody reads it anew.
 pub struct Intake {
     engine: Engine,
-    id: UploadId,
+    reading: Reading,
+    sender: PrincipalId,
+    staged_bytes: u64,
     entity: Entity,
-    reader: Reader,
+    cutter: Reader,
     hash: Sha256,
     bytes: u64,
     lines: Lines,
@@ -65,10 +68,25 @@ pub(super) fn kind_of(entity: &Entity) -> ListKind {
 }
 
 impl Intake {
-    pub(super) fn new(engine: Engine, entity: Entity, id: UploadId) -> Self {
+    pub(super) fn new(
+        engine: Engine,
+        entity: Entity,
+        reading: Reading,
+        sender: PrincipalId,
+    ) -> Self {
         let lines = Lines::of(&entity);
-        let (reader, hash) = (Reader::default(), Sha256::new());
-        Self { engine, id, entity, reader, hash, bytes: 0, lines, buffered_max: 0 }
+        Self {
+            engine,
+            reading,
+            sender,
+            staged_bytes: 0,
+            entity,
+            cutter: Reader::default(),
+            hash: Sha256::new(),
+            bytes: 0,
+            lines,
+            buffered_max: 0,
+        }
     }
 
     /// Takes the next bytes of the file.
@@ -81,12 +99,12 @@ impl Intake {
         self.hash.update(piece);
         for slice in piece.chunks(SLICE_BYTES) {
             let lines = &mut self.lines;
-            let read = self.reader.feed(slice, &mut |record| lines.take(&record));
+            let read = self.cutter.feed(slice, &mut |record| lines.take(&record));
             if let Err(error) = read {
                 self.lines.refuse(error.into());
                 return self.refused().await;
             }
-            let buffered = self.lines.batch_bytes + self.reader.buffered();
+            let buffered = self.lines.batch_bytes + self.cutter.buffered();
             self.buffered_max = self.buffered_max.max(buffered);
             if self.lines.batch_bytes > BATCH_BYTES {
                 self.flush().await?;
@@ -98,8 +116,8 @@ impl Intake {
     /// Ends the file: all of it is valid and staged, or nothing of it will be applied.
     pub async fn finish(mut self) -> Result<Received> {
         let lines = &mut self.lines;
-        let reader = std::mem::take(&mut self.reader);
-        if let Err(error) = reader.finish(&mut |record| lines.take(&record)) {
+        let cutter = std::mem::take(&mut self.cutter);
+        if let Err(error) = cutter.finish(&mut |record| lines.take(&record)) {
             self.lines.refuse(error.into());
         }
         self.flush().await?;
@@ -114,14 +132,14 @@ impl Intake {
             columns: layout.map_or_else(|| kind_of(&self.entity).template(), Layout::columns),
             digest: hex::encode(self.hash.finalize()),
             buffered_max: self.buffered_max,
-            id: self.id,
+            reading: self.reading,
             entity: self.entity,
         })
     }
 
     /// The sender is gone before the end.
     pub async fn give_up(&self) -> Result<()> {
-        Ok(self.engine.db().discard_upload(&self.id).await?)
+        Ok(self.engine.db().give_up_reading(&self.reading).await?)
     }
 
     async fn refused(&mut self) -> Result<()> {
@@ -133,13 +151,22 @@ impl Intake {
     async fn flush(&mut self) -> Result<()> {
         let people = std::mem::take(&mut self.lines.people);
         let roles = std::mem::take(&mut self.lines.roles);
-        self.lines.batch_bytes = 0;
+        let bytes = std::mem::take(&mut self.lines.batch_bytes) as u64;
         if self.lines.error_count > 0 {
             // Nothing of it will be applied: go on reading for the other errors only.
             return Ok(());
         }
-        self.engine.db().stage_roles(&self.id, &roles).await?;
-        for (line, first) in self.engine.db().stage_people(&self.id, &people).await? {
+        let db = self.engine.db();
+        self.staged_bytes = self.staged_bytes.saturating_add(bytes);
+        let staged = Staged { people, roles, bytes: self.staged_bytes };
+        let Some(repeated) = db.stage(&self.reading, &staged).await? else {
+            return Err(super::not_ready(db, &self.entity, &self.reading.upload).await?);
+        };
+        if db.waiting_upload_bytes(&self.sender).await? > UPLOAD_SENDER_BYTES_MAX {
+            self.give_up().await?;
+            return Err(EngineError::UploadQuota);
+        }
+        for (line, first) in repeated {
             let message = format!("line {first} names the same person");
             self.lines.refuse(LineError::new(line, None, "duplicate_row", message));
         }

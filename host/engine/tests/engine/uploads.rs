@@ -291,3 +291,70 @@ async fn a_permission_that_is_revoked_meanwhile_stops_the_commit() {
         assert_eq!(names(&host.ctx, &people).await, ["1"]);
     }
 }
+
+/// What is staged by a reading that is over would be applied without having been compared.
+#[tokio::test]
+async fn lines_are_never_staged_into_a_reading_that_is_over() {
+    for host in hosts(0, 0).await {
+        let people = host.data_source().await;
+        let mut intake = host.ctx.receive_upload(&people).await.unwrap();
+        intake.feed(b"external_id,note\n").await.unwrap();
+        let uploads = host.ctx.list_uploads(&people, &all()).await.unwrap().items;
+        let other = host.ctx.preview_upload(&people, &uploads[0].id).await.unwrap();
+        assert_eq!(other.diff.added, 0);
+        let late: String = (0..2_000).map(|n| format!("{n},{}\n", "x".repeat(200))).collect();
+        let fed = intake.feed(late.as_bytes()).await;
+        assert!(matches!(fed, Err(EngineError::UploadNotReady { .. })), "{fed:?}");
+        let other = Waiting { id: other.id, hash: other.diff_hash };
+        host.apply(&people, &other, true).await.unwrap();
+        assert_eq!(names(&host.ctx, &people).await, Vec::<String>::new());
+        // Nor does its end disturb the other one.
+        intake.give_up().await.unwrap();
+        let there = host.ctx.upload(&people, &other.id).await.unwrap();
+        assert_eq!(there.status.name(), "applied");
+    }
+}
+
+#[tokio::test]
+async fn a_reading_that_another_one_replaced_cannot_be_finished() {
+    for host in hosts(0, 0).await {
+        let people = host.data_source().await;
+        let received = host.receive(&people, b"external_id\n1\n2\n").await.unwrap();
+        let id = host.ctx.list_uploads(&people, &all()).await.unwrap().items[0].id.clone();
+        host.ctx.append_piece(&people, &id, 0, b"external_id\n3\n").await.unwrap();
+        let key = host.key();
+        let request = Idempotent { key: &key, request: b"upload", answer: &id_of };
+        let refused = host.ctx.finish_upload(&received, &request).await;
+        assert!(matches!(refused, Err(EngineError::UploadNotReady { .. })), "{refused:?}");
+        let anew = host.ctx.preview_upload(&people, &id).await.unwrap();
+        assert_eq!(anew.diff.added, 1);
+        host.apply(&people, &Waiting { id, hash: anew.diff_hash }, false).await.unwrap();
+        assert_eq!(names(&host.ctx, &people).await, ["3"]);
+    }
+}
+
+/// Lines that are freed while they are applied would look like people who left.
+#[tokio::test]
+async fn an_upload_whose_time_is_over_is_neither_staged_into_nor_applied() {
+    for host in hosts(0, 0).await {
+        let people = host.data_source().await;
+        host.put(&people, "external_id\n1\n2\n").await;
+        let waiting = host.send(&people, "external_id\n1\n2\n3\n").await.unwrap();
+        let loaded = host.ctx.upload(&people, &waiting.id).await.unwrap();
+        let mut intake = host.ctx.receive_upload(&people).await.unwrap();
+        intake.feed(b"external_id\n4\n").await.unwrap();
+        host.advance(24 * 3_600_000 + 1);
+        assert!(matches!(intake.finish().await, Err(EngineError::NotFound { .. })));
+        let late = host.apply(&people, &waiting, true).await;
+        assert!(matches!(late, Err(EngineError::NotFound { .. })), "{late:?}");
+        let Entity::DataSource(source) = &people else { panic!("not a data source") };
+        let actor = &host.ctx.actor;
+        let permit = actor
+            .permit_entity::<grantry_authz::actions::DataSourceUsersUpdate>(people.clone())
+            .unwrap();
+        let mut tx = host.db().begin(permit.provenance()).await.unwrap();
+        assert!(tx.apply_users(&permit, source, &loaded).await.is_err());
+        drop(tx);
+        assert_eq!(names(&host.ctx, &people).await, ["1", "2"]);
+    }
+}

@@ -2,7 +2,7 @@
 
 use grantry_authz::{Permit, actions};
 use grantry_model::fingerprint::{Domain, Keys, row_hash};
-use grantry_model::ids::{AppId, DataSourceId};
+use grantry_model::ids::{AppId, DataSourceId, ReadingId};
 
 use crate::apps::own_source;
 use crate::catalogue::{Class, ObjectRow};
@@ -12,24 +12,24 @@ use crate::{Result, StoreError, statements};
 
 statements! {
     TAKE_USERS = "UPDATE data_sources SET revision = revision + $3, columns = $4 WHERE id = $1 AND revision = $2";
-    REMOVE_USERS = "UPDATE identities SET removed_ms = $3 WHERE data_source_id = $2 AND removed_ms IS NULL AND NOT EXISTS (SELECT 1 FROM upload_people u WHERE u.upload_id = $1 AND u.id = identities.id)";
+    REMOVE_USERS = "UPDATE identities SET removed_ms = $3 WHERE data_source_id = $2 AND removed_ms IS NULL AND NOT EXISTS (SELECT 1 FROM upload_people u WHERE u.reading_id = $1 AND u.id = identities.id)";
     WRITE_USERS = "INSERT INTO identities (id, data_source_id, external_id, external_id_key, user_name, user_name_key, email, email_key, display, is_active, manager_external_id, details, search, row_hash, first_seen_ms, removed_ms) \
-        SELECT u.id, CAST($2 AS TEXT), u.external_id, u.external_id_key, u.user_name, u.user_name_key, u.email, u.email_key, u.display, u.is_active, u.manager_external_id, u.details, u.search, u.row_hash, CAST($3 AS BIGINT), NULL FROM upload_people u WHERE u.upload_id = $1 \
+        SELECT u.id, CAST($2 AS TEXT), u.external_id, u.external_id_key, u.user_name, u.user_name_key, u.email, u.email_key, u.display, u.is_active, u.manager_external_id, u.details, u.search, u.row_hash, CAST($3 AS BIGINT), NULL FROM upload_people u WHERE u.reading_id = $1 \
         ON CONFLICT (id) DO UPDATE SET external_id_key = excluded.external_id_key, user_name = excluded.user_name, user_name_key = excluded.user_name_key, email = excluded.email, email_key = excluded.email_key, display = excluded.display, is_active = excluded.is_active, manager_external_id = excluded.manager_external_id, details = excluded.details, search = excluded.search, row_hash = excluded.row_hash, removed_ms = NULL \
         WHERE identities.row_hash <> excluded.row_hash OR identities.removed_ms IS NOT NULL";
 
     TAKE_MEMBERS = "UPDATE apps SET revision = revision + $3, columns = $4 WHERE id = $1 AND revision = $2 AND NOT EXISTS (SELECT 1 FROM integrations i WHERE i.app_id = apps.id)";
-    REMOVE_GRANTS = "UPDATE assignments SET removed_ms = $3 WHERE removed_ms IS NULL AND entitlement_id IN (SELECT e.id FROM entitlements e WHERE e.integration_id = $2) AND NOT EXISTS (SELECT 1 FROM upload_grants u WHERE u.upload_id = $1 AND u.role_id = assignments.entitlement_id AND u.account_id = assignments.holder_id)";
-    REMOVE_ROLES = "UPDATE entitlements SET removed_ms = $3 WHERE integration_id = $2 AND removed_ms IS NULL AND NOT EXISTS (SELECT 1 FROM upload_roles u WHERE u.upload_id = $1 AND u.id = entitlements.id)";
-    REMOVE_MEMBERS = "UPDATE objects SET removed_ms = $3 WHERE integration_id = $2 AND class = 'account' AND removed_ms IS NULL AND NOT EXISTS (SELECT 1 FROM upload_people u WHERE u.upload_id = $1 AND u.id = objects.id)";
+    REMOVE_GRANTS = "UPDATE assignments SET removed_ms = $3 WHERE removed_ms IS NULL AND entitlement_id IN (SELECT e.id FROM entitlements e WHERE e.integration_id = $2) AND NOT EXISTS (SELECT 1 FROM upload_grants u WHERE u.reading_id = $1 AND u.role_id = assignments.entitlement_id AND u.account_id = assignments.holder_id)";
+    REMOVE_ROLES = "UPDATE entitlements SET removed_ms = $3 WHERE integration_id = $2 AND removed_ms IS NULL AND NOT EXISTS (SELECT 1 FROM upload_roles u WHERE u.reading_id = $1 AND u.id = entitlements.id)";
+    REMOVE_MEMBERS = "UPDATE objects SET removed_ms = $3 WHERE integration_id = $2 AND class = 'account' AND removed_ms IS NULL AND NOT EXISTS (SELECT 1 FROM upload_people u WHERE u.reading_id = $1 AND u.id = objects.id)";
     WRITE_MEMBERS = "INSERT INTO objects (id, integration_id, class, kind, native_id, name, display, search, status, details, row_hash, first_seen_ms, removed_ms) \
-        SELECT u.id, CAST($2 AS TEXT), 'account', 'Account', u.external_id, u.user_name, u.display, u.search, CASE u.is_active WHEN 1 THEN 'enabled' ELSE 'disabled' END, u.details, u.row_hash, CAST($3 AS BIGINT), NULL FROM upload_people u WHERE u.upload_id = $1 \
+        SELECT u.id, CAST($2 AS TEXT), 'account', 'Account', u.external_id, u.user_name, u.display, u.search, CASE u.is_active WHEN 1 THEN 'enabled' ELSE 'disabled' END, u.details, u.row_hash, CAST($3 AS BIGINT), NULL FROM upload_people u WHERE u.reading_id = $1 \
         ON CONFLICT (id) DO UPDATE SET name = excluded.name, display = excluded.display, search = excluded.search, status = excluded.status, details = excluded.details, row_hash = excluded.row_hash, removed_ms = NULL \
         WHERE objects.row_hash <> excluded.row_hash OR objects.removed_ms IS NOT NULL";
     WRITE_ROLES = "INSERT INTO entitlements (id, integration_id, app_id, resource_id, kind, native_id, slug, display, search, is_privileged, is_immutable, details, row_hash, first_seen_ms, removed_ms) \
-        SELECT u.id, CAST($2 AS TEXT), CAST($2 AS TEXT), CAST($4 AS TEXT), 'Role', u.name, u.name, u.name, u.search, 0, 0, u.details, u.row_hash, CAST($3 AS BIGINT), NULL FROM upload_roles u WHERE u.upload_id = $1 \
+        SELECT u.id, CAST($2 AS TEXT), CAST($2 AS TEXT), CAST($4 AS TEXT), 'Role', u.name, u.name, u.name, u.search, 0, 0, u.details, u.row_hash, CAST($3 AS BIGINT), NULL FROM upload_roles u WHERE u.reading_id = $1 \
         ON CONFLICT (id) DO UPDATE SET removed_ms = NULL WHERE entitlements.removed_ms IS NOT NULL";
-    WRITE_GRANTS = "INSERT INTO assignments (entitlement_id, holder_id, details, removed_ms) SELECT u.role_id, u.account_id, NULL, NULL FROM upload_grants u WHERE u.upload_id = $1 \
+    WRITE_GRANTS = "INSERT INTO assignments (entitlement_id, holder_id, details, removed_ms) SELECT u.role_id, u.account_id, NULL, NULL FROM upload_grants u WHERE u.reading_id = $1 \
         ON CONFLICT (entitlement_id, holder_id) DO UPDATE SET removed_ms = NULL WHERE assignments.removed_ms IS NOT NULL";
 }
 
@@ -48,8 +48,8 @@ impl Tx {
             return Err(StoreError::NotFound { what: "data source" });
         }
         self.take(TAKE_USERS, source.as_str(), upload).await?;
-        let now = self.now();
-        let args = args![upload.id.as_str(), source.as_str(), now];
+        let (now, reading) = (self.now(), reading_of(upload)?);
+        let args = args![reading.as_str(), source.as_str(), now];
         self.execute(REMOVE_USERS, args).await?;
         self.execute(WRITE_USERS, args).await.map(drop)
     }
@@ -65,15 +65,15 @@ impl Tx {
             return Err(StoreError::NotFound { what: "app" });
         }
         self.take(TAKE_MEMBERS, app.as_str(), upload).await?;
-        let now = self.now();
+        let (now, reading) = (self.now(), reading_of(upload)?);
         let resource = self.write_own_resource(app).await?;
-        let args = args![upload.id.as_str(), app.as_str(), now];
+        let args = args![reading.as_str(), app.as_str(), now];
         for sql in [REMOVE_GRANTS, REMOVE_ROLES, REMOVE_MEMBERS, WRITE_MEMBERS] {
             self.execute(sql, args).await?;
         }
-        let with_resource = args![upload.id.as_str(), app.as_str(), now, &resource];
+        let with_resource = args![reading.as_str(), app.as_str(), now, &resource];
         self.execute(WRITE_ROLES, with_resource).await?;
-        self.execute(WRITE_GRANTS, args![upload.id.as_str()]).await.map(drop)
+        self.execute(WRITE_GRANTS, args![reading.as_str()]).await.map(drop)
     }
 
     /// Takes the list's lock: the first of two uploads that were compared with the same revision
@@ -83,7 +83,8 @@ impl Tx {
         let columns = json(&upload.columns)?;
         let now = self.now();
         let is_current = self.execute(sql, args![id, upload.revision, step, &columns]).await? == 1;
-        let applied = args![upload.id.as_str(), &upload.diff_hash, now];
+        let reading = reading_of(upload)?.as_str();
+        let applied = args![upload.id.as_str(), &upload.diff_hash, now, reading];
         if !is_current || self.execute(SET_APPLIED, applied).await? == 0 {
             return Err(StoreError::VersionConflict { what: "list" });
         }
@@ -110,4 +111,9 @@ impl Tx {
         self.upsert_objects(&source, now, &[row]).await?;
         Ok(key.text())
     }
+}
+
+/// The reading that was compared: its lines, and no others, become the list.
+fn reading_of(upload: &Upload) -> Result<&ReadingId> {
+    upload.reading.as_ref().ok_or(StoreError::VersionConflict { what: "list" })
 }

@@ -1,7 +1,7 @@
 //! What an upload would change, compared with the list as it is now.
 
 use grantry_model::csv::ListedPerson;
-use grantry_model::ids::UploadId;
+use grantry_model::ids::ReadingId;
 use grantry_model::permission::Entity;
 use grantry_model::upload::Diff;
 
@@ -23,27 +23,27 @@ pub struct ListChange {
 statements! {
     USERS_REVISION = "SELECT revision FROM data_sources WHERE id = $1";
     USERS_BEFORE = "SELECT COUNT(*) FROM identities WHERE data_source_id = $1 AND removed_ms IS NULL";
-    USERS_ADDED = "SELECT COUNT(*) FROM upload_people u WHERE u.upload_id = $1 AND NOT EXISTS (SELECT 1 FROM identities i WHERE i.id = u.id AND i.removed_ms IS NULL)";
-    USERS_CHANGED = "SELECT COUNT(*) FROM upload_people u JOIN identities i ON i.id = u.id WHERE u.upload_id = $1 AND i.removed_ms IS NULL AND i.row_hash <> u.row_hash";
-    USERS_REMOVED = "SELECT COUNT(*) FROM identities i WHERE i.data_source_id = $2 AND i.removed_ms IS NULL AND NOT EXISTS (SELECT 1 FROM upload_people u WHERE u.upload_id = $1 AND u.id = i.id)";
-    LIST_USERS_ADDED = "SELECT u.id, NULL, u.details FROM upload_people u WHERE u.upload_id = $1 AND u.id > $2 AND NOT EXISTS (SELECT 1 FROM identities i WHERE i.id = u.id AND i.removed_ms IS NULL) ORDER BY u.id LIMIT $3";
-    LIST_USERS_CHANGED = "SELECT u.id, i.details, u.details FROM upload_people u JOIN identities i ON i.id = u.id WHERE u.upload_id = $1 AND u.id > $2 AND i.removed_ms IS NULL AND i.row_hash <> u.row_hash ORDER BY u.id LIMIT $3";
-    LIST_USERS_REMOVED = "SELECT i.id, i.details, NULL FROM identities i WHERE i.data_source_id = $4 AND i.id > $2 AND i.removed_ms IS NULL AND NOT EXISTS (SELECT 1 FROM upload_people u WHERE u.upload_id = $1 AND u.id = i.id) ORDER BY i.id LIMIT $3";
+    USERS_ADDED = "SELECT COUNT(*) FROM upload_people u WHERE u.reading_id = $1 AND NOT EXISTS (SELECT 1 FROM identities i WHERE i.id = u.id AND i.removed_ms IS NULL)";
+    USERS_CHANGED = "SELECT COUNT(*) FROM upload_people u JOIN identities i ON i.id = u.id WHERE u.reading_id = $1 AND i.removed_ms IS NULL AND i.row_hash <> u.row_hash";
+    USERS_REMOVED = "SELECT COUNT(*) FROM identities i WHERE i.data_source_id = $2 AND i.removed_ms IS NULL AND NOT EXISTS (SELECT 1 FROM upload_people u WHERE u.reading_id = $1 AND u.id = i.id)";
+    LIST_USERS_ADDED = "SELECT u.id, NULL, u.details FROM upload_people u WHERE u.reading_id = $1 AND u.id > $2 AND NOT EXISTS (SELECT 1 FROM identities i WHERE i.id = u.id AND i.removed_ms IS NULL) ORDER BY u.id LIMIT $3";
+    LIST_USERS_CHANGED = "SELECT u.id, i.details, u.details FROM upload_people u JOIN identities i ON i.id = u.id WHERE u.reading_id = $1 AND u.id > $2 AND i.removed_ms IS NULL AND i.row_hash <> u.row_hash ORDER BY u.id LIMIT $3";
+    LIST_USERS_REMOVED = "SELECT i.id, i.details, NULL FROM identities i WHERE i.data_source_id = $4 AND i.id > $2 AND i.removed_ms IS NULL AND NOT EXISTS (SELECT 1 FROM upload_people u WHERE u.reading_id = $1 AND u.id = i.id) ORDER BY i.id LIMIT $3";
 
     MEMBERS_REVISION = "SELECT revision FROM apps WHERE id = $1";
     MEMBERS_BEFORE = "SELECT COUNT(*) FROM objects WHERE integration_id = $1 AND class = 'account' AND removed_ms IS NULL";
-    MEMBERS_ADDED = "SELECT COUNT(*) FROM upload_people u WHERE u.upload_id = $1 AND NOT EXISTS (SELECT 1 FROM objects o WHERE o.id = u.id AND o.removed_ms IS NULL)";
-    MEMBERS_CHANGED = "SELECT COUNT(*) FROM upload_people u JOIN objects o ON o.id = u.id WHERE u.upload_id = $1 AND o.removed_ms IS NULL AND o.row_hash <> u.row_hash";
-    MEMBERS_REMOVED = "SELECT COUNT(*) FROM objects o WHERE o.integration_id = $2 AND o.class = 'account' AND o.removed_ms IS NULL AND NOT EXISTS (SELECT 1 FROM upload_people u WHERE u.upload_id = $1 AND u.id = o.id)";
-    LIST_MEMBERS_ADDED = "SELECT u.id, NULL, u.details FROM upload_people u WHERE u.upload_id = $1 AND u.id > $2 AND NOT EXISTS (SELECT 1 FROM objects o WHERE o.id = u.id AND o.removed_ms IS NULL) ORDER BY u.id LIMIT $3";
-    LIST_MEMBERS_CHANGED = "SELECT u.id, o.details, u.details FROM upload_people u JOIN objects o ON o.id = u.id WHERE u.upload_id = $1 AND u.id > $2 AND o.removed_ms IS NULL AND o.row_hash <> u.row_hash ORDER BY u.id LIMIT $3";
-    LIST_MEMBERS_REMOVED = "SELECT o.id, o.details, NULL FROM objects o WHERE o.integration_id = $4 AND o.class = 'account' AND o.id > $2 AND o.removed_ms IS NULL AND NOT EXISTS (SELECT 1 FROM upload_people u WHERE u.upload_id = $1 AND u.id = o.id) ORDER BY o.id LIMIT $3";
+    MEMBERS_ADDED = "SELECT COUNT(*) FROM upload_people u WHERE u.reading_id = $1 AND NOT EXISTS (SELECT 1 FROM objects o WHERE o.id = u.id AND o.removed_ms IS NULL)";
+    MEMBERS_CHANGED = "SELECT COUNT(*) FROM upload_people u JOIN objects o ON o.id = u.id WHERE u.reading_id = $1 AND o.removed_ms IS NULL AND o.row_hash <> u.row_hash";
+    MEMBERS_REMOVED = "SELECT COUNT(*) FROM objects o WHERE o.integration_id = $2 AND o.class = 'account' AND o.removed_ms IS NULL AND NOT EXISTS (SELECT 1 FROM upload_people u WHERE u.reading_id = $1 AND u.id = o.id)";
+    LIST_MEMBERS_ADDED = "SELECT u.id, NULL, u.details FROM upload_people u WHERE u.reading_id = $1 AND u.id > $2 AND NOT EXISTS (SELECT 1 FROM objects o WHERE o.id = u.id AND o.removed_ms IS NULL) ORDER BY u.id LIMIT $3";
+    LIST_MEMBERS_CHANGED = "SELECT u.id, o.details, u.details FROM upload_people u JOIN objects o ON o.id = u.id WHERE u.reading_id = $1 AND u.id > $2 AND o.removed_ms IS NULL AND o.row_hash <> u.row_hash ORDER BY u.id LIMIT $3";
+    LIST_MEMBERS_REMOVED = "SELECT o.id, o.details, NULL FROM objects o WHERE o.integration_id = $4 AND o.class = 'account' AND o.id > $2 AND o.removed_ms IS NULL AND NOT EXISTS (SELECT 1 FROM upload_people u WHERE u.reading_id = $1 AND u.id = o.id) ORDER BY o.id LIMIT $3";
 
     GRANTS_BEFORE = "SELECT COUNT(*) FROM entitlements e JOIN assignments a ON a.entitlement_id = e.id WHERE e.integration_id = $1 AND a.removed_ms IS NULL";
-    GRANTS_ADDED = "SELECT COUNT(*) FROM upload_grants u WHERE u.upload_id = $1 AND NOT EXISTS (SELECT 1 FROM assignments a WHERE a.entitlement_id = u.role_id AND a.holder_id = u.account_id AND a.removed_ms IS NULL)";
-    GRANTS_REMOVED = "SELECT COUNT(*) FROM entitlements e JOIN assignments a ON a.entitlement_id = e.id WHERE e.integration_id = $2 AND a.removed_ms IS NULL AND NOT EXISTS (SELECT 1 FROM upload_grants u WHERE u.upload_id = $1 AND u.role_id = a.entitlement_id AND u.account_id = a.holder_id)";
-    ROLES_ADDED = "SELECT COUNT(*) FROM upload_roles u WHERE u.upload_id = $1 AND NOT EXISTS (SELECT 1 FROM entitlements e WHERE e.id = u.id AND e.removed_ms IS NULL)";
-    ROLES_REMOVED = "SELECT COUNT(*) FROM entitlements e WHERE e.integration_id = $2 AND e.removed_ms IS NULL AND NOT EXISTS (SELECT 1 FROM upload_roles u WHERE u.upload_id = $1 AND u.id = e.id)";
+    GRANTS_ADDED = "SELECT COUNT(*) FROM upload_grants u WHERE u.reading_id = $1 AND NOT EXISTS (SELECT 1 FROM assignments a WHERE a.entitlement_id = u.role_id AND a.holder_id = u.account_id AND a.removed_ms IS NULL)";
+    GRANTS_REMOVED = "SELECT COUNT(*) FROM entitlements e JOIN assignments a ON a.entitlement_id = e.id WHERE e.integration_id = $2 AND a.removed_ms IS NULL AND NOT EXISTS (SELECT 1 FROM upload_grants u WHERE u.reading_id = $1 AND u.role_id = a.entitlement_id AND u.account_id = a.holder_id)";
+    ROLES_ADDED = "SELECT COUNT(*) FROM upload_roles u WHERE u.reading_id = $1 AND NOT EXISTS (SELECT 1 FROM entitlements e WHERE e.id = u.id AND e.removed_ms IS NULL)";
+    ROLES_REMOVED = "SELECT COUNT(*) FROM entitlements e WHERE e.integration_id = $2 AND e.removed_ms IS NULL AND NOT EXISTS (SELECT 1 FROM upload_roles u WHERE u.reading_id = $1 AND u.id = e.id)";
 }
 
 fn change(row: &Row) -> Result<ListChange> {
@@ -56,9 +56,9 @@ fn change(row: &Row) -> Result<ListChange> {
 }
 
 impl Db {
-    /// Compares an upload with the list. The revision is read first: what changes meanwhile makes
+    /// Compares a reading of a file with the list. The revision is read first: what changes meanwhile makes
     /// the result one of an older revision, which is never applied.
-    pub async fn compare_upload(&self, entity: &Entity, id: &UploadId) -> Result<(i64, Diff)> {
+    pub async fn compare_upload(&self, entity: &Entity, id: &ReadingId) -> Result<(i64, Diff)> {
         let (_, of) = named(entity);
         let is_app = matches!(entity, Entity::App(_));
         let pick = |members, users| if is_app { members } else { users };
@@ -92,7 +92,7 @@ impl Db {
     pub async fn list_upload_changes(
         &self,
         entity: &Entity,
-        id: &UploadId,
+        id: &ReadingId,
         kind: &str,
         after: &str,
         limit: u32,

@@ -1,8 +1,11 @@
 //! What an upload says, staged beside the list, and the list as it is.
+//!
+//! Lines are staged under the reading of the file that they come from, while that reading counts:
+//! what was compared is what is applied. [`super::tidying`] frees what is over.
 
 use grantry_model::csv::ListedPerson;
 use grantry_model::fingerprint::Key;
-use grantry_model::ids::UploadId;
+use grantry_model::ids::{ReadingId, UploadId};
 use grantry_model::mapping;
 use grantry_model::permission::Entity;
 
@@ -37,6 +40,26 @@ pub struct StagedRole {
     pub row_hash: i64,
 }
 
+/// One reading of a file, under which its lines are staged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reading {
+    /// Whose file it is.
+    pub upload: UploadId,
+    /// Which reading of it.
+    pub id: ReadingId,
+}
+
+/// A part of a file.
+#[derive(Debug, Clone, Default)]
+pub struct Staged {
+    /// Lines.
+    pub people: Vec<StagedPerson>,
+    /// Roles that no part before it names.
+    pub roles: Vec<StagedRole>,
+    /// Bytes of text of this part and all before it.
+    pub bytes: u64,
+}
+
 /// A person of a list as it is now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListRow {
@@ -46,19 +69,19 @@ pub struct ListRow {
     pub person: ListedPerson,
 }
 
-const PEOPLE_INSERT: &str = "INSERT INTO upload_people (upload_id, id, line, external_id, external_id_key, user_name, user_name_key, email, email_key, display, is_active, manager_external_id, details, search, row_hash) VALUES ";
-const GRANTS_INSERT: &str = "INSERT INTO upload_grants (upload_id, role_id, account_id) VALUES ";
+const PEOPLE_INSERT: &str = "INSERT INTO upload_people (reading_id, id, line, external_id, external_id_key, user_name, user_name_key, email, email_key, display, is_active, manager_external_id, details, search, row_hash) VALUES ";
+const GRANTS_INSERT: &str = "INSERT INTO upload_grants (reading_id, role_id, account_id) VALUES ";
 const KEEP_FIRST: &str = " ON CONFLICT DO NOTHING";
 
 statements! {
-    LINE_OF = "SELECT line FROM upload_people WHERE upload_id = $1 AND id = $2";
-    INSERT_ROLE = "INSERT INTO upload_roles (upload_id, id, name, search, details, row_hash) VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING";
+    BEGIN = "UPDATE uploads SET reading_id = $2, staged_bytes = 0 WHERE id = $1 AND status = 'receiving' AND expires_ms > $3";
+    INSERT_READING = "INSERT INTO upload_readings (id, upload_id) VALUES ($1, $2)";
+    /// Also the lock under which lines are staged: whoever ends the reading waits for it.
+    STAGE = "UPDATE uploads SET staged_bytes = $3 WHERE id = $1 AND reading_id = $2 AND status = 'receiving' AND expires_ms > $4";
+    LINE_OF = "SELECT line FROM upload_people WHERE reading_id = $1 AND id = $2";
+    INSERT_ROLE = "INSERT INTO upload_roles (reading_id, id, name, search, details, row_hash) VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING";
     INSERT_PIECE = "INSERT INTO upload_pieces (upload_id, begins, content) VALUES ($1, $2, $3)";
     PIECE = "SELECT begins, content FROM upload_pieces WHERE upload_id = $1 AND begins >= $2 ORDER BY begins LIMIT 1";
-    DELETE_PEOPLE = "DELETE FROM upload_people WHERE upload_id = $1 AND id IN (SELECT id FROM upload_people WHERE upload_id = $1 LIMIT 10000)";
-    DELETE_GRANTS = "DELETE FROM upload_grants WHERE upload_id = $1 AND account_id IN (SELECT account_id FROM upload_grants WHERE upload_id = $1 LIMIT 10000)";
-    DELETE_ROLES = "DELETE FROM upload_roles WHERE upload_id = $1";
-    DELETE_PIECES = "DELETE FROM upload_pieces WHERE upload_id = $1";
     LIST_USERS = "SELECT id, details FROM identities WHERE data_source_id = $1 AND id > $2 AND removed_ms IS NULL ORDER BY id LIMIT $3";
     LIST_MEMBERS = "SELECT id, details FROM objects WHERE integration_id = $1 AND class = $4 AND id > $2 AND removed_ms IS NULL ORDER BY id LIMIT $3";
 }
@@ -81,70 +104,36 @@ fn grants() -> Batch {
 }
 
 impl Db {
-    /// Stages lines of a file. Returns those that name a person whom another line names already,
-    /// with that line.
-    pub async fn stage_people(
-        &self,
-        upload: &UploadId,
-        rows: &[StagedPerson],
-    ) -> Result<Vec<(u64, u64)>> {
+    /// Begins to read a file (anew): no other reading of it counts from now on. `None` if the upload
+    /// is not receiving.
+    pub async fn begin_reading(&self, upload: &UploadId) -> Result<Option<Reading>> {
+        let id = ReadingId::fresh(self.clock(), self.random());
         let mut tx = self.begin_housekeeping().await?;
-        let (mut people, mut grants) = (people(), grants());
-        let mut repeated = Vec::new();
-        for chunk in rows.chunks(BATCH_ROWS) {
-            let texts = chunk.iter().map(Texts::of).collect::<Result<Vec<_>>>()?;
-            let mut args: Vec<Arg<'_>> = Vec::with_capacity(chunk.len() * 15);
-            for (row, text) in chunk.iter().zip(&texts) {
-                let person = &row.person;
-                args.extend_from_slice(args![
-                    upload.as_str(),
-                    &text.id,
-                    stored(row.line),
-                    &person.external_id,
-                    &text.external_id_key,
-                    &person.user_name,
-                    &text.user_name_key,
-                    &person.email,
-                    &text.email_key,
-                    &person.display_name,
-                    person.is_active,
-                    &person.manager_external_id,
-                    &text.details,
-                    &text.search,
-                    row.row_hash
-                ]);
-            }
-            if people.run(&mut tx, &args).await? < chunk.len() as u64 {
-                repeated.extend(repeated_lines(&mut tx, upload, chunk, &texts).await?);
-            }
-            let roles = chunk.iter().zip(&texts);
-            let pairs: Vec<(String, &str)> = roles
-                .flat_map(|(row, text)| row.roles.iter().map(|role| (role.text(), &*text.id)))
-                .collect();
-            for chunk in pairs.chunks(BATCH_ROWS) {
-                let args: Vec<Arg<'_>> = chunk
-                    .iter()
-                    .flat_map(|(role, account)| {
-                        [Arg::from(upload.as_str()), Arg::from(role), Arg::from(*account)]
-                    })
-                    .collect();
-                grants.run(&mut tx, &args).await?;
-            }
+        if tx.execute(BEGIN, args![upload.as_str(), id.as_str(), self.now()]).await? == 0 {
+            return Ok(None);
         }
+        tx.execute(INSERT_READING, args![id.as_str(), upload.as_str()]).await?;
         tx.commit().await?;
-        Ok(repeated)
+        Ok(Some(Reading { upload: upload.clone(), id }))
     }
 
-    /// Stages a role that a file names.
-    pub async fn stage_roles(&self, upload: &UploadId, roles: &[StagedRole]) -> Result<()> {
+    /// Stages a part of a file. Returns the lines that name a person whom another line names
+    /// already, with that line. `None` if the reading is over: another one began, the upload was
+    /// compared or given up, or its time is over.
+    pub async fn stage(
+        &self,
+        reading: &Reading,
+        staged: &Staged,
+    ) -> Result<Option<Vec<(u64, u64)>>> {
         let mut tx = self.begin_housekeeping().await?;
-        for role in roles {
-            let (key, search) = (role.key.text(), role.name.to_lowercase());
-            let args =
-                args![upload.as_str(), &key, &role.name, &search, &role.details, role.row_hash];
-            tx.execute(INSERT_ROLE, args).await?;
+        let (upload, id) = (reading.upload.as_str(), reading.id.as_str());
+        if tx.execute(STAGE, args![upload, id, stored(staged.bytes), self.now()]).await? == 0 {
+            return Ok(None);
         }
-        tx.commit().await
+        stage_roles(&mut tx, &reading.id, &staged.roles).await?;
+        let repeated = stage_people(&mut tx, &reading.id, &staged.people).await?;
+        tx.commit().await?;
+        Ok(Some(repeated))
     }
 
     /// Stores a piece of a file that begins where the pieces before it end; `false` if it does not.
@@ -156,7 +145,7 @@ impl Db {
     ) -> Result<bool> {
         let mut tx = self.begin_housekeeping().await?;
         let ends = begins.saturating_add(content.len() as u64);
-        let moved = args![upload.as_str(), stored(begins), stored(ends)];
+        let moved = args![upload.as_str(), stored(begins), stored(ends), self.now()];
         if tx.execute(super::SET_BYTES, moved).await? == 0 {
             return Ok(false);
         }
@@ -171,32 +160,6 @@ impl Db {
     pub async fn piece(&self, upload: &UploadId, begins: u64) -> Result<Option<Vec<u8>>> {
         let row = self.fetch_one(PIECE, args![upload.as_str(), stored(begins)]).await?;
         row.map(|row| row.blob(1)).transpose()
-    }
-
-    /// Deletes all that was staged.
-    pub(crate) async fn delete_staged(&self, upload: &UploadId) -> Result<()> {
-        self.restart_staging(upload).await?;
-        self.delete_all(DELETE_PIECES, upload).await
-    }
-
-    /// Deletes what a reading staged that did not come to its end, so that it can begin again.
-    pub async fn restart_staging(&self, upload: &UploadId) -> Result<()> {
-        for sql in [DELETE_PEOPLE, DELETE_GRANTS, DELETE_ROLES] {
-            self.delete_all(sql, upload).await?;
-        }
-        Ok(())
-    }
-
-    /// In transactions that do not keep other writers waiting for long.
-    async fn delete_all(&self, sql: &'static str, upload: &UploadId) -> Result<()> {
-        loop {
-            let mut tx = self.begin_housekeeping().await?;
-            let deleted = tx.execute(sql, args![upload.as_str()]).await?;
-            tx.commit().await?;
-            if deleted == 0 {
-                return Ok(());
-            }
-        }
     }
 
     /// The people of a list as it is, after the given id.
@@ -247,15 +210,78 @@ impl Texts {
     }
 }
 
+async fn stage_people(
+    tx: &mut HousekeepingTx,
+    reading: &ReadingId,
+    rows: &[StagedPerson],
+) -> Result<Vec<(u64, u64)>> {
+    let (mut people, mut grants) = (people(), grants());
+    let mut repeated = Vec::new();
+    for chunk in rows.chunks(BATCH_ROWS) {
+        let texts = chunk.iter().map(Texts::of).collect::<Result<Vec<_>>>()?;
+        let mut args: Vec<Arg<'_>> = Vec::with_capacity(chunk.len() * 15);
+        for (row, text) in chunk.iter().zip(&texts) {
+            let person = &row.person;
+            args.extend_from_slice(args![
+                reading.as_str(),
+                &text.id,
+                stored(row.line),
+                &person.external_id,
+                &text.external_id_key,
+                &person.user_name,
+                &text.user_name_key,
+                &person.email,
+                &text.email_key,
+                &person.display_name,
+                person.is_active,
+                &person.manager_external_id,
+                &text.details,
+                &text.search,
+                row.row_hash
+            ]);
+        }
+        if people.run(tx, &args).await? < chunk.len() as u64 {
+            repeated.extend(repeated_lines(tx, reading, chunk, &texts).await?);
+        }
+        let roles = chunk.iter().zip(&texts);
+        let pairs: Vec<(String, &str)> = roles
+            .flat_map(|(row, text)| row.roles.iter().map(|role| (role.text(), &*text.id)))
+            .collect();
+        for chunk in pairs.chunks(BATCH_ROWS) {
+            let args: Vec<Arg<'_>> = chunk
+                .iter()
+                .flat_map(|(role, account)| {
+                    [Arg::from(reading.as_str()), Arg::from(role), Arg::from(*account)]
+                })
+                .collect();
+            grants.run(tx, &args).await?;
+        }
+    }
+    Ok(repeated)
+}
+
+async fn stage_roles(
+    tx: &mut HousekeepingTx,
+    reading: &ReadingId,
+    roles: &[StagedRole],
+) -> Result<()> {
+    for role in roles {
+        let (key, search) = (role.key.text(), role.name.to_lowercase());
+        let args = args![reading.as_str(), &key, &role.name, &search, &role.details, role.row_hash];
+        tx.execute(INSERT_ROLE, args).await?;
+    }
+    Ok(())
+}
+
 async fn repeated_lines(
     tx: &mut HousekeepingTx,
-    upload: &UploadId,
+    reading: &ReadingId,
     rows: &[StagedPerson],
     texts: &[Texts],
 ) -> Result<Vec<(u64, u64)>> {
     let mut repeated = Vec::new();
     for (row, text) in rows.iter().zip(texts) {
-        let first = tx.fetch_one(LINE_OF, args![upload.as_str(), &text.id]).await?;
+        let first = tx.fetch_one(LINE_OF, args![reading.as_str(), &text.id]).await?;
         let first = first.map_or(Ok(0), |row| row.int(0))?;
         let first = u64::try_from(first).unwrap_or(0);
         if first != row.line {
