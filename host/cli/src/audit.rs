@@ -24,7 +24,7 @@ pub(crate) async fn run(command: AuditCommand, output: Output) -> anyhow::Result
 
 async fn verify(options: &AuditVerifyOptions, output: Output) -> anyhow::Result<ExitCode> {
     let data = DataFolder::of(&options.data);
-    let mut trusted = Trusted::default();
+    let mut trusted = Trusted { first_row: options.first_row, ..Trusted::default() };
     for text in &options.public_key {
         trusted.keys.push(PublicKey::parse(text)?);
     }

@@ -180,6 +180,10 @@ pub(crate) struct AuditVerifyOptions {
     /// Hold the log against the checkpoints in this file too: what a receiver of the log kept.
     #[arg(long, value_name = "FILE")]
     pub checkpoint: Vec<PathBuf>,
+    /// The row that the file begins with, for a receiver that did not get the log from its first
+    /// row on. What it says of the row before is believed, unless a checkpoint speaks of it.
+    #[arg(long, value_name = "ROW", requires = "file", value_parser = clap::value_parser!(i64).range(1..))]
+    pub first_row: Option<i64>,
     /// Check signatures with this key (64 hex digits) instead of the one of the key file.
     #[arg(long, value_name = "HEX")]
     pub public_key: Vec<String>,

@@ -47,10 +47,11 @@ pub struct Chain<'a> {
     trusted: &'a Trusted,
     /// By row; several may speak of one.
     checkpoints: BTreeMap<i64, Vec<Checkpoint>>,
-    is_part: bool,
     rows: u64,
     first: i64,
     last: i64,
+    /// The hash before the first row, and of every row: a checkpoint may come long after its row.
+    hashes: Vec<(i64, [u8; 32])>,
     hash: String,
     agreeing: u64,
     signed_up_to: i64,
@@ -58,16 +59,16 @@ pub struct Chain<'a> {
 }
 
 impl<'a> Chain<'a> {
-    /// A check of a whole log, or of a part that begins somewhere.
+    /// A check of a whole log, or of the part that is to begin with a certain row.
     #[must_use]
-    pub fn new(trusted: &'a Trusted, is_part: bool) -> Self {
+    pub fn new(trusted: &'a Trusted) -> Self {
         let mut chain = Self {
             trusted,
             checkpoints: BTreeMap::new(),
-            is_part,
             rows: 0,
             first: 0,
             last: 0,
+            hashes: Vec::new(),
             hash: String::new(),
             agreeing: 0,
             signed_up_to: 0,
@@ -79,7 +80,7 @@ impl<'a> Chain<'a> {
         chain
     }
 
-    /// Holds the log against a checkpoint too. Add those of a row before the row.
+    /// Holds the log against a checkpoint too, of a row that was added or of one that comes.
     pub fn add_checkpoint(&mut self, checkpoint: Checkpoint) {
         if !self.trusted.keys.is_empty()
             && let Err(fault) = checkpoint.check_signature(&self.trusted.keys)
@@ -88,21 +89,33 @@ impl<'a> Chain<'a> {
             return;
         }
         if checkpoint.sequence <= self.last && self.rows > 0 {
-            self.hold_against(&checkpoint);
+            self.hold_against(checkpoint);
             return;
         }
         self.checkpoints.entry(checkpoint.sequence).or_default().push(checkpoint);
     }
 
-    /// A checkpoint of the last row that comes after it.
-    fn hold_against(&mut self, checkpoint: &Checkpoint) {
-        if checkpoint.sequence == self.last {
-            self.compare(checkpoint.clone());
+    /// A checkpoint of a row that was added already, or of one before the part.
+    fn hold_against(&mut self, checkpoint: Checkpoint) {
+        let found = self.hashes.binary_search_by_key(&checkpoint.sequence, |(row, _)| *row);
+        match found.ok().and_then(|index| self.hashes.get(index)) {
+            Some((_, hash)) => {
+                let hash = hex::encode(hash);
+                self.compare(&checkpoint, &hash);
+            }
+            // A part says nothing about the rows before it; a row that is missing is a fault already.
+            None if checkpoint.sequence < self.first => {}
+            None => self.missing(checkpoint.sequence),
         }
     }
 
-    fn compare(&mut self, checkpoint: Checkpoint) {
-        if checkpoint.hash != self.hash {
+    /// A row that should be there.
+    pub(crate) fn missing(&mut self, sequence: i64) {
+        self.fail(Fault { sequence, what: format!("row {sequence} is missing") });
+    }
+
+    fn compare(&mut self, checkpoint: &Checkpoint, hash: &str) {
+        if checkpoint.hash != hash {
             let what = "the row is not the one that the checkpoint signed".to_owned();
             self.fail(Fault { sequence: checkpoint.sequence, what });
             return;
@@ -128,12 +141,9 @@ impl<'a> Chain<'a> {
     /// The next row.
     pub fn add(&mut self, entry: &Entry) {
         let is_first = self.rows == 0;
-        if is_first && self.is_part {
-            self.hash.clone_from(&entry.previous_hash);
-            self.last = entry.sequence.saturating_sub(1);
-        }
         if is_first {
             self.first = entry.sequence;
+            self.begin(entry);
         }
         let expected = self.last.saturating_add(1);
         if entry.sequence != expected {
@@ -153,8 +163,29 @@ impl<'a> Chain<'a> {
         self.last = entry.sequence;
         // What the next row is held against: what this one is, not what it says.
         self.hash = computed;
-        for checkpoint in self.checkpoints.remove(&entry.sequence).unwrap_or_default() {
-            self.compare(checkpoint);
+        self.remember(entry.sequence);
+        // Those of the row before a part speak of where it begins.
+        while let Some(of) = self.checkpoints.first_entry().filter(|of| *of.key() <= self.last) {
+            for checkpoint in of.remove() {
+                self.hold_against(checkpoint);
+            }
+        }
+    }
+
+    /// A part begins where its first row says, if that is the row that it is to begin with.
+    fn begin(&mut self, entry: &Entry) {
+        let Some(first) = self.trusted.first_row.filter(|first| *first > 1) else { return };
+        self.last = first - 1;
+        if entry.sequence == first {
+            self.hash.clone_from(&entry.previous_hash);
+            self.remember(first - 1);
+        }
+    }
+
+    fn remember(&mut self, sequence: i64) {
+        let mut bytes = [0; 32];
+        if hex::decode_to_slice(&self.hash, &mut bytes).is_ok() {
+            self.hashes.push((sequence, bytes));
         }
     }
 
@@ -172,10 +203,8 @@ impl<'a> Chain<'a> {
     /// What the check found.
     #[must_use]
     pub fn finish(mut self) -> Report {
-        // A part may begin after a checkpoint, and only a checkpoint's row tells of it.
-        let missed =
-            self.checkpoints.keys().find(|&&at| !self.is_part || at >= self.first).copied();
-        if let Some(sequence) = missed {
+        // Those that are left speak of rows that did not come.
+        if let Some(sequence) = self.checkpoints.keys().next().copied() {
             let what = format!(
                 "the log ends at row {}, but a checkpoint signed row {sequence}",
                 self.last

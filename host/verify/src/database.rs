@@ -18,7 +18,7 @@ const CHECKPOINTS: &str =
 /// # Errors
 /// When the database cannot be read at all.
 pub async fn verify(url: &str, trusted: &Trusted) -> Result<Report, VerifyError> {
-    let mut chain = Chain::new(trusted, false);
+    let mut chain = Chain::new(trusted);
     if url.starts_with("postgres://") || url.starts_with("postgresql://") {
         let mut connection = PgConnection::connect(url).await?;
         let mut tx = connection.begin().await?;

@@ -22,6 +22,9 @@ pub struct Trusted {
     pub checkpoints: Vec<Checkpoint>,
     /// Keys that checkpoints may be signed with; without one, signatures are not checked.
     pub keys: Vec<PublicKey>,
+    /// The row that a part of the log begins with; `None` for a log from its first row on. What a
+    /// part says of the row before is believed, unless a checkpoint speaks of it.
+    pub first_row: Option<i64>,
 }
 
 /// What is wrong with the log.

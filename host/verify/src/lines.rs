@@ -1,5 +1,5 @@
 //! Reads an exported log: JSON Lines with rows and, among them, checkpoints. What a receiver of the
-//! log kept has the same form, and may begin anywhere.
+//! log kept has the same form; it may begin at a later row, if that one is named ([`Trusted`]).
 
 use std::collections::VecDeque;
 use std::io::BufRead;
@@ -43,7 +43,7 @@ struct CheckpointLine {
 /// # Errors
 /// When the lines cannot be read, or one is none of an export.
 pub fn verify(reader: impl BufRead, trusted: &Trusted) -> Result<Report, VerifyError> {
-    let mut chain = Chain::new(trusted, true);
+    let mut chain = Chain::new(trusted);
     let mut recent: VecDeque<Entry> = VecDeque::new();
     for (text, number) in reader.lines().zip(1_u64..) {
         let text = text?;
@@ -66,6 +66,9 @@ pub fn verify(reader: impl BufRead, trusted: &Trusted) -> Result<Report, VerifyE
             recent.pop_front();
         }
         recent.push_back(entry);
+    }
+    if recent.is_empty() {
+        chain.missing(trusted.first_row.unwrap_or(1));
     }
     Ok(chain.finish())
 }
