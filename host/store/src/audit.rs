@@ -132,22 +132,22 @@ pub struct AuditFilter {
 statements! {
     /// Takes the chain's lock and the next number in one.
     NEXT = "UPDATE audit_head SET sequence = sequence + 1 WHERE id = 1 RETURNING sequence, hash";
-    INSERT = "INSERT INTO audit (sequence, at_ms, principal_id, principal_kind, door, action, event, entity_kind, entity_id, is_allowed, reason, request_id, detail, previous_hash, hash) \
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)";
+    INSERT = "INSERT INTO audit (sequence, at_ms, principal_id, principal_kind, door, action, event, entity_kind, entity_id, is_allowed, reason, request_id, detail, previous_hash, hash, folded) \
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)";
     SET_HEAD = "UPDATE audit_head SET hash = $1 WHERE id = 1";
     LIST = "SELECT sequence, at_ms, principal_id, principal_kind, door, action, event, entity_kind, entity_id, is_allowed, reason, request_id, detail, previous_hash, hash FROM audit \
         WHERE sequence < $1 AND ($2 = '' OR principal_id = $2) AND ($3 = '' OR door = $3) AND ($4 = '' OR event = $4) AND ($5 = '' OR entity_kind = $5) AND ($6 = '' OR entity_id = $6) \
-        AND ($7 < 0 OR is_allowed = $7) AND ($8 = '' OR request_id = $8) AND at_ms >= $9 AND at_ms < $10 AND ($11 = '' OR LOWER(detail) LIKE $11 ESCAPE '\\') \
+        AND ($7 < 0 OR is_allowed = $7) AND ($8 = '' OR request_id = $8) AND at_ms >= $9 AND at_ms < $10 AND ($11 = '' OR COALESCE(folded, LOWER(detail)) LIKE $11 ESCAPE '\\') \
         ORDER BY sequence DESC LIMIT $12";
     /// As `LIST` for one principal, so that its index is used.
     LIST_OF_PRINCIPAL = "SELECT sequence, at_ms, principal_id, principal_kind, door, action, event, entity_kind, entity_id, is_allowed, reason, request_id, detail, previous_hash, hash FROM audit \
         WHERE principal_id = $2 AND sequence < $1 AND ($3 = '' OR door = $3) AND ($4 = '' OR event = $4) AND ($5 = '' OR entity_kind = $5) AND ($6 = '' OR entity_id = $6) \
-        AND ($7 < 0 OR is_allowed = $7) AND ($8 = '' OR request_id = $8) AND at_ms >= $9 AND at_ms < $10 AND ($11 = '' OR LOWER(detail) LIKE $11 ESCAPE '\\') \
+        AND ($7 < 0 OR is_allowed = $7) AND ($8 = '' OR request_id = $8) AND at_ms >= $9 AND at_ms < $10 AND ($11 = '' OR COALESCE(folded, LOWER(detail)) LIKE $11 ESCAPE '\\') \
         ORDER BY sequence DESC LIMIT $12";
     /// As `LIST` for one thing, so that its index is used.
     LIST_OF_ENTITY = "SELECT sequence, at_ms, principal_id, principal_kind, door, action, event, entity_kind, entity_id, is_allowed, reason, request_id, detail, previous_hash, hash FROM audit \
         WHERE entity_id = $6 AND sequence < $1 AND ($2 = '' OR principal_id = $2) AND ($3 = '' OR door = $3) AND ($4 = '' OR event = $4) AND ($5 = '' OR entity_kind = $5) \
-        AND ($7 < 0 OR is_allowed = $7) AND ($8 = '' OR request_id = $8) AND at_ms >= $9 AND at_ms < $10 AND ($11 = '' OR LOWER(detail) LIKE $11 ESCAPE '\\') \
+        AND ($7 < 0 OR is_allowed = $7) AND ($8 = '' OR request_id = $8) AND at_ms >= $9 AND at_ms < $10 AND ($11 = '' OR COALESCE(folded, LOWER(detail)) LIKE $11 ESCAPE '\\') \
         ORDER BY sequence DESC LIMIT $12";
     AFTER = "SELECT sequence, at_ms, principal_id, principal_kind, door, action, event, entity_kind, entity_id, is_allowed, reason, request_id, detail, previous_hash, hash FROM audit \
         WHERE sequence > $1 AND sequence <= $2 ORDER BY sequence LIMIT $3";
@@ -228,10 +228,18 @@ async fn append_line(tx: &mut HousekeepingTx, line: &Line<'_>) -> Result<()> {
         &detail,
         &previous,
         &hash,
+        &folded(&detail),
     ];
     tx.execute(INSERT, args).await?;
     tx.execute(SET_HEAD, args![&hash]).await?;
     Ok(())
+}
+
+/// The text in lower case, where that takes more than the 26 letters: the databases do not agree
+/// about the others.
+fn folded(text: &str) -> Option<String> {
+    let folded = text.to_lowercase();
+    (folded != text.to_ascii_lowercase()).then_some(folded)
 }
 
 /// SHA-256 over the fields: each with a byte that tells it from a missing one and its length in

@@ -22,7 +22,7 @@ async fn sink(host: &Host, from_beginning: bool) -> SinkId {
 fn trusted(host: &Host) -> Trusted {
     let key = host.ctx.engine.audit_key().unwrap();
     let keys = vec![PublicKey::parse(&key.public).unwrap()];
-    Trusted { keys, checkpoints: Vec::new() }
+    Trusted { keys, ..Trusted::default() }
 }
 
 /// What the receiver got, as a file.
@@ -90,6 +90,39 @@ async fn a_receiver_that_is_gone_waits_for_an_admin_and_misses_nothing() {
     }
 }
 
+/// A log whose beginning is missing is not a whole one, unless it is said where it begins.
+fn without_its_first_rows(text: &str) {
+    let part: String = text.lines().skip(3).map(|line| format!("{line}\n")).collect();
+    let check = |first_row| {
+        let trusted = Trusted { first_row, ..Trusted::default() };
+        grantry_verify::lines::verify(part.as_bytes(), &trusted).unwrap().fault
+    };
+    assert_eq!(check(None).map(|fault| fault.sequence), Some(1));
+    assert_eq!(check(Some(3)).map(|fault| fault.sequence), Some(3));
+    assert_eq!(check(Some(4)), None);
+    let nothing = grantry_verify::lines::verify(&b""[..], &Trusted::default()).unwrap();
+    assert_eq!(nothing.fault.map(|fault| fault.sequence), Some(1));
+}
+
+/// A checkpoint may come long after its row.
+fn with_a_late_checkpoint(text: &str) {
+    let hash_of = |row: usize| {
+        let row: serde_json::Value =
+            serde_json::from_str(text.lines().nth(row - 1).unwrap()).unwrap();
+        row["hash"].as_str().unwrap().to_owned()
+    };
+    let check = |hash: &str| {
+        let checkpoint = serde_json::json!({"checkpoint": {
+            "sequence": 2, "hash": hash, "at_ms": 0, "key_id": "", "signature": "",
+        }});
+        let text = format!("{text}{checkpoint}\n");
+        grantry_verify::lines::verify(text.as_bytes(), &Trusted::default()).unwrap()
+    };
+    let agrees = check(&hash_of(2));
+    assert_eq!((agrees.fault, agrees.checkpoints), (None, 1));
+    assert_eq!(check(&hash_of(3)).fault.map(|fault| fault.sequence), Some(2));
+}
+
 #[tokio::test]
 async fn a_key_is_rotated_with_overlap() {
     for host in hosts(2, 1).await {
@@ -144,6 +177,8 @@ async fn an_export_holds_the_whole_log_and_says_that_it_was_made() {
         assert_eq!((report.fault, report.first), (None, 1));
         assert_eq!(report.last, host.db().audit_head().await.unwrap().0);
         assert!(text.trim_end().ends_with('}') && text.contains("audit.exported"));
+        without_its_first_rows(&text);
+        with_a_late_checkpoint(&text);
         let query = PageQuery { limit: 5, ..PageQuery::default() };
         let filter = grantry_engine::AuditFilter {
             search: Some("JSONL".to_owned()),
@@ -152,5 +187,23 @@ async fn an_export_holds_the_whole_log_and_says_that_it_was_made() {
         };
         let found = host.ctx.list_audit(filter, &query).await.unwrap();
         assert_eq!(found.items.len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_search_does_not_look_at_the_case_of_any_letter() {
+    for host in hosts(0, 0).await {
+        let answer = |app: &grantry_engine::App| Answer { status: 201, body: app.id.to_string() };
+        let key = host.key();
+        let request = Idempotent { key: &key, request: b"app", answer: &answer };
+        host.ctx.create_app("\u{c4}PFEL \u{416}ivago", "", &request).await.unwrap();
+        let query = PageQuery { limit: 5, ..PageQuery::default() };
+        for words in ["\u{e4}pfel", "\u{c4}pfel \u{436}", "IVAGO"] {
+            let search = Some(words.to_owned());
+            let filter =
+                grantry_engine::AuditFilter { search, ..grantry_engine::AuditFilter::default() };
+            let found = host.ctx.list_audit(filter, &query).await.unwrap();
+            assert_eq!(found.items.len(), 1, "{words}");
+        }
     }
 }
