@@ -6,12 +6,14 @@
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rustix::fs::OFlags;
 
 /// Longest line that is looked for at a file's end, in bytes.
 const LINE_BYTES_MAX: u64 = 16 * 1024 * 1024;
+/// Most files that are set aside before the same row.
+const SET_ASIDE_MAX: u32 = 1_000;
 
 /// Appends lines to `NAME.jsonl` and makes them durable. A file over `file_bytes_max` is set aside
 /// first, as `NAME.SEQUENCE.jsonl` with the last sequence number of what comes next.
@@ -29,7 +31,7 @@ pub(crate) fn append(
     let length = file.seek(SeekFrom::End(0))?;
     if length > file_bytes_max {
         drop(file);
-        std::fs::rename(&path, folder.join(format!("{name}.{sequence:012}.jsonl")))?;
+        std::fs::rename(&path, set_aside(folder, name, sequence)?)?;
         file = open(&path)?;
     }
     let mut text = lines.join("\n");
@@ -37,6 +39,20 @@ pub(crate) fn append(
     file.write_all(text.as_bytes())?;
     file.sync_all()?;
     File::open(folder)?.sync_all()
+}
+
+/// Where a large file goes: a batch that comes again meets what its first try set aside.
+fn set_aside(folder: &Path, name: &str, sequence: i64) -> io::Result<PathBuf> {
+    let mut ending = String::new();
+    for number in 1..=SET_ASIDE_MAX {
+        let path = folder.join(format!("{name}.{sequence:012}{ending}.jsonl"));
+        match std::fs::symlink_metadata(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(path),
+            Err(error) => return Err(error),
+            Ok(_) => ending = format!("-{number}"),
+        }
+    }
+    Err(io::Error::other(format!("{SET_ASIDE_MAX} files of row {sequence} were set aside already")))
 }
 
 fn open(path: &Path) -> io::Result<File> {
@@ -93,6 +109,18 @@ mod tests {
             (read("all.000000000002.jsonl"), read("all.jsonl")),
             ("12345\n".into(), "6\n".into())
         );
+    }
+
+    /// A batch that was written but not confirmed comes again, with the same number.
+    #[test]
+    fn what_was_set_aside_is_never_overwritten() {
+        let folder = tempfile::tempdir().unwrap();
+        append(folder.path(), "all", 3, 1, &lines(&["first"])).unwrap();
+        append(folder.path(), "all", 3, 2, &lines(&["second"])).unwrap();
+        append(folder.path(), "all", 3, 2, &lines(&["second"])).unwrap();
+        let read = |name: &str| std::fs::read_to_string(folder.path().join(name)).unwrap();
+        assert_eq!(read("all.000000000002.jsonl"), "first\n");
+        assert_eq!(read("all.000000000002-1.jsonl"), "second\n");
     }
 
     #[test]

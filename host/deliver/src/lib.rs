@@ -7,6 +7,7 @@
 mod chat;
 mod file;
 mod http;
+mod limited;
 mod mail;
 mod syslog;
 mod webhook;

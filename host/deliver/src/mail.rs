@@ -21,12 +21,15 @@ use lettre::transport::smtp::extension::ClientId;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::timeout;
 
+use crate::limited::Limited;
 use crate::{Post, undelivered};
 
 /// Time for a whole mail.
 const MAIL_TIMEOUT: Duration = Duration::from_secs(60);
 /// Ways to authenticate, the best first.
 const MECHANISMS: [Mechanism; 2] = [Mechanism::Plain, Mechanism::Login];
+/// Bytes of all answers of a server to one mail, and of its certificates.
+const ANSWERS_BYTES_MAX: usize = 1024 * 1024;
 /// Longest answer of a server that is kept as an error, in characters.
 const ANSWER_CHARACTERS_MAX: usize = 300;
 
@@ -85,7 +88,8 @@ async fn converse(
             post.dialer.connect(&target, address_exceptions).await
         }
     };
-    let stream = Box::new(MailStream(stream.map_err(undelivered)?));
+    let stream = stream.map_err(undelivered)?;
+    let stream = Box::new(MailStream(Limited::new(stream, ANSWERS_BYTES_MAX)));
     let name = ClientId::Domain("grantry.invalid".to_owned());
     let mut connection =
         AsyncSmtpConnection::connect_with_transport(stream, &name).await.map_err(failed)?;
@@ -133,11 +137,11 @@ fn words(error: &lettre::transport::smtp::Error) -> String {
 
 /// Lets lettre speak on our connection.
 #[derive(Debug)]
-struct MailStream(NetworkStream);
+struct MailStream(Limited<NetworkStream>);
 
 impl AsyncTokioStream for MailStream {
     fn peer_addr(&self) -> io::Result<SocketAddr> {
-        self.0.peer_address()
+        self.0.stream.peer_address()
     }
 }
 
@@ -157,14 +161,14 @@ impl AsyncWrite for MailStream {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.get_mut().0).poll_write(context, bytes)
+        Pin::new(&mut self.get_mut().0.stream).poll_write(context, bytes)
     }
 
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().0).poll_flush(context)
+        Pin::new(&mut self.get_mut().0.stream).poll_flush(context)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().0).poll_shutdown(context)
+        Pin::new(&mut self.get_mut().0.stream).poll_shutdown(context)
     }
 }

@@ -177,7 +177,7 @@ impl Ctx {
             version,
             ..before.clone()
         };
-        let keeps_secret = goes_to_the_same_place(&before.settings, &channel.settings);
+        let keeps_secret = keeps_secret(&before.settings, &channel.settings);
         self.check_channel(&channel, change.secret.as_ref(), keeps_secret).await?;
         let name = secret_name(&channel.settings);
         let next = self.db().delivery_secret_version(id.as_str(), name).await? + 1;
@@ -281,6 +281,7 @@ impl Ctx {
                 error: None,
                 created: now,
                 finished: None,
+                fence: 0,
             };
             let answer = claimed.finish(&mut tx, &delivery).await?;
             tx.commit(AuditEntry::about("channel.tested", "channel", id.as_str(), detail)).await?;
@@ -315,8 +316,9 @@ fn secret_name(settings: &ChannelSettings) -> &'static str {
     }
 }
 
-/// A password never moves to another server by itself.
-fn goes_to_the_same_place(before: &ChannelSettings, after: &ChannelSettings) -> bool {
+/// Whether there is a secret that the changed channel goes on using: a password never moves to
+/// another server by itself, and a mail channel without a user name has none.
+fn keeps_secret(before: &ChannelSettings, after: &ChannelSettings) -> bool {
     match (before, after) {
         (
             ChannelSettings::Email { host, port, username, security, .. },
@@ -327,7 +329,10 @@ fn goes_to_the_same_place(before: &ChannelSettings, after: &ChannelSettings) -> 
                 security: new_security,
                 ..
             },
-        ) => (host, port, username, security) == (new_host, new_port, new_username, new_security),
+        ) => {
+            let there = (new_host, new_port, new_username, new_security);
+            username.is_some() && (host, port, username, security) == there
+        }
         _ => true,
     }
 }

@@ -25,7 +25,8 @@ use crate::{Engine, Result};
 pub(crate) const LEASE_MS: i64 = 90_000;
 /// Longest sleep between two looks, in milliseconds.
 const IDLE_MS: u64 = 1_000;
-/// Tries at a time.
+/// Tries at a time, of messages and of the audit log each: a dead receiver of the one does not keep
+/// the other waiting.
 const TRIES_MAX: usize = 8;
 /// Notices that are handed out in one turn.
 const NOTICES_MAX: u32 = 100;
@@ -40,7 +41,7 @@ const TURNS_PER_TIDY: u64 = 3_600;
 
 /// Runs until `stop` becomes true; then waits a moment for the tries under way.
 pub(crate) async fn run(engine: Engine, mut stop: watch::Receiver<bool>) {
-    let slots = Arc::new(Semaphore::new(TRIES_MAX));
+    let slots = Slots::new();
     let mut turns = 0_u64;
     while !*stop.borrow() {
         turns += 1;
@@ -54,12 +55,27 @@ pub(crate) async fn run(engine: Engine, mut stop: watch::Receiver<bool>) {
         }
     }
     let all = u32::try_from(TRIES_MAX).unwrap_or(1);
-    let _ = tokio::time::timeout(Duration::from_secs(3), slots.acquire_many(all)).await;
+    for slots in [&slots.messages, &slots.streams] {
+        let _ = tokio::time::timeout(Duration::from_secs(3), slots.acquire_many(all)).await;
+    }
 }
 
-async fn turn(engine: &Engine, slots: &Arc<Semaphore>, turns: u64) -> Result<()> {
+/// How many more tries may begin.
+struct Slots {
+    messages: Arc<Semaphore>,
+    streams: Arc<Semaphore>,
+}
+
+impl Slots {
+    fn new() -> Self {
+        let all = || Arc::new(Semaphore::new(TRIES_MAX));
+        Self { messages: all(), streams: all() }
+    }
+}
+
+async fn turn(engine: &Engine, slots: &Slots, turns: u64) -> Result<()> {
     prepare(engine, turns).await?;
-    while let Ok(slot) = slots.clone().try_acquire_owned() {
+    while let Ok(slot) = slots.messages.clone().try_acquire_owned() {
         let Some(held) = engine.db().lease_delivery(LEASE_MS).await? else { break };
         let engine = engine.clone();
         tokio::spawn(async move {
@@ -69,7 +85,7 @@ async fn turn(engine: &Engine, slots: &Arc<Semaphore>, turns: u64) -> Result<()>
         });
     }
     for seen in engine.db().sinks_behind(CHANNELS_MAX).await? {
-        let Ok(slot) = slots.clone().try_acquire_owned() else { break };
+        let Ok(slot) = slots.streams.clone().try_acquire_owned() else { break };
         let Some(held) = stream::lease(engine, &seen).await? else { continue };
         let engine = engine.clone();
         tokio::spawn(async move {

@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use grantry_model::approval::{Approval, granted};
 use grantry_model::fault::Fault;
 use grantry_model::ids::{IntegrationId, PrincipalId};
+use grantry_model::notification::{Notice, NoticeKind};
 use grantry_model::permission::PrincipalKind;
 use grantry_model::plugin::Manifest;
 use grantry_model::runner::{AuditSink, CallFailure, CallResult, CallScope, Called, Denial};
@@ -198,6 +199,10 @@ impl Engine {
         let provenance = crate::jobs::machine_provenance(id.as_str());
         let mut tx = db.begin(&provenance).await?;
         tx.quarantine(id).await?;
+        let notice = Notice::new(NoticeKind::IntegrationQuarantined, Some(id))
+            .with("integration", &integration.name)
+            .with("code", detail["code"].as_str().unwrap_or("plugin_quarantined"));
+        tx.queue_notice(&notice).await?;
         let event = "integration.quarantined";
         tx.commit(AuditEntry::about(event, "integration", id.as_str(), detail)).await?;
         Ok(())

@@ -66,19 +66,22 @@ pub struct Delivery {
     pub error: Option<String>,
     pub created: UnixMs,
     pub finished: Option<UnixMs>,
+    /// Grows with every try.
+    pub fence: i64,
 }
 
 statements! {
     INSERT = "INSERT INTO deliveries (id, notice_id, channel_id, kind, recipient, fields, title, body, state, attempts, due_ms, error, created_ms, finished_ms) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'waiting', 0, $9, NULL, $9, NULL)";
     HAND_OUT = "UPDATE notices SET handed_out_ms = $2 WHERE id = $1 AND handed_out_ms IS NULL";
-    GET = "SELECT id, notice_id, channel_id, kind, recipient, fields, title, body, state, attempts, due_ms, error, created_ms, finished_ms FROM deliveries WHERE id = $1";
-    LIST = "SELECT id, notice_id, channel_id, kind, recipient, fields, title, body, state, attempts, due_ms, error, created_ms, finished_ms FROM deliveries WHERE ($1 = '' OR id < $1) AND ($2 = '' OR state = $2) AND ($3 = '' OR channel_id = $3) ORDER BY id DESC LIMIT $4";
-    LEASE = "UPDATE deliveries SET attempts = attempts + 1, due_ms = $2 \
+    GET = "SELECT id, notice_id, channel_id, kind, recipient, fields, title, body, state, attempts, due_ms, error, created_ms, finished_ms, fence FROM deliveries WHERE id = $1";
+    LIST = "SELECT id, notice_id, channel_id, kind, recipient, fields, title, body, state, attempts, due_ms, error, created_ms, finished_ms, fence FROM deliveries WHERE ($1 = '' OR id < $1) AND ($2 = '' OR state = $2) AND ($3 = '' OR channel_id = $3) ORDER BY id DESC LIMIT $4";
+    LEASE = "UPDATE deliveries SET attempts = attempts + 1, fence = fence + 1, due_ms = $2 \
         WHERE id = (SELECT d.id FROM deliveries d JOIN channels c ON c.id = d.channel_id WHERE d.state = 'waiting' AND d.due_ms <= $1 AND c.is_enabled = 1 ORDER BY d.due_ms, d.id LIMIT 1) \
         AND state = 'waiting' AND due_ms <= $1 \
-        RETURNING id, notice_id, channel_id, kind, recipient, fields, title, body, state, attempts, due_ms, error, created_ms, finished_ms";
-    FINISH = "UPDATE deliveries SET state = $3, error = $4, finished_ms = $5 WHERE id = $1 AND attempts = $2 AND state = 'waiting'";
-    RETRY = "UPDATE deliveries SET due_ms = $3, error = $4 WHERE id = $1 AND attempts = $2 AND state = 'waiting'";
+        RETURNING id, notice_id, channel_id, kind, recipient, fields, title, body, state, attempts, due_ms, error, created_ms, finished_ms, fence";
+    /// Only of the try that holds it: `attempts` begins anew when a person asks, the fence never.
+    FINISH = "UPDATE deliveries SET state = $3, error = $4, finished_ms = $5 WHERE id = $1 AND fence = $2 AND state = 'waiting'";
+    RETRY = "UPDATE deliveries SET due_ms = $3, error = $4 WHERE id = $1 AND fence = $2 AND state = 'waiting'";
     AGAIN = "UPDATE deliveries SET state = 'waiting', due_ms = $2, attempts = 0, finished_ms = NULL WHERE id = $1 AND state <> 'delivered'";
     FORGET = "DELETE FROM deliveries WHERE finished_ms < $1";
     FORGET_NOTICES = "DELETE FROM notices WHERE handed_out_ms < $1";
@@ -102,6 +105,7 @@ fn delivery(row: &Row) -> Result<Delivery> {
         error: row.text_or_null(11)?,
         created: row.time(12)?,
         finished: row.time_or_null(13)?,
+        fence: row.int(14)?,
     })
 }
 
@@ -169,7 +173,7 @@ impl Db {
             Some(_) => DeliveryState::Failed,
         };
         let mut tx = self.begin_housekeeping().await?;
-        let (id, fence) = (held.message.id.as_str(), held.attempts);
+        let (id, fence) = (held.message.id.as_str(), held.fence);
         tx.execute(FINISH, args![id, fence, state.name(), error, self.now()]).await?;
         tx.commit().await
     }
@@ -177,7 +181,7 @@ impl Db {
     /// The try failed; the next one is due then.
     pub async fn retry_delivery(&self, held: &Delivery, due: UnixMs, error: &str) -> Result<()> {
         let mut tx = self.begin_housekeeping().await?;
-        tx.execute(RETRY, args![held.message.id.as_str(), held.attempts, due, error]).await?;
+        tx.execute(RETRY, args![held.message.id.as_str(), held.fence, due, error]).await?;
         tx.commit().await
     }
 

@@ -142,6 +142,9 @@ statements! {
     DISTRUST_DOMAIN = "UPDATE pages SET is_trusted = 0 WHERE integration_id = $1 AND domain = $2 AND is_trusted = 1";
     SUM_ROWS = "SELECT CAST(COALESCE(SUM(row_count), 0) AS BIGINT) FROM pages WHERE integration_id = $1 AND domain = $2 AND run_id = $3";
     DELETE_STALE = "DELETE FROM pages WHERE integration_id = $1 AND run_id <> $2 AND provisioned_ms < $3";
+    READ_SINCE = "SELECT 1 FROM runs WHERE integration_id = $1 AND status = 'succeeded' AND started_ms > $2 LIMIT 1";
+    /// Only of runs that ended; a cancelled one says nothing about the target.
+    LAST_ERROR = "SELECT error_code FROM runs WHERE integration_id = $1 AND id < $2 AND status IN ('succeeded', 'failed', 'blocked') ORDER BY id DESC LIMIT 1";
     ADD_ISSUE = "INSERT INTO run_issues (run_id, position, code, detail) VALUES ($1, $2, $3, $4) ON CONFLICT (run_id, position) DO NOTHING";
     LIST_ISSUES = "SELECT code, detail FROM run_issues WHERE run_id = $1 AND position > $2 ORDER BY position LIMIT $3";
 }
@@ -237,6 +240,18 @@ impl Db {
     ) -> Result<Vec<Run>> {
         let args = args![integration.as_str(), before.unwrap_or(""), limit];
         self.fetch(LIST, args).await?.iter().map(run).collect()
+    }
+
+    /// Whether an aggregation that began after that moment has read the whole target.
+    pub async fn is_read_since(&self, integration: &IntegrationId, since: UnixMs) -> Result<bool> {
+        Ok(self.fetch_one(READ_SINCE, args![integration.as_str(), since]).await?.is_some())
+    }
+
+    /// The error of the run that ended before this one, if it ended with one.
+    pub async fn last_run_error(&self, run: &Run) -> Result<Option<String>> {
+        let args = args![run.integration_id.as_str(), run.id.as_str()];
+        let row = self.fetch_one(LAST_ERROR, args).await?;
+        row.map_or(Ok(None), |row| row.text_or_null(0))
     }
 
     /// What was left out in a run.

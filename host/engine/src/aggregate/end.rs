@@ -50,10 +50,25 @@ pub(super) struct End<'a> {
 impl End<'_> {
     /// A run that did not read everything, or was stopped. What it wrote stays; since that may
     /// contradict older pages, no page is trusted until it is read again.
+    ///
+    /// A failure is told, once for the same reason: until a run ends otherwise.
     pub(super) async fn stopped(&self, status: RunStatus, stop: &Stop) -> Result<Verdict> {
-        let run = self.engine.db().run(&self.run.id).await?;
+        let db = self.engine.db();
+        let last = db.last_run_error(self.run).await?;
+        let is_news = last.as_ref() != Some(&stop.code);
+        let news = db.integration(&self.run.integration_id).await?.filter(|_| is_news);
+        let run = db.run(&self.run.id).await?;
         let progress = run.and_then(|run| run.progress).unwrap_or_else(|| self.progress.clone());
-        let tx = self.begin_end(&progress).await?;
+        let mut tx = self.begin_end(&progress).await?;
+        if status == RunStatus::Failed
+            && let Some(integration) = news
+        {
+            let notice = Notice::new(NoticeKind::AggregationFailed, Some(&integration.id))
+                .with("integration", &integration.name)
+                .with("code", &stop.code)
+                .with("detail", &stop.detail);
+            tx.queue_notice(&notice).await?;
+        }
         self.commit_end(tx, status, &progress, stop, None).await
     }
 

@@ -243,6 +243,9 @@ async fn a_plugin_that_keeps_crashing_goes_into_quarantine() {
         }
         let view = host.ctx.integration(&host.integration).await.unwrap();
         assert!(view.integration.quarantined.is_some());
+        let notices = host.db().latest_notices(1_000).await.unwrap();
+        let is_told = |kind| notices.iter().any(|stored| stored.notice.kind == kind);
+        assert!(is_told(grantry_model::notification::NoticeKind::IntegrationQuarantined));
         let answer = |_: &Run| grantry_engine::Answer { status: 202, body: String::new() };
         let request = Idempotent { key: "q", request: b"q", answer: &answer };
         let refused = host.ctx.start_aggregation(&host.integration, &request).await;

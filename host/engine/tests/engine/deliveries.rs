@@ -199,3 +199,58 @@ async fn an_admin_writes_the_words() {
         assert!(!host.ctx.reset_template(kind).await.unwrap().is_changed);
     }
 }
+
+#[tokio::test]
+async fn a_mail_channel_without_a_password_can_be_changed() {
+    for host in hosts(2, 1).await {
+        let ChannelSettings::Email { host: server, port, security, from, .. } = mail() else {
+            panic!("a mail channel")
+        };
+        let (username, address_exceptions) = (None, Vec::new());
+        let settings = ChannelSettings::Email {
+            host: server,
+            port,
+            security,
+            username,
+            from,
+            address_exceptions,
+        };
+        let input = ChannelInput {
+            name: "Open relay".to_owned(),
+            settings,
+            secret: None,
+            kinds: Vec::new(),
+            recipients: Recipients {
+                addresses: vec!["a@example.com".into()],
+                ..Recipients::default()
+            },
+        };
+        let answer = |channel: &Channel| Answer { status: 200, body: channel.id.to_string() };
+        let request = Idempotent { key: "open", request: b"open", answer: &answer };
+        let made = host.ctx.create_channel(&input, &request).await.unwrap();
+        let id = ChannelId::parse(&made.answer.body).unwrap();
+        let change = ChannelChange { name: Some("Relay".to_owned()), ..ChannelChange::default() };
+        let changed = host.ctx.update_channel(&id, 1, &change).await.unwrap();
+        assert_eq!(changed.name, "Relay");
+    }
+}
+
+/// A person asks again while a try is under way: its late word is not about the new try.
+#[tokio::test]
+async fn a_late_word_of_an_earlier_try_does_not_count() {
+    for host in hosts(2, 1).await {
+        channel(&host, webhook(), &[]).await;
+        notice(&host, NoticeKind::ExternalChange).await;
+        *host.courier.failures.lock().unwrap() = vec![Undelivered::later("away")];
+        host.work().await;
+        host.advance(24 * 3_600_000);
+        let first = host.db().lease_delivery(90_000).await.unwrap().unwrap();
+        host.ctx.retry_delivery(&first.message.id).await.unwrap();
+        let second = host.db().lease_delivery(90_000).await.unwrap().unwrap();
+        assert_eq!((second.attempts, second.fence), (1, first.fence + 1));
+        host.db().finish_delivery(&first, Some("given up")).await.unwrap();
+        assert_eq!(deliveries(&host).await[0].0, DeliveryState::Waiting);
+        host.db().finish_delivery(&second, None).await.unwrap();
+        assert_eq!(deliveries(&host).await[0].0, DeliveryState::Delivered);
+    }
+}
