@@ -46,7 +46,12 @@ pub struct Diff {
     pub roles_removed: u64,
     /// Whether applying it changes nobody.
     pub is_empty: bool,
-    /// Whether it takes so much away that the hash is wanted as `approve_diff` too.
+    /// People in the list before who are active.
+    pub active_before: u64,
+    /// Of these, people who go or are not active any more.
+    pub deactivated: u64,
+    /// Whether it takes so much away, with what lists took away within a day, that a person or a
+    /// client has to send the hash as `approve_diff` too.
     pub is_mass_removal: bool,
 }
 

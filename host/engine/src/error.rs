@@ -73,8 +73,12 @@ pub enum EngineError {
     DiffChanged,
     /// The upload would take too much away.
     #[error(
-        "this would remove {} of {} people and {} of {} roles held: if it is meant, send the diff's \
-         hash as `approve_diff` too", .diff.removed, .diff.before, .diff.grants_removed, .diff.grants_before
+        "this would remove {} of {} people, {} of {} active ones and {} of {} roles held, after {} \
+         people, {} active ones and {} roles within a day: if it is meant, a person or a client sends \
+         the diff's hash as `approve_diff` too",
+        .diff.removed, .diff.before, .diff.deactivated, .diff.active_before, .diff.grants_removed,
+        .diff.grants_before, .diff.recent.removed, .diff.recent.deactivated,
+        .diff.recent.grants_removed
     )]
     MassRemoval {
         /// What it would change.

@@ -7,7 +7,7 @@ mod intake;
 
 use grantry_authz::{Permit, Provenance, actions};
 use grantry_model::ids::{PrincipalId, UploadId};
-use grantry_model::permission::Entity;
+use grantry_model::permission::{Entity, PrincipalKind};
 use grantry_model::upload::{
     Diff, UPLOAD_KEPT_MS, UPLOAD_PIECE_BYTES_MAX, UPLOAD_SENDER_BYTES_MAX, UPLOADS_WAITING_MAX,
     UploadStatus,
@@ -267,7 +267,7 @@ impl Ctx {
     }
 
     /// Makes an upload the list. `diff` is the hash of what its caller saw; a mass removal wants the
-    /// same hash as `approved` too (security.md rows 57 and 64).
+    /// same hash as `approved` too, from a person or a client (security.md rows 57 and 64).
     pub async fn apply_upload(
         &self,
         entity: &Entity,
@@ -292,10 +292,17 @@ impl Ctx {
         (diff, approved): (&str, Option<&str>),
         claimed: &Claimed<'_, Upload>,
     ) -> Result<Answer> {
-        let upload = self.load_upload(entity, id).await?;
+        let mut upload = self.load_upload(entity, id).await?;
         if upload.diff_hash != diff || approved.is_some_and(|approved| approved != diff) {
             return Err(EngineError::DiffChanged);
         }
+        if upload.status == UploadStatus::Ready {
+            // What other lists took away since it was compared: those changed the revision too.
+            upload.diff.recent = self.db().taken_recently(entity).await?;
+        }
+        let is_mass_removal = upload.diff.is_mass_removal();
+        // A plugin that sends a list is no judge of it.
+        let may_approve = self.actor.principal.kind != PrincipalKind::Plugin;
         let mut tx = self.db().begin(permit.provenance()).await?;
         let (event, applied) = match upload.status {
             UploadStatus::Applied => ("upload.unchanged", upload),
@@ -303,11 +310,12 @@ impl Ctx {
                 let (status, bytes) = (upload.status, upload.bytes);
                 return Err(EngineError::UploadNotReady { status, bytes });
             }
-            UploadStatus::Ready if upload.diff.is_mass_removal() && approved.is_none() => {
+            UploadStatus::Ready if is_mass_removal && (approved.is_none() || !may_approve) => {
                 tx.commit(entry("upload.blocked", &upload)).await?;
                 return Err(EngineError::MassRemoval { diff: upload.diff });
             }
             UploadStatus::Ready => {
+                upload.is_approved = is_mass_removal;
                 permit.apply(&mut tx, &upload).await?;
                 if matches!(entity, Entity::DataSource(_)) && !upload.diff.is_empty() {
                     mappings::apply(&mut tx, None, "users", 0).await?;
@@ -434,6 +442,7 @@ fn entry(event: &'static str, upload: &Upload) -> AuditEntry {
         "upload": upload.id, "file": upload.digest, "diff": upload.diff_hash,
         "added": added, "changed": changed, "removed": removed,
         "grants_added": upload.diff.grants_added, "grants_removed": upload.diff.grants_removed,
+        "deactivated": upload.diff.deactivated, "is_approved": upload.is_approved,
     });
     AuditEntry::about(event, kind, id, detail)
 }

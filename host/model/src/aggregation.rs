@@ -301,23 +301,6 @@ impl Progress {
     }
 }
 
-/// Fewest removals that can block a run: small changes of small directories are normal.
-pub const REMOVALS_ALWAYS_ALLOWED: u64 = 20;
-/// Share of the live rows whose removal blocks a run, in percent.
-pub const REMOVALS_PERCENT_MAX: u64 = 20;
-
-/// Whether removing so many of the live rows of one table needs a person's word (security.md row
-/// 52): all of them, or more than a fifth beyond the first few.
-pub fn is_suspicious(live: u64, removals: u64) -> bool {
-    if live == 0 || removals == 0 {
-        return false;
-    }
-    let is_to_zero = removals >= live && live > 1;
-    is_to_zero
-        || (removals > REMOVALS_ALWAYS_ALLOWED
-            && removals.saturating_mul(100) > live.saturating_mul(REMOVALS_PERCENT_MAX))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -412,15 +395,5 @@ mod tests {
         let mut progress = progress();
         let end = (0..200_u8).find_map(|i| progress.advance(&page(Some(&[i]), false)).err());
         assert_eq!(end, Some(PageFault::TooManyPages));
-    }
-
-    #[test]
-    fn removing_everything_or_a_fifth_is_suspicious() {
-        assert!(is_suspicious(100, 100));
-        assert!(is_suspicious(3, 3));
-        assert!(is_suspicious(100, 21));
-        assert!(!is_suspicious(100, 20));
-        assert!(!is_suspicious(1_000, 199));
-        assert!(!is_suspicious(1, 1));
     }
 }

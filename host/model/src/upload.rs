@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::aggregation::is_suspicious;
+use crate::deletion_guard::DeletionGuard;
+use crate::removal::{KindLoss, RowKind, What};
 
 /// Most bytes of one file.
 pub const UPLOAD_BYTES_MAX: u64 = 100 * 1024 * 1024;
@@ -76,6 +77,26 @@ pub struct Diff {
     pub roles_added: u64,
     /// Roles that no account holds any more.
     pub roles_removed: u64,
+    /// People in the list before who are active.
+    #[serde(default)]
+    pub active_before: u64,
+    /// Of these, people who go or are not active any more.
+    #[serde(default)]
+    pub deactivated: u64,
+    /// What lists took away within a day before, without a person's word.
+    #[serde(default)]
+    pub recent: Taken,
+}
+
+/// What lists take away that nobody approved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Taken {
+    /// People.
+    pub removed: u64,
+    /// People who were active.
+    pub deactivated: u64,
+    /// Roles held.
+    pub grants_removed: u64,
 }
 
 impl Diff {
@@ -85,35 +106,79 @@ impl Diff {
         changes.into_iter().all(|count| count == 0) && self.grants_removed == 0
     }
 
-    /// Whether it takes so much away that somebody must say so twice (security.md row 64): everybody,
-    /// half of the list, or what would stop an aggregation.
+    /// What it takes away.
+    pub fn taken(&self) -> Taken {
+        let Self { removed, deactivated, grants_removed, .. } = *self;
+        Taken { removed, deactivated, grants_removed }
+    }
+
+    /// Whether it takes so much away that a person must say so (security.md row 64): the same guard
+    /// as for aggregations looks at the people, at those who are active, and at the roles held, with
+    /// what lists took away within a day.
     pub fn is_mass_removal(&self) -> bool {
-        let is_emptied = self.before > 0 && self.before - self.removed + self.added == 0;
-        is_emptied
-            || is_too_much(self.before, self.removed)
-            || is_too_much(self.grants_before, self.grants_removed)
+        let loss = |what, kind: &str, before, removals, recent| KindLoss {
+            of: RowKind { what, kind: kind.to_owned() },
+            before,
+            removals,
+            recent,
+            added: 0,
+            restored: 0,
+            excess: None,
+        };
+        let Self { before, active_before, grants_before, recent, .. } = *self;
+        let taken = self.taken();
+        let mut losses = [
+            loss(What::Account, "listed", before, taken.removed, recent.removed),
+            loss(What::Account, "active", active_before, taken.deactivated, recent.deactivated),
+            loss(
+                What::Assignment,
+                "Role",
+                grants_before,
+                taken.grants_removed,
+                recent.grants_removed,
+            ),
+        ];
+        DeletionGuard::default().judge(&mut losses).is_some()
     }
 }
 
-fn is_too_much(before: u64, removed: u64) -> bool {
-    let is_half = before > 1 && removed.saturating_mul(2) >= before;
-    is_half || is_suspicious(before, removed)
+impl std::iter::Sum for Taken {
+    fn sum<I: Iterator<Item = Self>>(all: I) -> Self {
+        all.fold(Self::default(), |sum, each| Self {
+            removed: sum.removed.saturating_add(each.removed),
+            deactivated: sum.deactivated.saturating_add(each.deactivated),
+            grants_removed: sum.grants_removed.saturating_add(each.grants_removed),
+        })
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn list(before: u64, removed: u64) -> Diff {
+        Diff { before, removed, ..Diff::default() }
+    }
+
     #[test]
-    fn an_empty_list_or_half_of_one_is_a_mass_removal() {
-        let list = |before, removed, added| Diff { before, removed, added, ..Diff::default() };
-        assert!(list(1, 1, 0).is_mass_removal());
-        assert!(list(10, 5, 5).is_mass_removal());
-        assert!(list(1_000, 201, 0).is_mass_removal());
-        for honest in [list(0, 0, 10), list(1, 1, 1), list(10, 4, 0), list(1_000, 200, 0)] {
+    fn an_empty_list_or_more_than_a_fifth_of_one_is_a_mass_removal() {
+        assert!(list(1, 1).is_mass_removal());
+        assert!(list(10, 5).is_mass_removal());
+        assert!(list(1_000, 201).is_mass_removal());
+        assert!(list(1_000_000, 10_001).is_mass_removal());
+        for honest in [list(0, 0), list(10, 2), list(1_000, 200)] {
             assert!(!honest.is_mass_removal(), "{honest:?}");
         }
-        let grants = Diff { grants_before: 4, grants_removed: 2, ..list(10, 0, 0) };
+        let grants = Diff { grants_before: 4, grants_removed: 2, ..list(10, 0) };
         assert!(grants.is_mass_removal());
+    }
+
+    #[test]
+    fn switching_people_off_and_many_small_losses_are_one_too() {
+        let off = Diff { active_before: 10, deactivated: 5, ..list(10, 0) };
+        assert!(off.is_mass_removal());
+        let recent = Taken { removed: 200, ..Taken::default() };
+        assert!(Diff { recent, ..list(800, 160) }.is_mass_removal());
+        assert!(!Diff { recent: Taken::default(), ..list(800, 160) }.is_mass_removal());
     }
 }

@@ -50,6 +50,8 @@ pub struct Upload {
     pub applied: Option<UnixMs>,
     /// The reading of its file that counts.
     pub reading: Option<ReadingId>,
+    /// Whether a person approved what it takes away.
+    pub is_approved: bool,
 }
 
 /// What is known of a file once all of it was read and compared.
@@ -68,14 +70,14 @@ pub struct UploadEnd {
 statements! {
     INSERT = "INSERT INTO uploads (id, entity_kind, entity_id, principal_id, status, bytes, row_count, columns, digest, revision, diff, diff_hash, has_rows, created_ms, expires_ms, applied_ms) \
         VALUES ($1, $2, $3, $4, 'receiving', 0, 0, '[]', '', 0, '{}', '', 1, $5, $6, NULL)";
-    GET = "SELECT id, entity_kind, entity_id, principal_id, status, bytes, row_count, columns, digest, revision, diff, diff_hash, created_ms, expires_ms, applied_ms, reading_id FROM uploads WHERE id = $1 AND entity_kind = $2 AND entity_id = $3 AND expires_ms > $4";
-    LIST = "SELECT id, entity_kind, entity_id, principal_id, status, bytes, row_count, columns, digest, revision, diff, diff_hash, created_ms, expires_ms, applied_ms, reading_id FROM uploads WHERE entity_kind = $1 AND entity_id = $2 AND expires_ms > $3 AND ($4 = '' OR id < $4) ORDER BY id DESC LIMIT $5";
+    GET = "SELECT id, entity_kind, entity_id, principal_id, status, bytes, row_count, columns, digest, revision, diff, diff_hash, created_ms, expires_ms, applied_ms, reading_id, is_approved FROM uploads WHERE id = $1 AND entity_kind = $2 AND entity_id = $3 AND expires_ms > $4";
+    LIST = "SELECT id, entity_kind, entity_id, principal_id, status, bytes, row_count, columns, digest, revision, diff, diff_hash, created_ms, expires_ms, applied_ms, reading_id, is_approved FROM uploads WHERE entity_kind = $1 AND entity_id = $2 AND expires_ms > $3 AND ($4 = '' OR id < $4) ORDER BY id DESC LIMIT $5";
     COUNT_WAITING = "SELECT COUNT(*) FROM uploads WHERE entity_kind = $1 AND entity_id = $2 AND status IN ('receiving', 'ready') AND expires_ms > $3";
     WAITING_BYTES = "SELECT CAST(COALESCE(SUM(bytes + staged_bytes), 0) AS BIGINT) FROM uploads WHERE principal_id = $1 AND status IN ('receiving', 'ready') AND expires_ms > $2";
     /// A reading that is under way did not see this piece: it does not count any more.
     SET_BYTES = "UPDATE uploads SET bytes = $3, reading_id = '' WHERE id = $1 AND status = 'receiving' AND bytes = $2 AND expires_ms > $4";
     FINISH = "UPDATE uploads SET status = 'ready', bytes = $2, row_count = $3, columns = $4, digest = $5, revision = $6, diff = $7, diff_hash = $8 WHERE id = $1 AND reading_id = $9 AND status IN ('receiving', 'ready') AND expires_ms > $10";
-    SET_APPLIED = "UPDATE uploads SET status = 'applied', applied_ms = $3 WHERE id = $1 AND reading_id = $4 AND status = 'ready' AND diff_hash = $2 AND expires_ms > $3";
+    SET_APPLIED = "UPDATE uploads SET status = 'applied', applied_ms = $3, is_approved = $5, diff = $6 WHERE id = $1 AND reading_id = $4 AND status = 'ready' AND diff_hash = $2 AND expires_ms > $3";
     SET_DISCARDED = "UPDATE uploads SET status = 'discarded' WHERE id = $1 AND status IN ('receiving', 'ready')";
     GIVE_UP = "UPDATE uploads SET status = 'discarded' WHERE id = $1 AND reading_id = $2 AND status IN ('receiving', 'ready')";
 }
@@ -108,6 +110,7 @@ fn upload(row: &Row) -> Result<Upload> {
         expires: row.time(13)?,
         applied: row.time_or_null(14)?,
         reading: ReadingId::parse(&row.text(15)?).ok(),
+        is_approved: row.is_true(16)?,
     })
 }
 

@@ -721,7 +721,7 @@ pub added: u64,
 pub changed: u64,
 pub removed: u64,
 pub is_empty: bool,
-/// So much goes that `apply-upload` wants the hash as `approve-diff` too.
+/// So much goes that a person has to apply it: `apply-upload` refuses it from a plugin.
 pub is_mass_removal: bool,
 }
 impl ::core::fmt::Debug for UploadDiff {
@@ -2808,7 +2808,7 @@ result46
 }
 #[allow(unused_unsafe, clippy::all)]
 /// Makes the file the list, all of it or nothing. A `diff` that is not the hash as it is now is a
-/// `conflict`, and so is a mass removal without `approve-diff`.
+/// `conflict`, and so is a mass removal, with or without `approve-diff`: a person decides about it.
 #[allow(async_fn_in_trait)]
 pub fn apply_upload(of: &Entity,upload: &str,diff: &str,approve_diff: ::core::option::Option<&str>,idempotency_key: &str,) -> ::core::result::Result<UploadDiff,PlatformError>{
 unsafe {

@@ -8,7 +8,7 @@ use grantry_engine::{
     Answer, Ctx, DataSourceInput, EngineError, Idempotent, NewClient, PageQuery, Received, Upload,
 };
 use grantry_model::ids::{AppId, DataSourceId, PrincipalId, UploadId};
-use grantry_model::permission::Entity;
+use grantry_model::permission::{Entity, PrincipalKind};
 
 use crate::host::{Host, hosts};
 
@@ -70,10 +70,10 @@ impl Host {
         self.ctx.apply_upload(entity, &waiting.id, (&waiting.hash, approved), &request).await
     }
 
-    /// Sends and applies.
+    /// Sends, approves and applies.
     pub(crate) async fn put(&self, entity: &Entity, file: &str) -> Upload {
         let waiting = self.send(entity, file).await.unwrap();
-        self.apply(entity, &waiting, false).await.unwrap();
+        self.apply(entity, &waiting, true).await.unwrap();
         self.ctx.upload(entity, &waiting.id).await.unwrap()
     }
 }
@@ -145,7 +145,7 @@ async fn a_diff_is_applied_by_its_hash_only_and_only_while_nothing_changed() {
         let anew = host.ctx.preview_upload(&people, &second.id).await.unwrap();
         assert_eq!((anew.diff.added, anew.diff.removed), (1, 1));
         let anew = Waiting { id: anew.id, hash: anew.diff_hash };
-        host.apply(&people, &anew, false).await.unwrap();
+        host.apply(&people, &anew, true).await.unwrap();
         assert_eq!(names(&host.ctx, &people).await, ["2"]);
         // Applying again is answered, and changes nothing.
         host.apply(&people, &anew, false).await.unwrap();
@@ -166,6 +166,62 @@ async fn an_empty_file_and_half_of_a_list_want_a_second_word() {
         let meant = host.send(&people, "external_id\n1\n2\n").await.unwrap();
         host.apply(&people, &meant, true).await.unwrap();
         assert_eq!(names(&host.ctx, &people).await, ["1", "2"]);
+    }
+}
+
+/// A list of so many people, the first `off` of them not active.
+fn people_file(from: usize, to: usize, off: usize) -> String {
+    let line = |number: usize| format!("{number},{}\n", number >= from + off);
+    format!("external_id,active\n{}", (from..to).map(line).collect::<String>())
+}
+
+#[tokio::test]
+async fn switching_people_off_counts_as_taking_them_away() {
+    for host in hosts(0, 0).await {
+        let people = host.data_source().await;
+        host.put(&people, &people_file(0, 20, 0)).await;
+        let off = host.send(&people, &people_file(0, 20, 5)).await.unwrap();
+        let refused = host.apply(&people, &off, false).await;
+        assert!(matches!(refused, Err(EngineError::MassRemoval { .. })), "{refused:?}");
+        host.apply(&people, &off, true).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn many_small_losses_add_up_within_a_day_and_what_was_approved_does_not() {
+    for host in hosts(0, 0).await {
+        let people = host.data_source().await;
+        host.put(&people, &people_file(0, 20, 0)).await;
+        let fifth = host.send(&people, &people_file(4, 20, 0)).await.unwrap();
+        host.apply(&people, &fifth, false).await.unwrap();
+        let next = host.send(&people, &people_file(6, 20, 0)).await.unwrap();
+        let refused = host.apply(&people, &next, false).await;
+        assert!(matches!(refused, Err(EngineError::MassRemoval { .. })), "{refused:?}");
+        host.apply(&people, &next, true).await.unwrap();
+        host.advance(24 * 3_600_000 + 1);
+        host.work().await;
+        let later = host.send(&people, &people_file(8, 20, 0)).await.unwrap();
+        host.apply(&people, &later, false).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_plugin_is_no_judge_of_a_list() {
+    for host in hosts(0, 0).await {
+        let people = host.data_source().await;
+        host.put(&people, &people_file(0, 20, 0)).await;
+        let less = host.send(&people, &people_file(10, 20, 0)).await.unwrap();
+        let (_, mut plugin) = client(&host, &people).await;
+        plugin.actor.principal.kind = PrincipalKind::Plugin;
+        let approved = (&*less.hash, Some(&*less.hash));
+        let request = Idempotent { key: "plugin", request: b"apply", answer: &id_of };
+        let refused = plugin.apply_upload(&people, &less.id, approved, &request).await;
+        assert!(matches!(refused, Err(EngineError::MassRemoval { .. })), "{refused:?}");
+        host.apply(&people, &less, true).await.unwrap();
+        let more = host.send(&people, &people_file(10, 25, 0)).await.unwrap();
+        let request = Idempotent { key: "more", request: b"apply", answer: &id_of };
+        let named = (&*more.hash, Some(&*more.hash));
+        plugin.apply_upload(&people, &more.id, named, &request).await.unwrap();
     }
 }
 

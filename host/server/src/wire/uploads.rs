@@ -35,6 +35,8 @@ pub(crate) fn upload(upload: &Upload) -> wire::Upload {
             grants_removed: diff.grants_removed,
             roles_added: diff.roles_added,
             roles_removed: diff.roles_removed,
+            active_before: diff.active_before,
+            deactivated: diff.deactivated,
             is_empty: diff.is_empty(),
             is_mass_removal: diff.is_mass_removal(),
         },

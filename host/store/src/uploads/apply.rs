@@ -84,7 +84,9 @@ impl Tx {
         let now = self.now();
         let is_current = self.execute(sql, args![id, upload.revision, step, &columns]).await? == 1;
         let reading = reading_of(upload)?.as_str();
-        let applied = args![upload.id.as_str(), &upload.diff_hash, now, reading];
+        let diff = json(&upload.diff)?;
+        let (id_of, hash) = (upload.id.as_str(), &upload.diff_hash);
+        let applied = args![id_of, hash, now, reading, upload.is_approved, &diff];
         if !is_current || self.execute(SET_APPLIED, applied).await? == 0 {
             return Err(StoreError::VersionConflict { what: "list" });
         }

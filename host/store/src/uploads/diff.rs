@@ -1,9 +1,10 @@
 //! What an upload would change, compared with the list as it is now.
 
 use grantry_model::csv::ListedPerson;
+use grantry_model::deletion_guard::WINDOW_MS;
 use grantry_model::ids::ReadingId;
 use grantry_model::permission::Entity;
-use grantry_model::upload::Diff;
+use grantry_model::upload::{Diff, Taken};
 
 use crate::db::{Db, Row, args};
 use crate::uploads::named;
@@ -21,11 +22,14 @@ pub struct ListChange {
 }
 
 statements! {
+    APPLIED_SINCE = "SELECT diff FROM uploads WHERE entity_kind = $1 AND entity_id = $2 AND status = 'applied' AND is_approved = 0 AND applied_ms > $3";
     USERS_REVISION = "SELECT revision FROM data_sources WHERE id = $1";
     USERS_BEFORE = "SELECT COUNT(*) FROM identities WHERE data_source_id = $1 AND removed_ms IS NULL";
     USERS_ADDED = "SELECT COUNT(*) FROM upload_people u WHERE u.reading_id = $1 AND NOT EXISTS (SELECT 1 FROM identities i WHERE i.id = u.id AND i.removed_ms IS NULL)";
     USERS_CHANGED = "SELECT COUNT(*) FROM upload_people u JOIN identities i ON i.id = u.id WHERE u.reading_id = $1 AND i.removed_ms IS NULL AND i.row_hash <> u.row_hash";
     USERS_REMOVED = "SELECT COUNT(*) FROM identities i WHERE i.data_source_id = $2 AND i.removed_ms IS NULL AND NOT EXISTS (SELECT 1 FROM upload_people u WHERE u.reading_id = $1 AND u.id = i.id)";
+    USERS_ACTIVE = "SELECT COUNT(*) FROM identities WHERE data_source_id = $1 AND removed_ms IS NULL AND is_active = 1";
+    USERS_DEACTIVATED = "SELECT COUNT(*) FROM identities i WHERE i.data_source_id = $2 AND i.removed_ms IS NULL AND i.is_active = 1 AND NOT EXISTS (SELECT 1 FROM upload_people u WHERE u.reading_id = $1 AND u.id = i.id AND u.is_active = 1)";
     LIST_USERS_ADDED = "SELECT u.id, NULL, u.details FROM upload_people u WHERE u.reading_id = $1 AND u.id > $2 AND NOT EXISTS (SELECT 1 FROM identities i WHERE i.id = u.id AND i.removed_ms IS NULL) ORDER BY u.id LIMIT $3";
     LIST_USERS_CHANGED = "SELECT u.id, i.details, u.details FROM upload_people u JOIN identities i ON i.id = u.id WHERE u.reading_id = $1 AND u.id > $2 AND i.removed_ms IS NULL AND i.row_hash <> u.row_hash ORDER BY u.id LIMIT $3";
     LIST_USERS_REMOVED = "SELECT i.id, i.details, NULL FROM identities i WHERE i.data_source_id = $4 AND i.id > $2 AND i.removed_ms IS NULL AND NOT EXISTS (SELECT 1 FROM upload_people u WHERE u.reading_id = $1 AND u.id = i.id) ORDER BY i.id LIMIT $3";
@@ -35,6 +39,8 @@ statements! {
     MEMBERS_ADDED = "SELECT COUNT(*) FROM upload_people u WHERE u.reading_id = $1 AND NOT EXISTS (SELECT 1 FROM objects o WHERE o.id = u.id AND o.removed_ms IS NULL)";
     MEMBERS_CHANGED = "SELECT COUNT(*) FROM upload_people u JOIN objects o ON o.id = u.id WHERE u.reading_id = $1 AND o.removed_ms IS NULL AND o.row_hash <> u.row_hash";
     MEMBERS_REMOVED = "SELECT COUNT(*) FROM objects o WHERE o.integration_id = $2 AND o.class = 'account' AND o.removed_ms IS NULL AND NOT EXISTS (SELECT 1 FROM upload_people u WHERE u.reading_id = $1 AND u.id = o.id)";
+    MEMBERS_ACTIVE = "SELECT COUNT(*) FROM objects WHERE integration_id = $1 AND class = 'account' AND removed_ms IS NULL AND status = 'enabled'";
+    MEMBERS_DEACTIVATED = "SELECT COUNT(*) FROM objects o WHERE o.integration_id = $2 AND o.class = 'account' AND o.removed_ms IS NULL AND o.status = 'enabled' AND NOT EXISTS (SELECT 1 FROM upload_people u WHERE u.reading_id = $1 AND u.id = o.id AND u.is_active = 1)";
     LIST_MEMBERS_ADDED = "SELECT u.id, NULL, u.details FROM upload_people u WHERE u.reading_id = $1 AND u.id > $2 AND NOT EXISTS (SELECT 1 FROM objects o WHERE o.id = u.id AND o.removed_ms IS NULL) ORDER BY u.id LIMIT $3";
     LIST_MEMBERS_CHANGED = "SELECT u.id, o.details, u.details FROM upload_people u JOIN objects o ON o.id = u.id WHERE u.reading_id = $1 AND u.id > $2 AND o.removed_ms IS NULL AND o.row_hash <> u.row_hash ORDER BY u.id LIMIT $3";
     LIST_MEMBERS_REMOVED = "SELECT o.id, o.details, NULL FROM objects o WHERE o.integration_id = $4 AND o.class = 'account' AND o.id > $2 AND o.removed_ms IS NULL AND NOT EXISTS (SELECT 1 FROM upload_people u WHERE u.reading_id = $1 AND u.id = o.id) ORDER BY o.id LIMIT $3";
@@ -70,6 +76,11 @@ impl Db {
             added: self.count(pick(MEMBERS_ADDED, USERS_ADDED), &[id]).await?,
             changed: self.count(pick(MEMBERS_CHANGED, USERS_CHANGED), &[id]).await?,
             removed: self.count(pick(MEMBERS_REMOVED, USERS_REMOVED), &[id, of]).await?,
+            active_before: self.count(pick(MEMBERS_ACTIVE, USERS_ACTIVE), &[of]).await?,
+            deactivated: self
+                .count(pick(MEMBERS_DEACTIVATED, USERS_DEACTIVATED), &[id, of])
+                .await?,
+            recent: self.taken_recently(entity).await?,
             ..Diff::default()
         };
         if is_app {
@@ -80,6 +91,15 @@ impl Db {
             diff.roles_removed = self.count(ROLES_REMOVED, &[id, of]).await?;
         }
         Ok((revision, diff))
+    }
+
+    /// What applied lists of an entity took away within a day, without a person's word.
+    pub async fn taken_recently(&self, entity: &Entity) -> Result<Taken> {
+        let (kind, of) = named(entity);
+        let since = self.now().plus_ms(-WINDOW_MS);
+        let rows = self.fetch(APPLIED_SINCE, args![kind, of, since]).await?;
+        let diffs = rows.iter().map(|row| Ok(row.json::<Diff>(0, "diff")?.taken()));
+        diffs.sum()
     }
 
     async fn count(&self, sql: &'static str, texts: &[&str]) -> Result<u64> {
