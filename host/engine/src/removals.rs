@@ -6,15 +6,17 @@
 
 mod decisions;
 
+use std::collections::HashSet;
+
 use grantry_authz::{Permit, actions};
 use grantry_model::ids::{JobId, PrincipalId};
 use grantry_model::job::{JobStatus, Work};
 use grantry_model::removal::RemovalState;
-use grantry_store::{AuditEntry, Db, Job, NewJob, Removal, RemovalStep, Run, Tx};
+use grantry_store::{AuditEntry, Db, Job, NewJob, Removal, RemovalStep, Run, Seen, Tx, Vanished};
 use serde_json::json;
 
 use crate::worker::Verdict;
-use crate::{Engine, EngineError, Result};
+use crate::{Engine, EngineError, Result, external_changes};
 
 pub use decisions::{RemovalQuery, RemovalView};
 
@@ -76,11 +78,29 @@ impl Removing<'_> {
             let removed = tx.remove_step(self.run, &step, &newer, is_approved).await?;
             self.commit_step(tx, "aggregation.rows_removed", &step, removed).await?;
         }
+        let lost = self.lost_externally().await?;
         let mut tx = self.begin().await?;
         let removed = tx.end_removal(&self.run.id, RemovalState::Removed).await?;
+        if let Some(lost) = lost {
+            let appeared = self.run.progress.as_ref().map_or(0, |progress| progress.appeared);
+            external_changes::conclude(self.engine, &mut tx, self.run, appeared, &lost).await?;
+        }
         // Pages that hold removed rows prove nothing any more.
         tx.distrust_pages(&self.run.integration_id, None).await?;
         self.commit_end(tx, "aggregation.removal_finished", removed).await
+    }
+
+    /// Access that is gone without Grantry: of a removal that a person approved. The end of the run
+    /// has concluded about any other one.
+    async fn lost_externally(&self) -> Result<Option<HashSet<Seen>>> {
+        let db = self.engine.db();
+        if self.removal.decided_by.is_none() || db.is_baseline(&self.run.integration_id).await? {
+            return Ok(None);
+        }
+        let all = (None, "");
+        let steps = db.removal_steps(&self.run.id, 0, all, u32::MAX).await?;
+        let taken = steps.into_iter().filter(|step| step.removed.is_some());
+        Ok(Some(Vanished::of_steps(taken).lost_alone()))
     }
 
     async fn restore(&self) -> Result<Verdict> {

@@ -147,7 +147,8 @@ const OBJECT_INSERT: &str = "INSERT INTO objects (id, integration_id, class, kin
 const OBJECT_UPSERT: &str = " ON CONFLICT (id) DO UPDATE SET name = excluded.name, display = excluded.display, search = excluded.search, status = excluded.status, details = excluded.details, row_hash = excluded.row_hash, removed_ms = NULL \
     WHERE objects.row_hash <> excluded.row_hash OR objects.removed_ms IS NOT NULL";
 const ENTITLEMENT_INSERT: &str = "INSERT INTO entitlements (id, integration_id, app_id, resource_id, kind, native_id, slug, display, search, is_privileged, is_immutable, details, row_hash, first_seen_ms, removed_ms) VALUES ";
-const ENTITLEMENT_UPSERT: &str = " ON CONFLICT (id) DO UPDATE SET resource_id = excluded.resource_id, kind = excluded.kind, slug = excluded.slug, display = excluded.display, search = excluded.search, is_privileged = excluded.is_privileged, is_immutable = excluded.is_immutable, details = excluded.details, row_hash = excluded.row_hash, removed_ms = NULL \
+/// A living entitlement keeps its kind: its loss counts where it was counted before.
+const ENTITLEMENT_UPSERT: &str = " ON CONFLICT (id) DO UPDATE SET resource_id = excluded.resource_id, kind = CASE WHEN entitlements.removed_ms IS NULL THEN entitlements.kind ELSE excluded.kind END, slug = excluded.slug, display = excluded.display, search = excluded.search, is_privileged = excluded.is_privileged, is_immutable = excluded.is_immutable, details = excluded.details, row_hash = excluded.row_hash, removed_ms = NULL \
     WHERE entitlements.row_hash <> excluded.row_hash OR entitlements.removed_ms IS NOT NULL";
 const ASSIGNMENT_INSERT: &str =
     "INSERT INTO assignments (entitlement_id, holder_id, details, removed_ms) VALUES ";

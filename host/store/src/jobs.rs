@@ -48,7 +48,7 @@ statements! {
     ENQUEUE = "INSERT INTO jobs (id, queue, work, ordered_by, status, attempt, fence, due_ms, lease_until_ms, is_cancel_requested, error_code, error_detail, created_ms, finished_ms, integration_id) VALUES ($1, $2, $3, $4, 'queued', 0, 0, $5, 0, 0, NULL, NULL, $5, NULL, $6) \
         ON CONFLICT (queue) WHERE status IN ('queued', 'running') DO NOTHING";
     /// One that runs notes it in `due_ms`, for when it is put back.
-    HASTEN = "UPDATE jobs SET due_ms = $2, attempt = CASE WHEN status = 'queued' THEN 0 ELSE attempt END WHERE queue = $1 AND status IN ('queued', 'running')";
+    HASTEN = "UPDATE jobs SET due_ms = CASE WHEN status = 'running' AND due_ms = $2 THEN $2 + 1 ELSE $2 END, attempt = CASE WHEN status = 'queued' THEN 0 ELSE attempt END WHERE queue = $1 AND status IN ('queued', 'running')";
     HASTEN_OF_INTEGRATION = "UPDATE jobs SET due_ms = $2, attempt = 0 WHERE integration_id = $1 AND status = 'queued'";
     GET = "SELECT id, queue, work, ordered_by, status, attempt, fence, due_ms, is_cancel_requested, error_code, error_detail, created_ms, finished_ms FROM jobs WHERE id = $1";
     LIST = "SELECT id, queue, work, ordered_by, status, attempt, fence, due_ms, is_cancel_requested, error_code, error_detail, created_ms, finished_ms FROM jobs WHERE ($1 = '' OR id < $1) AND ($2 = '' OR status = $2) ORDER BY id DESC LIMIT $3";
@@ -60,10 +60,11 @@ statements! {
         AND ((status = 'queued' AND due_ms <= $1) OR (status = 'running' AND lease_until_ms < $1)) \
         RETURNING id, queue, work, ordered_by, status, attempt, fence, due_ms, is_cancel_requested, error_code, error_detail, created_ms, finished_ms";
     FINISH = "UPDATE jobs SET status = $3, error_code = $4, error_detail = $5, finished_ms = $6 WHERE id = $1 AND fence = $2 AND status = 'running'";
-    /// Whoever hastened or cancelled it meanwhile does not wait for the pause.
-    RETRY = "UPDATE jobs SET status = 'queued', due_ms = CASE WHEN due_ms > $7 THEN due_ms ELSE $3 END, error_code = $4, error_detail = $5, attempt = $6 WHERE id = $1 AND fence = $2 AND status = 'running'";
+    /// Whoever hastened or cancelled it meanwhile does not wait for the pause, also where the clock
+    /// went back since. The fence is the lease's: a job that was leased anew is not touched.
+    RETRY = "UPDATE jobs SET status = 'queued', due_ms = CASE WHEN due_ms <> $7 THEN due_ms ELSE $3 END, error_code = $4, error_detail = $5, attempt = $6 WHERE id = $1 AND fence = $2 AND status = 'running'";
     IS_LIVING = "SELECT COUNT(*) FROM jobs WHERE queue = $1 AND status IN ('queued', 'running')";
-    CANCEL = "UPDATE jobs SET is_cancel_requested = 1, due_ms = $2 WHERE id = $1 AND status IN ('queued', 'running')";
+    CANCEL = "UPDATE jobs SET is_cancel_requested = 1, due_ms = CASE WHEN status = 'running' AND due_ms = $2 THEN $2 + 1 ELSE $2 END WHERE id = $1 AND status IN ('queued', 'running')";
     IS_CANCELLED = "SELECT is_cancel_requested FROM jobs WHERE id = $1";
     NEXT_DUE = "SELECT MIN(due_ms) FROM jobs WHERE status = 'queued'";
     RENEW = "UPDATE jobs SET lease_until_ms = CASE WHEN lease_until_ms > $3 THEN lease_until_ms ELSE $3 END WHERE id = $1 AND fence = $2 AND status = 'running'";

@@ -40,6 +40,8 @@ pub struct StoredOperation {
     pub outcome: Option<String>,
     /// By which the target knows it, while it works on it.
     pub token: Option<String>,
+    /// When the target was asked last.
+    pub attempted: Option<UnixMs>,
 }
 
 statements! {
@@ -51,13 +53,13 @@ statements! {
     CHANGE = "UPDATE memberships SET status = $3, ending = $4, ends_ms = $5, failure = $6, waiting = NULL, effect_number = effect_number + $7, version = version + 1 WHERE id = $1 AND version = $2";
     SET_WAITING = "UPDATE memberships SET waiting = $3 WHERE id = $1 AND version = $2";
     /// Those that wait look again whether they still have to.
-    HASTEN_WAITING = "UPDATE jobs SET due_ms = $2, attempt = 0 WHERE status = 'queued' AND queue IN (SELECT 'provision/' || id FROM memberships WHERE app_id = $1 AND waiting IS NOT NULL)";
+    HASTEN_WAITING = "UPDATE jobs SET due_ms = CASE WHEN status = 'running' AND due_ms = $2 THEN $2 + 1 ELSE $2 END, attempt = CASE WHEN status = 'queued' THEN 0 ELSE attempt END WHERE status IN ('queued', 'running') AND queue IN (SELECT 'provision/' || id FROM memberships WHERE app_id = $1 AND waiting IS NOT NULL)";
     INTEND = "INSERT INTO operations (id, membership_id, job_id, verb, state, attempts, started_ms, finished_ms, outcome, token) VALUES ($1, $2, $3, $4, 'intended', 0, $5, NULL, NULL, NULL) ON CONFLICT (id) DO NOTHING";
-    GET_OPERATION = "SELECT id, membership_id, verb, state, attempts, started_ms, finished_ms, outcome, token FROM operations WHERE id = $1";
-    LIST_OPERATIONS = "SELECT id, membership_id, verb, state, attempts, started_ms, finished_ms, outcome, token FROM operations WHERE membership_id = $1 ORDER BY started_ms, id LIMIT 200";
+    GET_OPERATION = "SELECT id, membership_id, verb, state, attempts, started_ms, finished_ms, outcome, token, attempted_ms FROM operations WHERE id = $1";
+    LIST_OPERATIONS = "SELECT id, membership_id, verb, state, attempts, started_ms, finished_ms, outcome, token, attempted_ms FROM operations WHERE membership_id = $1 ORDER BY started_ms, id LIMIT 200";
     SET_TOKEN = "UPDATE operations SET token = $2 WHERE id = $1";
     FORGET_ATTEMPTS = "UPDATE operations SET attempts = 0 WHERE id = $1";
-    COUNT_ATTEMPT = "UPDATE operations SET attempts = attempts + 1 WHERE id = $1";
+    COUNT_ATTEMPT = "UPDATE operations SET attempts = attempts + 1, attempted_ms = $2 WHERE id = $1";
     NOTE = "UPDATE operations SET outcome = $2 WHERE id = $1";
     CLOSE = "UPDATE operations SET state = $2, finished_ms = $3, outcome = $4 WHERE id = $1";
 }
@@ -106,6 +108,7 @@ fn operation(row: &Row) -> Result<StoredOperation> {
         finished: row.time_or_null(6)?,
         outcome: row.text_or_null(7)?,
         token: row.text_or_null(8)?,
+        attempted: row.time_or_null(9)?,
     })
 }
 
@@ -254,7 +257,8 @@ impl Tx {
 
     /// Counts an attempt, before it is made.
     pub async fn count_attempt(&mut self, operation: &str) -> Result<()> {
-        self.execute(COUNT_ATTEMPT, args![operation]).await.map(drop)
+        let now = self.now();
+        self.execute(COUNT_ATTEMPT, args![operation, now]).await.map(drop)
     }
 
     /// Writes down by which token the target knows an operation that it works on.
@@ -297,7 +301,7 @@ impl Tx {
             let row = AssignmentRow { entitlement, holder, details: None };
             self.upsert_assignments(&[row]).await?;
         } else {
-            self.remove_assignment(entitlement, holder, now).await?;
+            self.revoke_assignment(entitlement, holder, now).await?;
         }
         self.put_provisioned_page(integration, entitlement, holder).await?;
         self.distrust_pages(integration, Some(crate::Domain::Assignments)).await

@@ -66,19 +66,22 @@ pub struct RemovedRow {
 statements! {
     INSERT = "INSERT INTO removals (run_id, integration_id, state, code, hash, losses, row_count, decided_by, decided_ms, created_ms, ended_ms) VALUES ($1, $2, $3, $4, $5, $6, $7, NULL, NULL, $8, NULL)";
     GET = "SELECT run_id, integration_id, state, code, hash, losses, row_count, decided_by, decided_ms, created_ms, ended_ms FROM removals WHERE run_id = $1";
-    LAST_BLOCKED = "SELECT hash FROM removals WHERE integration_id = $1 AND code IS NOT NULL ORDER BY run_id DESC LIMIT 1";
+    /// Not one from before the target was fine again: the same loss is news then.
+    LAST_BLOCKED = "SELECT r.hash FROM removals r WHERE r.integration_id = $1 AND r.code IS NOT NULL AND NOT EXISTS (SELECT 1 FROM runs s WHERE s.integration_id = $1 AND s.id > r.run_id AND s.status = 'succeeded') ORDER BY r.run_id DESC LIMIT 1";
     DECIDE = "UPDATE removals SET state = $3, decided_by = $4, decided_ms = $5 WHERE run_id = $1 AND state = $2";
     END = "UPDATE removals SET state = $2, row_count = $3, ended_ms = COALESCE(ended_ms, $4) WHERE run_id = $1";
     SUPERSEDE = "UPDATE removals SET state = 'superseded' WHERE integration_id = $1 AND state = 'waiting'";
     FORGET_UNDECIDED = "DELETE FROM removal_steps WHERE integration_id = $1 AND run_id IN (SELECT run_id FROM removals WHERE integration_id = $1 AND state IN ('waiting', 'discarded', 'superseded'))";
-    FORGET_OLD = "DELETE FROM removal_steps WHERE integration_id = $1 AND removed_ms < $2 AND COALESCE(restored_ms, 0) < $2";
+    /// All steps of a removal or none: what is half forgotten cannot be undone.
+    FORGET_OLD = "DELETE FROM removal_steps WHERE integration_id = $1 AND COALESCE(restored_ms, 0) < $2 AND run_id IN (SELECT run_id FROM removals WHERE integration_id = $1 AND ended_ms < $2 AND state IN ('removed', 'restored'))";
+    HAS_STEPS = "SELECT 1 FROM removal_steps WHERE run_id = $1 LIMIT 1";
     ADD_STEP = "INSERT INTO removal_steps (run_id, position, integration_id, what, kind, row_count, is_approved, removed_ms, restored_ms, row_keys) VALUES ($1, $2, $3, $4, $5, $6, 0, NULL, NULL, $7)";
     STEPS = "SELECT position, what, kind, row_keys, removed_ms FROM removal_steps WHERE run_id = $1 AND position >= $2 AND ($3 = '' OR what = $3) AND ($4 = '' OR kind = $4) ORDER BY position LIMIT $5";
     NEXT_TO_REMOVE = "SELECT position, what, kind, row_keys, removed_ms FROM removal_steps WHERE run_id = $1 AND removed_ms IS NULL ORDER BY position LIMIT 1";
     /// Things come back before the facts about them.
     NEXT_TO_RESTORE = "SELECT position, what, kind, row_keys, removed_ms FROM removal_steps WHERE run_id = $1 AND removed_ms IS NOT NULL AND restored_ms IS NULL ORDER BY position DESC LIMIT 1";
     STEP_REMOVED = "UPDATE removal_steps SET removed_ms = $3, row_count = $4, row_keys = $5, is_approved = $6 WHERE run_id = $1 AND position = $2";
-    STEP_RESTORED = "UPDATE removal_steps SET restored_ms = $3 WHERE run_id = $1 AND position = $2";
+    STEP_RESTORED = "UPDATE removal_steps SET restored_ms = $3, row_count = $4, row_keys = $5 WHERE run_id = $1 AND position = $2";
     COUNT_REMOVED = "SELECT CAST(COALESCE(SUM(row_count), 0) AS BIGINT) FROM removal_steps WHERE run_id = $1 AND removed_ms IS NOT NULL AND restored_ms IS NULL";
     /// What a person approved or brought back does not count against later runs.
     RECENT = "SELECT what, kind, CAST(SUM(row_count) AS BIGINT) FROM removal_steps WHERE integration_id = $1 AND removed_ms > $2 AND restored_ms IS NULL AND is_approved = 0 GROUP BY what, kind ORDER BY what, kind";
@@ -86,6 +89,8 @@ statements! {
     REMOVE_OBJECT = "UPDATE objects SET removed_ms = $2 WHERE id = $1 AND removed_ms IS NULL";
     REMOVE_ENTITLEMENT = "UPDATE entitlements SET removed_ms = $2 WHERE id = $1 AND removed_ms IS NULL";
     REMOVE_ASSIGNMENT = "UPDATE assignments SET removed_ms = $3 WHERE entitlement_id = $1 AND holder_id = $2 AND removed_ms IS NULL";
+    /// Also of one that is gone already: an undoing of what took it before does not bring it back.
+    RESTAMP_ASSIGNMENT = "UPDATE assignments SET removed_ms = $3 WHERE entitlement_id = $1 AND holder_id = $2";
     /// Only what this very removal took: what was removed again since stays removed.
     RESTORE_OBJECT = "UPDATE objects SET removed_ms = NULL WHERE id = $1 AND removed_ms = $2";
     RESTORE_ENTITLEMENT = "UPDATE entitlements SET removed_ms = NULL WHERE id = $1 AND removed_ms = $2";
@@ -139,6 +144,11 @@ impl Db {
     pub async fn last_blocked_hash(&self, integration: &IntegrationId) -> Result<Option<String>> {
         let row = self.fetch_one(LAST_BLOCKED, args![integration.as_str()]).await?;
         row.map(|row| row.text(0)).transpose()
+    }
+
+    /// Whether the rows of a removal are still known.
+    pub async fn has_removal_steps(&self, run: &RunId) -> Result<bool> {
+        Ok(self.fetch_one(HAS_STEPS, args![run.as_str()]).await?.is_some())
     }
 
     /// Steps of a removal from a position on, optionally of one kind.
@@ -327,13 +337,23 @@ impl Tx {
         self.execute(REMOVE_ASSIGNMENT, args![&entitlement.text(), &holder.text(), now]).await
     }
 
-    /// Brings the rows of a removed step back. The next complete run misses them if it does not see
-    /// them. Returns how many.
+    /// Marks an assignment as gone by our own revocation, which is the last word about it.
+    pub(crate) async fn revoke_assignment(
+        &mut self,
+        entitlement: Key,
+        holder: Key,
+        now: UnixMs,
+    ) -> Result<u64> {
+        self.execute(RESTAMP_ASSIGNMENT, args![&entitlement.text(), &holder.text(), now]).await
+    }
+
+    /// Brings the rows of a removed step back that nothing else has removed since; the step then
+    /// names those. The next complete run misses them if it does not see them. Returns how many.
     pub async fn restore_step(&mut self, run: &Run, step: &RemovalStep) -> Result<u64> {
-        let mut restored = 0;
-        for (first, second) in &step.rows {
+        let mut restored = Vec::with_capacity(step.rows.len());
+        for row @ (first, second) in &step.rows {
             let (id, removed) = (first.text(), step.removed);
-            restored += match step.of.what {
+            let count = match step.of.what {
                 What::Account | What::Resource => {
                     self.execute(RESTORE_OBJECT, args![&id, removed]).await?
                 }
@@ -343,13 +363,20 @@ impl Tx {
                     self.execute(RESTORE_ASSIGNMENT, args![&id, &holder, removed]).await?
                 }
             };
+            if count == 1 {
+                restored.push(*row);
+            }
         }
-        let now = self.now();
-        self.execute(STEP_RESTORED, args![run.id.as_str(), step.position, now]).await?;
+        let (now, keys) = (self.now(), encode(&restored));
+        let (count, keys) = (i64::try_from(restored.len()).unwrap_or(i64::MAX), keys.as_slice());
+        let args = args![run.id.as_str(), step.position, now, count, keys];
+        self.execute(STEP_RESTORED, args).await?;
         let name = format!("restored-{}-{}", run.id, step.position);
         let domain = Domain::of(step.of.what);
-        self.remember(&run.integration_id, domain, &name, &step.rows).await?;
-        Ok(restored)
+        if !restored.is_empty() {
+            self.remember(&run.integration_id, domain, &name, &restored).await?;
+        }
+        Ok(restored.len() as u64)
     }
 
     /// Notes a person's decision. False if the removal is no longer in that state.

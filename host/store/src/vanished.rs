@@ -12,6 +12,7 @@ use grantry_model::removal::{KindCount, RowKind, What};
 
 use crate::catalogue::Class;
 use crate::db::{Db, Row, Tx, args};
+use crate::removals::RemovalStep;
 use crate::runs::{Domain, Run, Seen, decode};
 use crate::{Result, statements};
 
@@ -43,6 +44,12 @@ impl Vanished {
 }
 
 impl Vanished {
+    /// What steps of a removal took.
+    pub fn of_steps(steps: impl IntoIterator<Item = RemovalStep>) -> Self {
+        let rows = steps.into_iter().map(|step| (step.of, step.rows)).collect();
+        Self { rows, held_back: Vec::new() }
+    }
+
     /// Assignments that go although their entitlement and their holder stay.
     pub fn lost_alone(&self) -> HashSet<Seen> {
         let of = |what: &'static [What]| {

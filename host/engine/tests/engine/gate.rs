@@ -250,3 +250,44 @@ async fn a_connection_test_writes_only_where_the_settings_let_it() {
         assert_eq!(host.directory.lock().unwrap().probes, 1);
     }
 }
+
+/// What an aggregation read before the target was asked says nothing about what became of it.
+#[tokio::test]
+async fn a_connector_that_cannot_read_back_is_believed_by_a_later_aggregation_only() {
+    for host in hosts(3, 1).await {
+        host.aggregate_at_once().await;
+        let answer = |plugin: &grantry_engine::Installed| grantry_engine::Answer {
+            status: 200,
+            body: plugin.id.to_string(),
+        };
+        let request =
+            grantry_engine::Idempotent { key: "blind", request: b"blind", answer: &answer };
+        let blind = host.ctx.install_plugin(b"scripted blind", &request).await.unwrap().body;
+        let blind = grantry_model::ids::PluginId::parse(&blind).unwrap();
+        let id = &host.integration;
+        let version = host.ctx.integration(id).await.unwrap().integration.version;
+        host.ctx.move_version(id, version, &blind, None).await.unwrap();
+
+        let lost = WriteFault::AnswerLost(unknown());
+        host.directory.lock().unwrap().write_faults.push_back(lost);
+        let id = host.grant("g00", "u001").await;
+        host.work_for(4).await;
+        assert_eq!(host.membership(&id).await.status, Status::Failed);
+        assert!(host.holds("g00", "u001"), "it took effect, and nobody knows");
+        host.set(closing(Closed::PermissionChanges)).await;
+        host.delete(&id).await;
+        host.work_for(2).await;
+        let waits = host.membership(&id).await;
+        assert_eq!(
+            (waits.status, waits.waiting),
+            (Status::Deprovisioning, Some(Closed::PermissionChanges))
+        );
+
+        // A person takes it away, and an aggregation sees that it is gone.
+        host.directory.lock().unwrap().members.remove(&("g00".to_owned(), "u001".to_owned()));
+        host.aggregate_at_once().await;
+        host.advance(3_600_000);
+        host.work_for(2).await;
+        assert_eq!(host.membership(&id).await.status, Status::Deleted);
+    }
+}

@@ -3,6 +3,7 @@
 use grantry_engine::{EngineError, PageQuery, RemovalQuery};
 use grantry_model::aggregation::RunStatus;
 use grantry_model::deletion_guard::DeletionGuardChange;
+use grantry_model::notification::NoticeKind;
 use grantry_model::removal::{Excess, RemovalState, What};
 use grantry_store::{Class, Run};
 
@@ -294,5 +295,125 @@ async fn a_large_removal_is_carried_out_and_undone_step_by_step() {
         host.work_for(4).await;
         assert_eq!(users(&host).await, 2_300);
         assert_eq!(host.audited("aggregation.rows_restored").await, steps);
+    }
+}
+
+/// What Grantry revoked itself since is not for the undoing of an earlier removal.
+#[tokio::test]
+async fn an_undo_does_not_bring_back_what_was_revoked_since() {
+    for host in hosts(60, 2).await {
+        host.aggregate_at_once().await;
+        let id = host.grant("g00", "u001").await;
+        host.work_for(2).await;
+        host.aggregate_at_once().await;
+        host.directory.lock().unwrap().lie = Some(Box::new(|_, page| {
+            page.assignments
+                .retain(|row| (&*row.entitlement, &*row.holder.id) != ("g00:member", "u001"));
+        }));
+        let run = host.aggregate_at_once().await;
+        assert_eq!((run.status, run.removed), (RunStatus::Succeeded, 1), "{run:?}");
+        host.directory.lock().unwrap().lie = None;
+        host.delete(&id).await;
+        host.work_for(3).await;
+        assert!(!host.holds("g00", "u001"));
+        host.try_undo(&run.id).await.unwrap();
+        host.work_for(2).await;
+        assert_eq!(host.removal(&run.id).await.removal.state, RemovalState::Restored);
+        let held = host.catalogue().await.2;
+        assert!(!held.contains(&("g00".to_owned(), "u001".to_owned())));
+        // Nothing was brought back, so nothing has to be asked about.
+        assert_eq!(host.aggregate_at_once().await.status, RunStatus::Succeeded);
+    }
+}
+
+async fn told(host: &Host, kind: NoticeKind) -> usize {
+    let notices = host.db().latest_notices(1_000).await.unwrap();
+    notices.iter().filter(|stored| stored.notice.kind == kind).count()
+}
+
+#[tokio::test]
+async fn the_same_loss_is_told_once_and_again_after_the_target_was_fine() {
+    for host in hosts(60, 2).await {
+        blocked(&host, 40).await;
+        assert_eq!(host.aggregate_at_once().await.status, RunStatus::Blocked);
+        assert_eq!(told(&host, NoticeKind::AggregationBlocked).await, 1);
+        host.directory.lock().unwrap().lists_only = None;
+        assert_eq!(host.aggregate_at_once().await.status, RunStatus::Succeeded);
+        host.directory.lock().unwrap().lists_only = Some(40);
+        assert_eq!(host.aggregate_at_once().await.status, RunStatus::Blocked);
+        assert_eq!(told(&host, NoticeKind::AggregationBlocked).await, 2);
+    }
+}
+
+#[tokio::test]
+async fn an_aggregation_that_fails_is_told_once_until_one_ends_otherwise() {
+    for host in hosts(5, 2).await {
+        for (never_complete, status, notices) in [
+            (true, RunStatus::Failed, 1),
+            (true, RunStatus::Failed, 1),
+            (false, RunStatus::Succeeded, 1),
+            (true, RunStatus::Failed, 2),
+        ] {
+            host.directory.lock().unwrap().never_complete = never_complete;
+            assert_eq!(host.aggregate_at_once().await.status, status);
+            assert_eq!(told(&host, NoticeKind::AggregationFailed).await, notices);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_longer_window_does_not_bring_back_what_was_forgotten() {
+    for host in hosts(60, 2).await {
+        let days = |undo_days| DeletionGuardChange {
+            undo_days: Some(undo_days),
+            ..DeletionGuardChange::default()
+        };
+        let (id, ctx) = (&host.integration, &host.ctx);
+        ctx.update_deletion_guard(id, 1, &days(1)).await.unwrap();
+        host.aggregate_at_once().await;
+        host.directory.lock().unwrap().lists_only = Some(59);
+        let old = host.aggregate_at_once().await;
+        assert!(host.removal(&old.id).await.undo_until.is_some());
+        host.advance(2 * DAY_MS);
+        host.directory.lock().unwrap().lists_only = Some(58);
+        let new = host.aggregate_at_once().await;
+        let (_, version) = ctx.deletion_guard(id).await.unwrap();
+        ctx.update_deletion_guard(id, version, &days(90)).await.unwrap();
+        assert!(host.removal(&old.id).await.undo_until.is_none());
+        assert!(matches!(host.try_undo(&old.id).await, Err(EngineError::UndoExpired)));
+        assert!(host.removal(&new.id).await.undo_until.is_some());
+    }
+}
+
+#[tokio::test]
+async fn an_entitlement_that_is_listed_under_another_kind_keeps_its_own() {
+    for host in hosts(20, 4).await {
+        host.aggregate_at_once().await;
+        let before = host.db().count_kinds(&host.integration).await.unwrap();
+        host.directory.lock().unwrap().lie = Some(Box::new(|_, page| {
+            for entitlement in &mut page.entitlements {
+                entitlement.kind = "Disguise".to_owned();
+            }
+        }));
+        assert_eq!(host.aggregate_at_once().await.status, RunStatus::Succeeded);
+        assert_eq!(host.db().count_kinds(&host.integration).await.unwrap(), before);
+    }
+}
+
+#[tokio::test]
+async fn access_that_is_gone_by_an_approved_removal_changed_without_grantry() {
+    for host in hosts(60, 2).await {
+        host.aggregate_at_once().await;
+        host.directory.lock().unwrap().lie = Some(Box::new(|_, page| page.assignments.clear()));
+        let run = host.aggregate_at_once().await;
+        assert_eq!(run.status, RunStatus::Blocked);
+        let removal = host.removal(&run.id).await.removal;
+        assert_eq!(host.audited("access.changed_externally").await, 0);
+        host.try_approve(&run.id, &removal.hash).await.unwrap();
+        host.work_for(3).await;
+        let query = PageQuery { limit: 1_000, ..PageQuery::default() };
+        let found = host.ctx.list_external_changes(&host.integration, &query).await.unwrap();
+        assert_eq!(found.items.len() as u64, removal.rows);
+        assert!(told(&host, NoticeKind::ExternalChange).await > 0);
     }
 }

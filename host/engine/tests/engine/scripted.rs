@@ -382,7 +382,8 @@ impl PackageInspector for AnyPackage {
             contract: "0.1.0".into(),
             interfaces: vec![Interface::Lifecycle, Interface::Aggregate, Interface::Provision],
             imports: Vec::new(),
-            manifest: manifest(),
+            // A version that cannot read back says so by its last word.
+            manifest: Manifest { can_read_back: !component.ends_with(b"blind"), ..manifest() },
         })
     }
 }
