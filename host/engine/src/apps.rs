@@ -109,7 +109,10 @@ impl Ctx {
         }
         let mut tx = self.db().begin(permit.provenance()).await?;
         tx.update_app(&permit, &changed).await?;
-        let detail = json!({ "name_before": before.name, "name_after": changed.name });
+        let detail = json!({
+            "before": { "name": before.name, "description": before.description },
+            "after": { "name": changed.name, "description": changed.description },
+        });
         tx.commit(AuditEntry::about("app.updated", "app", id.as_str(), detail)).await?;
         Ok(App { version: version + 1, ..changed })
     }
@@ -124,7 +127,7 @@ impl Ctx {
         }
         let mut tx = self.db().begin(permit.provenance()).await?;
         tx.delete_app(&permit, id, version).await?;
-        let detail = json!({ "name": app.name });
+        let detail = json!({ "before": { "name": app.name, "description": app.description } });
         tx.commit(AuditEntry::about("app.deleted", "app", id.as_str(), detail)).await?;
         Ok(())
     }

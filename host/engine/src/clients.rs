@@ -221,8 +221,13 @@ impl Ctx {
         let changed = (name.trim(), description, is_disabled);
         tx.update_client(&permit, id, version, changed).await?;
         let detail = json!({
-            "before": { "name": before.principal.name, "is_disabled": before.is_disabled },
-            "after": { "name": name.trim(), "is_disabled": is_disabled },
+            "before": {
+                "name": before.principal.name, "description": before.description,
+                "is_disabled": before.is_disabled,
+            },
+            "after": {
+                "name": name.trim(), "description": description, "is_disabled": is_disabled,
+            },
         });
         tx.commit(AuditEntry::about("client.updated", "client", id.as_str(), detail)).await?;
         self.view_client(id).await
@@ -231,9 +236,15 @@ impl Ctx {
     /// Removes a client: its tokens stop working at once.
     pub async fn delete_client(&self, id: &PrincipalId) -> Result<()> {
         let permit = self.permit_admin::<actions::ClientWrite>().await?;
+        let before = self.load_client(id).await?;
+        let (_, held) = self.permissions(id).await?;
         let mut tx = self.db().begin(permit.provenance()).await?;
         tx.delete_client(&permit, id).await?;
-        tx.commit(AuditEntry::about("client.deleted", "client", id.as_str(), json!({}))).await?;
+        let detail = json!({ "before": {
+            "name": before.principal.name, "description": before.description,
+            "is_disabled": before.is_disabled, "permissions": described(&held),
+        }});
+        tx.commit(AuditEntry::about("client.deleted", "client", id.as_str(), detail)).await?;
         Ok(())
     }
 

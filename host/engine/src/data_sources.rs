@@ -108,7 +108,10 @@ impl Ctx {
         }
         let mut tx = self.db().begin(permit.provenance()).await?;
         tx.update_data_source(&permit, &changed).await?;
-        let detail = json!({ "name_before": before.name, "name_after": changed.name });
+        let detail = json!({
+            "before": { "name": before.name, "description": before.description },
+            "after": { "name": changed.name, "description": changed.description },
+        });
         let event = "data_source.updated";
         tx.commit(AuditEntry::about(event, "data_source", id.as_str(), detail)).await?;
         Ok(DataSource { version: version + 1, ..changed })
@@ -121,7 +124,10 @@ impl Ctx {
         let mut tx = self.db().begin(permit.provenance()).await?;
         tx.delete_data_source(&permit, id, version).await?;
         mappings::apply(&mut tx, None, "data_source_deleted", 0).await?;
-        let detail = json!({ "name": source.name, "identities": source.identities });
+        let before = json!({
+            "name": source.name, "description": source.description, "identities": source.identities,
+        });
+        let detail = json!({ "before": before });
         let event = "data_source.deleted";
         tx.commit(AuditEntry::about(event, "data_source", id.as_str(), detail)).await?;
         Ok(())

@@ -338,12 +338,16 @@ impl Ctx {
     /// Runs an integration's plugin again after its quarantine.
     pub async fn release_integration(&self, id: &IntegrationId) -> Result<IntegrationView> {
         let permit = self.permit_integration::<actions::IntegrationWrite>(id).await?;
-        self.load_integration(id).await?;
+        let before = self.load_integration(id).await?.integration;
         let mut tx = self.db().begin(permit.provenance()).await?;
         tx.release(&permit, id).await?;
         tx.hasten_jobs(&permit, id).await?;
         let event = "integration.released";
-        tx.commit(AuditEntry::about(event, "integration", id.as_str(), json!({}))).await?;
+        let since = before.quarantined;
+        let detail = json!({
+            "before": { "quarantined_ms": since }, "after": { "quarantined_ms": null },
+        });
+        tx.commit(AuditEntry::about(event, "integration", id.as_str(), detail)).await?;
         self.load_integration(id).await
     }
 }

@@ -315,11 +315,13 @@ impl Ctx {
     /// Stops trusting an issuer that nobody comes from.
     pub async fn delete_issuer(&self, id: &IssuerId) -> Result<()> {
         let permit = self.permit_admin::<actions::IssuerWrite>().await?;
+        let before = self.db().issuer(id).await?.ok_or(NO_ISSUER)?;
         let mut tx = self.db().begin(permit.provenance()).await?;
         if !tx.delete_issuer(&permit, id).await? {
             return Err(EngineError::IssuerInUse);
         }
-        tx.commit(AuditEntry::about("issuer.deleted", "issuer", id.as_str(), json!({}))).await?;
+        let detail = json!({ "before": described(&before) });
+        tx.commit(AuditEntry::about("issuer.deleted", "issuer", id.as_str(), detail)).await?;
         Ok(())
     }
 }

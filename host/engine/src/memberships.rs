@@ -308,7 +308,7 @@ impl Ctx {
             Event::Renew { .. } => "membership.renewed",
             _ => "membership.deleted",
         };
-        tx.commit(entry(event, &changed)).await?;
+        tx.commit(changed_entry(event, there, &changed)).await?;
         Ok(answer)
     }
 
@@ -386,7 +386,20 @@ pub(crate) async fn order_provisioning(
     Ok(())
 }
 
-/// The audit entry of a change of a membership.
+/// The audit entry of a change of a membership, with what was there before.
+pub(crate) fn changed_entry(
+    event: &'static str,
+    before: &Membership,
+    after: &Membership,
+) -> AuditEntry {
+    let of = |membership: &Membership| json!({ "status": membership.status, "ends_ms": membership.ends });
+    let mut entry = entry(event, after);
+    entry.detail["before"] = of(before);
+    entry.detail["after"] = of(after);
+    entry
+}
+
+/// The audit entry about a membership as it is.
 pub(crate) fn entry(event: &'static str, membership: &Membership) -> AuditEntry {
     let detail = json!({
         "app": membership.app,

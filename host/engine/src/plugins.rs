@@ -90,7 +90,11 @@ impl Ctx {
         if !tx.delete_plugin(&permit, &plugin).await? {
             return Err(EngineError::PluginInUse);
         }
-        let detail = json!({ "digest": plugin.digest });
+        let manifest = &plugin.manifest;
+        let detail = json!({ "before": {
+            "name": manifest.name, "version": manifest.version, "publisher": manifest.publisher,
+            "digest": plugin.digest,
+        }});
         tx.commit(AuditEntry::about("plugin.removed", "plugin", id.as_str(), detail)).await?;
         Ok(())
     }

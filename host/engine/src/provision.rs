@@ -14,6 +14,7 @@ use grantry_model::gate::Closed;
 use grantry_model::ids::MembershipId;
 use grantry_model::job::{JobStatus, Lease};
 use grantry_model::membership::{Event, Membership, Status, next};
+use grantry_model::notification::{Notice, NoticeKind};
 use grantry_model::permission::Entity;
 use grantry_model::provision::{
     GrantRequest, Operation, OperationContext, Outcome, RevokeRequest, Verification,
@@ -27,7 +28,7 @@ use serde_json::json;
 
 use crate::aggregate::asked_pause_ms;
 use crate::gate;
-use crate::memberships::entry;
+use crate::memberships::changed_entry;
 use crate::worker::Verdict;
 use crate::{Engine, EngineError, Result};
 
@@ -83,6 +84,7 @@ struct Provisioning<'a> {
     integration: Integration,
     membership: Membership,
     role: StoredEntitlement,
+    account: StoredObject,
     /// Which effect of the membership this is, from 1.
     effect: i64,
     operation_id: String,
@@ -160,6 +162,7 @@ async fn load<'a>(
         operation_id: format!("{}-{effect}", membership.id),
         membership,
         role,
+        account,
         operation,
         snapshot,
     }))
@@ -432,7 +435,7 @@ impl Provisioning<'_> {
         tx.finish_job(&self.lease, JobStatus::Succeeded, None).await?;
         let changed = Membership { status: to.status, ..self.membership.clone() };
         let event = if is_grant { "membership.provisioned" } else { "membership.deprovisioned" };
-        tx.commit(entry(event, &changed)).await?;
+        tx.commit(changed_entry(event, &self.membership, &changed)).await?;
         tracing::info!(membership.id = %changed.id, verb, "provisioned: {outcome}");
         Ok(Verdict::Done)
     }
@@ -444,6 +447,13 @@ impl Provisioning<'_> {
         tx.change_membership(&self.permit, &self.membership, &to, Some(detail)).await?;
         tx.close_operation(&self.operation_id, "failed", detail).await?;
         tx.finish_job(&self.lease, JobStatus::Failed, Some((code, detail))).await?;
+        let notice = Notice::new(NoticeKind::MembershipFailed, Some(&self.integration.id))
+            .with("integration", &self.integration.name)
+            .with("account", &self.account.display)
+            .with("entitlement", &self.role.display)
+            .with("code", code)
+            .with("detail", detail);
+        tx.queue_notice(&notice).await?;
         tx.commit(self.audit("membership.failed", json!({ "code": code, "detail": detail })))
             .await?;
         tracing::warn!(membership.id = %self.membership.id, code, "provisioning failed: {detail}");

@@ -60,6 +60,11 @@ fn fields(integration: &Integration) -> Vec<(String, Value)> {
         ("description".to_owned(), json!(integration.description)),
         ("approval".to_owned(), json!(integration.approval)),
         ("owner".to_owned(), json!(integration.owner)),
+        // As it is shown: what is secret was taken out before it was stored.
+        (
+            "connection".to_owned(),
+            serde_json::from_str(&integration.connection).unwrap_or_default(),
+        ),
     ];
     fields.extend(of_settings);
     fields

@@ -19,7 +19,7 @@ use tokio::sync::{Semaphore, watch};
 use crate::aggregate::aggregate;
 use crate::deliver;
 use crate::jobs::machine;
-use crate::memberships::{entry, order_provisioning};
+use crate::memberships::{changed_entry, order_provisioning};
 use crate::provision::provision;
 use crate::{Engine, EngineError, Result, removals, tidying};
 
@@ -266,6 +266,6 @@ async fn expire(engine: &Engine, membership: &Membership) -> Result<()> {
     tx.change_membership(&permit, membership, &to, None).await?;
     order_provisioning(db, &mut tx, &integration.id, &membership.id, &machine().id).await?;
     let changed = Membership { status: to.status, ending: to.ending, ..membership.clone() };
-    tx.commit(entry("membership.expired", &changed)).await?;
+    tx.commit(changed_entry("membership.expired", membership, &changed)).await?;
     Ok(())
 }

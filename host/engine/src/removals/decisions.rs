@@ -64,7 +64,11 @@ impl Ctx {
         let (guard, _) = self.db().deletion_guard(&run.integration_id).await?;
         let is_undoable = removal.state == RemovalState::Removed;
         let until = removal.ended.map(|ended| ended.plus_ms(guard.undo_ms()));
-        let undo_until = until.filter(|until| is_undoable && *until > self.db().now());
+        let mut undo_until = until.filter(|until| is_undoable && *until > self.db().now());
+        // A longer window does not bring back what was forgotten under a shorter one.
+        if undo_until.is_some() && !self.db().has_removal_steps(&run.id).await? {
+            undo_until = None;
+        }
         Ok(RemovalView { removal, undo_until })
     }
 
@@ -172,7 +176,7 @@ impl Ctx {
                 (Some(ordered_by.clone()), Some(tx.now()));
             view.undo_until = None;
             let answer = claimed.finish(&mut tx, &view).await?;
-            tx.commit(entry(event(decision), &run, &view.removal)).await?;
+            tx.commit(decided(decision, &run, &view.removal, from)).await?;
             Ok(answer)
         };
         let outcome = work.await;
@@ -191,7 +195,8 @@ impl Ctx {
                 return Err(EngineError::DiffChanged);
             }
             tx.forget_undecided(&run.integration_id).await?;
-            tx.commit(entry(event(decision), &run, &removal)).await?;
+            let after = Removal { state: to, ..removal.clone() };
+            tx.commit(decided(decision, &run, &after, removal.state)).await?;
         }
         let run = self.db().run(id).await?.ok_or(NO_RUN)?;
         self.view_removal(&run).await
@@ -216,6 +221,13 @@ fn event(decision: Decision) -> &'static str {
         Decision::Discard => "aggregation.removal_discarded",
         Decision::Undo => "aggregation.undo_ordered",
     }
+}
+
+fn decided(decision: Decision, run: &Run, removal: &Removal, before: RemovalState) -> AuditEntry {
+    let mut entry = entry(event(decision), run, removal);
+    entry.detail["before"] = json!({ "state": before.name() });
+    entry.detail["after"] = json!({ "state": removal.state.name() });
+    entry
 }
 
 fn entry(event: &'static str, run: &Run, removal: &Removal) -> AuditEntry {

@@ -141,6 +141,12 @@ async fn a_refused_grant_fails_with_the_reason_and_can_be_granted_again() {
         let failed = host.membership(&id).await;
         assert_eq!(failed.status, Status::Failed);
         assert!(failed.failure.unwrap().contains("groups:write"));
+        let told = host.db().latest_notices(10).await.unwrap().remove(0).notice;
+        assert_eq!(told.kind, grantry_model::notification::NoticeKind::MembershipFailed);
+        assert_eq!(
+            (&*told.fields["account"], &*told.fields["entitlement"]),
+            ("User 1", "g00 member")
+        );
         let again = host.grant("g00", "u001").await;
         host.work_for(2).await;
         assert_eq!(again, id);

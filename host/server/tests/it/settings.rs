@@ -99,7 +99,7 @@ async fn an_owner_is_a_person() {
 async fn a_change_is_audited_with_what_was_and_what_is() {
     let host = Host::start().await;
     let id = text(&host.connect("Directory").await, "id");
-    let connection = json!({"url": "https://a.example", "token": "s3cret-canary"});
+    let connection = json!({"url": "https://b.example", "token": "s3cret-canary"});
     let body = json!({
         "name": "People", "connection": connection, "settings": {"is_read_only": true},
     });
@@ -108,8 +108,12 @@ async fn a_change_is_audited_with_what_was_and_what_is() {
     assert_eq!(
         entry.ok()["items"][0]["detail"],
         json!({
-            "before": {"name": "Directory", "is_read_only": false},
-            "after": {"name": "People", "is_read_only": true},
+            "before": {
+                "name": "Directory", "is_read_only": false, "connection": {"url": "https://a.example"},
+            },
+            "after": {
+                "name": "People", "is_read_only": true, "connection": {"url": "https://b.example"},
+            },
             "connection_changed": true,
         })
     );
