@@ -12,3 +12,4 @@ mod kills;
 mod platform;
 mod proxy;
 mod scim;
+mod storage;

@@ -114,8 +114,11 @@ impl Host {
             .create(true)
             .append(true)
             .open(self.folder.path().join("log"))?;
-        let mut command = Command::new(program()?);
+        // A write beyond a limit is to be an error, as on a full disk, and no signal: `fill_disk`.
+        let mut command = Command::new("sh");
         command
+            .args(["-c", "trap '' XFSZ; exec \"$@\"", "sh"])
+            .arg(program()?)
             .arg("serve")
             .arg("--data-dir")
             .arg(self.folder.path().join("data"))
@@ -154,6 +157,32 @@ impl Host {
             child.kill()?;
             child.wait()?;
         }
+        Ok(())
+    }
+
+    /// From now on the host can write to no file: each write is an error, as on a full disk.
+    ///
+    /// # Errors
+    /// When the limit cannot be set.
+    pub fn fill_disk(&self) -> Result<()> {
+        self.limit_files("0:")
+    }
+
+    /// There is room again.
+    ///
+    /// # Errors
+    /// When the limit cannot be taken away.
+    pub fn empty_disk(&self) -> Result<()> {
+        self.limit_files("unlimited:")
+    }
+
+    /// Sets the soft limit, which may be raised again up to the hard one.
+    fn limit_files(&self, limit: &str) -> Result<()> {
+        let process = self.pid().context("the host does not run")?.to_string();
+        let limit = format!("--fsize={limit}");
+        let status = Command::new("prlimit").args(["--pid", &process, &limit]).status();
+        let status = status.context("`prlimit` is missing: it comes with util-linux")?;
+        ensure!(status.success(), "cannot limit the files of the host: {status}");
         Ok(())
     }
 
