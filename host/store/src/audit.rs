@@ -212,6 +212,7 @@ async fn append_line(tx: &mut HousekeepingTx, line: &Line<'_>) -> Result<()> {
         Some(line.request_id),
         Some(&detail),
     ]);
+    let folded = folded(&detail);
     let args: &[Arg<'_>] = args![
         sequence,
         line.at,
@@ -228,7 +229,7 @@ async fn append_line(tx: &mut HousekeepingTx, line: &Line<'_>) -> Result<()> {
         &detail,
         &previous,
         &hash,
-        &folded(&detail),
+        &folded,
     ];
     tx.execute(INSERT, args).await?;
     tx.execute(SET_HEAD, args![&hash]).await?;

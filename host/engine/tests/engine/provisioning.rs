@@ -145,7 +145,7 @@ async fn a_refused_grant_fails_with_the_reason_and_can_be_granted_again() {
         assert_eq!(told.kind, grantry_model::notification::NoticeKind::MembershipFailed);
         assert_eq!(
             (&*told.fields["account"], &*told.fields["entitlement"]),
-            ("User 1", "g00 member")
+            ("User 1", "Group 0 member")
         );
         let again = host.grant("g00", "u001").await;
         host.work_for(2).await;
