@@ -11,5 +11,6 @@ mod jumpcloud;
 mod kills;
 mod platform;
 mod proxy;
+mod schedules;
 mod scim;
 mod storage;

@@ -23,6 +23,16 @@ pub struct Aggregation {
     pub pages: u64,
     /// Rows read.
     pub rows: u64,
+    /// Lists that it reads.
+    pub listings: u32,
+    /// Lists that are read to their end.
+    pub listings_read: u32,
+    /// How fast it reads, since it began.
+    pub rows_per_second: Option<u64>,
+    /// How many rows the last aggregation had that read everything.
+    pub rows_expected: Option<u64>,
+    /// How long it will go on, if the target has as much as the last time.
+    pub remaining_ms: Option<u64>,
     /// Rows that were new or had changed.
     pub written: u64,
     /// Things that the connector could not read.
@@ -86,6 +96,28 @@ pub struct AggregationIssue {
     pub code: String,
     /// The issue in words.
     pub detail: String,
+}
+
+/// A line that the connector wrote to its log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct AggregationLogLine {
+    /// When the call ended that wrote it.
+    pub at_ms: i64,
+    /// `trace`, `debug`, `info` or `warn`.
+    pub level: String,
+    /// What it says. Control characters are escaped, known secrets replaced.
+    pub message: String,
+    /// What it is about.
+    pub fields: Vec<AggregationLogField>,
+}
+
+/// What a line of a log is about.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct AggregationLogField {
+    /// Its name, as the connector calls it.
+    pub name: String,
+    /// Its value.
+    pub value: String,
 }
 
 /// One server-sent event of an aggregation that is watched.

@@ -4,6 +4,7 @@ use reqwest::{Method, RequestBuilder};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::events::Events;
 use crate::plugins::Plugin;
 use crate::{List, ListQuery, Problem};
 
@@ -93,6 +94,31 @@ impl Client {
     ) -> Result<T> {
         let request = self.request(Method::POST, path).header("Idempotency-Key", key);
         self.send(request.json(body)).await
+    }
+
+    /// PATCHes JSON to `/api/v1` + `path`, if it is still at that version.
+    pub async fn patch<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        version: i64,
+        body: &impl Serialize,
+    ) -> Result<T> {
+        let request = self.request(Method::PATCH, path);
+        self.send(request.header("If-Match", format!("\"{version}\"")).json(body)).await
+    }
+
+    /// DELETEs `/api/v1` + `path`.
+    pub async fn delete(&self, path: &str) -> Result<()> {
+        let response = self.request(Method::DELETE, path).send().await?;
+        if response.status().is_success() {
+            return Ok(());
+        }
+        Err(ClientError::Problem(Box::new(response.json().await?)))
+    }
+
+    /// Opens the server-sent events at `/api/v1` + `path`.
+    pub async fn events(&self, path: &str) -> Result<Events> {
+        Ok(Events::new(self.download(path, &()).await?))
     }
 
     /// GETs `/api/v1` + `path` as a stream of bytes: call `chunk` until there is none.

@@ -17,6 +17,8 @@ pub mod clients;
 pub mod data_sources;
 pub mod deletion_guards;
 pub mod deliveries;
+#[cfg(feature = "client")]
+pub mod events;
 pub mod external_changes;
 pub mod headers;
 pub mod integrations;

@@ -13,6 +13,7 @@ mod output;
 mod plugin;
 mod serve;
 mod stop;
+mod sync;
 mod wiring;
 mod worker;
 
@@ -49,6 +50,7 @@ fn run(command: Command, output: Output) -> anyhow::Result<ExitCode> {
             Command::Migrate(options) => migrate::run(&options, output).await,
             Command::Doctor(options) => doctor::run(&options, output).await,
             Command::Audit(command) => audit::run(command, output).await,
+            Command::Sync(command) => sync::run(command, output).await,
             Command::Plugin(command) => plugin::run(command, output).await,
             Command::CompilePlugin => Ok(ExitCode::FAILURE),
         }

@@ -1,9 +1,13 @@
 //! The command line.
 
+mod sync;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub(crate) use sync::{OneSchedule, PlanOptions, ScheduleCommand, SyncCommand};
 
 /// Self-hosted access governance with sandboxed connectors.
 #[derive(Debug, Parser)]
@@ -25,10 +29,11 @@ Examples:
   grantry serve --database-url postgres://grantry@db/grantry --listen 0.0.0.0:8080
   grantry plugin inspect scim.wasm                  what a plugin asks for, before you trust it
   GRANTRY_TOKEN=… grantry plugin install scim.wasm
+  grantry sync run Directory --watch                read a target now, and see it happen
   grantry doctor                                    what is wrong, and how to mend it
 
 The log's detail is set with RUST_LOG, such as RUST_LOG=info,grantry_engine=debug.
-Exit codes: 0 done, 1 failed, 2 wrong usage.";
+Exit codes: 0 done, 1 failed, 2 wrong usage; `sync run` and `sync watch` have more: see their help.";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -43,6 +48,9 @@ pub(crate) enum Command {
     /// Look at, install and list plugins.
     #[command(subcommand)]
     Plugin(PluginCommand),
+    /// Read integrations' targets, and set when that happens by itself.
+    #[command(subcommand)]
+    Sync(SyncCommand),
     /// Check and export the audit log.
     #[command(subcommand)]
     Audit(AuditCommand),

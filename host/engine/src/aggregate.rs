@@ -18,9 +18,9 @@ use grantry_model::fingerprint::Keys;
 use grantry_model::job::Lease;
 use grantry_model::package::Interface;
 use grantry_model::removal::What;
-use grantry_model::runner::{CallScope, KvWrite};
+use grantry_model::runner::{CallResult, CallScope, KvWrite, LogLine};
 use grantry_model::text::printable;
-use grantry_store::{AuditEntry, Domain, Integration, Job, PageRecord, Plugin, Run};
+use grantry_store::{AuditEntry, Domain, Integration, Job, LOG_LINES_MAX, PageRecord, Plugin, Run};
 use serde_json::json;
 
 use self::end::End;
@@ -74,6 +74,8 @@ struct Aggregation<'a> {
     known: Option<(Domain, Known)>,
     /// Pages of a domain whose rows need not be written again if they are read again.
     trusted: Option<(Domain, HashSet<String>)>,
+    /// Lines of the connector's log that are kept so far.
+    log_lines: u64,
     /// Unchanged pages that no checkpoint has noted yet.
     unchanged: Vec<(Domain, String)>,
     buffer: Vec<u8>,
@@ -111,6 +113,7 @@ pub(crate) async fn aggregate(engine: &Engine, job: &Job, run: Run) -> Result<Ve
     let lease = job.lease();
     let (known, buffer) = (None, Vec::new());
     let is_baseline = db.is_baseline(&integration.id).await?;
+    let log_lines = db.count_run_log(&run.id).await?;
     let mut aggregation = Aggregation {
         engine,
         job,
@@ -126,6 +129,7 @@ pub(crate) async fn aggregate(engine: &Engine, job: &Job, run: Run) -> Result<Ve
         is_baseline,
         has_progressed: false,
         trusted: None,
+        log_lines,
         unchanged: Vec::new(),
     };
     aggregation.read_all().await
@@ -170,6 +174,10 @@ async fn begin(
         return Ok(Ok((scope, progress.clone())));
     }
     let discovered = engine.parts.runner.discover_schema(&scope).await;
+    if !log_of(&discovered).is_empty() {
+        let kept = engine.db().count_run_log(&run.id).await?;
+        engine.db().add_run_log(&run.id, kept, log_of(&discovered)).await?;
+    }
     let kinds = match engine.observe(&integration.id, discovered).await? {
         Ok(called) => called.value,
         Err(Fault::Plugin(PluginError::Unsupported(_))) => plugin.manifest.kinds.clone(),
@@ -187,6 +195,7 @@ async fn begin(
     }
     let mut progress = Progress::start(&kinds);
     progress.live_before = engine.db().count_kinds(&integration.id).await?;
+    progress.rows_expected = engine.db().last_rows(&integration.id).await?;
     let live = progress.live_before.iter().map(|(_, count)| count).sum();
     let mut tx = engine.db().begin(permit.provenance()).await?;
     tx.hold(&job.lease(), engine.lease_until()).await?;
@@ -195,6 +204,14 @@ async fn begin(
     let (event, id) = ("aggregation.started", integration.id.as_str());
     tx.commit(AuditEntry::about(event, "integration", id, detail)).await?;
     Ok(Ok((scope, progress)))
+}
+
+/// What a call wrote to the log, also where it failed.
+fn log_of<T>(result: &CallResult<T>) -> &[LogLine] {
+    match result {
+        Ok(called) => &called.report.log,
+        Err(failure) => &failure.report.log,
+    }
 }
 
 /// Faults that may pass by themselves.
@@ -306,18 +323,29 @@ impl Aggregation<'_> {
             max_bytes: PAGE_BYTES_MAX,
         };
         let result = self.engine.parts.runner.read_page(&self.scope, request).await;
+        self.keep_log(&result).await?;
         let called = match self.engine.observe(&self.integration.id, result).await? {
             Ok(called) => called,
             Err(fault) => return Ok(self.failed_page(fault)),
         };
         let page = called.value;
         let mut progress = self.progress.clone();
+        progress.last_page = Some(self.engine.db().now());
         if let Err(fault) = reconcile::check(&target, &page).and_then(|()| progress.advance(&page))
         {
             return Ok(Turn::End(Err(fault.into())));
         }
-        progress.read_ms = self.engine.db().now().0;
         self.commit(&target, &page, progress, &called.report.kv_writes).await
+    }
+
+    /// Keeps what the connector wrote to its log.
+    async fn keep_log(&mut self, result: &CallResult<Page>) -> Result<()> {
+        let lines = log_of(result);
+        if !lines.is_empty() && self.log_lines < LOG_LINES_MAX {
+            let db = self.engine.db();
+            self.log_lines = db.add_run_log(&self.run.id, self.log_lines, lines).await?;
+        }
+        Ok(())
     }
 
     fn failed_page(&mut self, fault: Fault) -> Turn {

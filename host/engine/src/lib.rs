@@ -95,9 +95,9 @@ pub use grantry_store::{
     App, AuditFilter, AuditRow, Change, Channel, Checkpoint, Class, DataSource, Delivery,
     DeliveryState, ExternalChange, IdentityAccount, Integration, Issuer, Job, ListChange, ListRow,
     MappingChange, MappingCounts, NewRegistration, Person, PrincipalRecord, Recipients,
-    Registration, Removal, RemovedRow, RunIssue, Schedule, Sink, StoreError, StoredAssignment,
-    StoredEntitlement, StoredIdentity, StoredMapping, StoredObject, StoredOperation, TokenRecord,
-    Upload,
+    Registration, Removal, RemovedRow, RunIssue, RunLogLine, Schedule, Sink, StoreError,
+    StoredAssignment, StoredEntitlement, StoredIdentity, StoredMapping, StoredObject,
+    StoredOperation, TokenRecord, Upload,
 };
 
 /// A result of the engine.

@@ -3,7 +3,7 @@
 use grantry_authz::{Permit, actions};
 use grantry_model::ids::{IntegrationId, JobId, PrincipalId, RunId, ScheduleId};
 use grantry_model::job::Work;
-use grantry_store::{AuditEntry, Db, NewJob, Run, RunIssue, Tx};
+use grantry_store::{AuditEntry, Db, NewJob, Run, RunIssue, RunLogLine, Tx};
 use serde_json::json;
 
 use crate::idempotency::Turn;
@@ -125,6 +125,17 @@ impl Ctx {
         let position = self.engine.position(&list, query.cursor.as_deref())?;
         let after: i64 = position.parse().unwrap_or(-1);
         let rows = self.db().list_run_issues(id, after, query.limit + 1).await?;
+        let last = after + i64::from(query.limit);
+        Ok(self.engine.page(&list, rows, query.limit, |_| last.to_string()))
+    }
+
+    /// What the connector wrote to its log in an aggregation: the first lines.
+    pub async fn list_run_log(&self, id: &RunId, query: &PageQuery) -> Result<Page<RunLogLine>> {
+        self.run(id).await?;
+        let list = format!("log/{id}");
+        let position = self.engine.position(&list, query.cursor.as_deref())?;
+        let after: i64 = position.parse().unwrap_or(-1);
+        let rows = self.db().list_run_log(id, after, query.limit + 1).await?;
         let last = after + i64::from(query.limit);
         Ok(self.engine.page(&list, rows, query.limit, |_| last.to_string()))
     }

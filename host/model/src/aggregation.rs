@@ -130,9 +130,21 @@ pub struct Progress {
     pub listing_total: Option<u64>,
     /// How often a listing was begun again because the target forgot the place in it.
     pub restarts: u32,
-    /// When the last page was read; 0 before the first.
+    /// How many rows the last run that read everything had.
     #[serde(default)]
-    pub read_ms: i64,
+    pub rows_expected: Option<u64>,
+    /// When the last page was read.
+    #[serde(default)]
+    pub last_page: Option<UnixMs>,
+}
+
+/// How fast a run reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Pace {
+    /// Rows a second, since it began.
+    pub rows_per_second: Option<u64>,
+    /// How long it will take from the last page on, if the target has as much as the last time.
+    pub remaining_ms: Option<u64>,
 }
 
 /// Brent's cycle detection: remembers one cursor, at doubling distances, so that a run's checkpoint
@@ -222,13 +234,26 @@ impl Progress {
             live_before: Vec::new(),
             listing_total: None,
             restarts: 0,
-            read_ms: 0,
+            rows_expected: None,
+            last_page: None,
         }
     }
 
     /// The listing to read next; `None` when all are read.
     pub fn target(&self) -> Option<&Target> {
         self.targets.get(self.target_index)
+    }
+
+    /// How fast a run that began at that moment reads.
+    pub fn pace(&self, started: UnixMs) -> Pace {
+        let elapsed_ms = self.last_page.map_or(0, |last| last.0.saturating_sub(started.0));
+        let elapsed_ms = u64::try_from(elapsed_ms).unwrap_or(0);
+        let rows_per_second = self.rows.saturating_mul(1_000).checked_div(elapsed_ms);
+        let left = self.rows_expected.and_then(|expected| expected.checked_sub(self.rows));
+        let remaining_ms = left
+            .filter(|_| elapsed_ms > 0 && self.target().is_some())
+            .and_then(|left| left.saturating_mul(elapsed_ms).checked_div(self.rows));
+        Pace { rows_per_second, remaining_ms }
     }
 
     /// Begins the current listing again, because the target forgot the place in it.
@@ -244,7 +269,7 @@ impl Progress {
     /// Whether what was read is too old to go on from at this time (security.md row 55): a removal
     /// would rest on what the target said then.
     pub fn is_stale(&self, now: UnixMs) -> bool {
-        self.read_ms > 0 && now.0.saturating_sub(self.read_ms) > CHECKPOINT_AGE_MS_MAX
+        self.last_page.is_some_and(|read| now.0.saturating_sub(read.0) > CHECKPOINT_AGE_MS_MAX)
     }
 
     /// Takes note of a page: moves on to its next cursor or to the next listing.
@@ -331,6 +356,20 @@ mod tests {
         assert!(progress.finish().is_none());
         progress.advance(&page(None, true)).unwrap();
         assert!(progress.finish().is_some());
+    }
+
+    #[test]
+    fn the_estimate_follows_from_the_last_runs_rows_and_the_rate_so_far() {
+        let mut progress = progress();
+        progress.rows = 200;
+        assert_eq!(progress.pace(UnixMs(1_000)), Pace::default());
+        progress.last_page = Some(UnixMs(3_000));
+        progress.rows_expected = Some(500);
+        let pace = progress.pace(UnixMs(1_000));
+        assert_eq!((pace.rows_per_second, pace.remaining_ms), (Some(100), Some(3_000)));
+        progress.rows_expected = Some(199);
+        assert_eq!(progress.pace(UnixMs(1_000)).remaining_ms, None);
+        assert_eq!(progress.pace(UnixMs(9_000)), Pace::default());
     }
 
     #[test]

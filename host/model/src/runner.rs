@@ -83,6 +83,26 @@ pub enum LogLevel {
     Warn,
 }
 
+impl LogLevel {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Trace, Self::Debug, Self::Info, Self::Warn];
+
+    /// The level's name on the wire and in the database.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Trace => "trace",
+            Self::Debug => "debug",
+            Self::Info => "info",
+            Self::Warn => "warn",
+        }
+    }
+
+    /// The level of that name.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|level| level.name() == name)
+    }
+}
+
 /// A line of the plugin's log, made printable, with secrets scrubbed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "documented in wit/host.wit")]

@@ -130,6 +130,7 @@ statements! {
     INSERT = "INSERT INTO runs (id, integration_id, job_id, status, progress, started_ms, finished_ms, created_ms, added, changed, removed, live_before, error_code, error_detail, schedule_id) VALUES ($1, $2, $3, 'queued', NULL, NULL, NULL, $4, 0, 0, 0, 0, NULL, NULL, $5)";
     GET = "SELECT id, integration_id, job_id, status, progress, started_ms, finished_ms, created_ms, added, changed, removed, live_before, error_code, error_detail, schedule_id FROM runs WHERE id = $1";
     LIST = "SELECT id, integration_id, job_id, status, progress, started_ms, finished_ms, created_ms, added, changed, removed, live_before, error_code, error_detail, schedule_id FROM runs WHERE integration_id = $1 AND ($2 = '' OR id < $2) ORDER BY id DESC LIMIT $3";
+    LAST_WHOLE = "SELECT progress FROM runs WHERE integration_id = $1 AND status = 'succeeded' ORDER BY id DESC LIMIT 1";
     START = "UPDATE runs SET status = 'running', progress = $2, started_ms = $3, live_before = $4 WHERE id = $1 AND status = 'queued'";
     CHECKPOINT = "UPDATE runs SET progress = $2 WHERE id = $1 AND status = 'running'";
     REMOVED = "UPDATE runs SET removed = $2 WHERE id = $1";
@@ -229,6 +230,13 @@ impl Db {
     /// The run with that id.
     pub async fn run(&self, id: &RunId) -> Result<Option<Run>> {
         self.fetch_one(GET, args![id.as_str()]).await?.as_ref().map(run).transpose()
+    }
+
+    /// How many rows the last run had that read everything.
+    pub async fn last_rows(&self, integration: &IntegrationId) -> Result<Option<u64>> {
+        let row = self.fetch_one(LAST_WHOLE, args![integration.as_str()]).await?;
+        let progress = row.map(|row| row.json::<Progress>(0, "progress")).transpose()?;
+        Ok(progress.map(|progress| progress.rows))
     }
 
     /// Runs of an integration, newest first, before the given id.

@@ -120,6 +120,7 @@ async fn every_statement_prepares_on_both_databases() {
         plugins::STATEMENTS,
         principals::STATEMENTS,
         removals::STATEMENTS,
+        run_log::STATEMENTS,
         runs::STATEMENTS,
         schedules::STATEMENTS,
         sessions::STATEMENTS,

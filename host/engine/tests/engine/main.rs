@@ -12,6 +12,7 @@ mod mappings;
 mod platform;
 mod provisioning;
 mod removals;
+mod run_log;
 mod schedules;
 mod scripted;
 mod streams;

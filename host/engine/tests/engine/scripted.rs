@@ -16,7 +16,9 @@ use grantry_model::plugin::{
     ConnectionReport, DeltaSupport, Digest, KindClass, KindSchema, Manifest, TestDepth,
 };
 use grantry_model::provision::{Effects, Operation, OperationContext, Outcome, Plan, Verification};
-use grantry_model::runner::{CallFailure, CallReport, CallResult, CallScope, Called, TaskRunner};
+use grantry_model::runner::{
+    CallFailure, CallReport, CallResult, CallScope, Called, LogLine, TaskRunner,
+};
 
 /// Changes an honest page before the connector returns it.
 pub type Lie = Box<dyn FnMut(&PageRequest, &mut Page) + Send>;
@@ -53,6 +55,8 @@ pub struct Directory {
     pub probes: u32,
     /// How often a page was read.
     pub pages_read: u64,
+    /// Lines that every page writes to the log.
+    pub log: Vec<LogLine>,
 }
 
 /// What happens to a write.
@@ -333,9 +337,11 @@ impl TaskRunner for Scripted {
     }
 
     async fn read_page(&self, _: &CallScope, request: PageRequest) -> CallResult<Page> {
-        match self.0.lock().unwrap().page(&request) {
-            Ok(page) => called(page),
-            Err(fault) => failed(fault),
+        let mut directory = self.0.lock().unwrap();
+        let report = CallReport { log: directory.log.clone(), ..CallReport::default() };
+        match directory.page(&request) {
+            Ok(value) => Ok(Called { value, report }),
+            Err(fault) => Err(Box::new(CallFailure { fault, report })),
         }
     }
 

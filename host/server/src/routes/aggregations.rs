@@ -2,7 +2,9 @@
 
 use axum::Json as Body;
 use axum::response::IntoResponse;
-use grantry_api::aggregations::{Aggregation, AggregationEvent, AggregationIssue};
+use grantry_api::aggregations::{
+    Aggregation, AggregationEvent, AggregationIssue, AggregationLogLine,
+};
 use grantry_api::headers::IdempotencyHeader;
 use grantry_api::{List, ListQuery};
 use grantry_engine::RunView;
@@ -27,6 +29,7 @@ pub(super) fn routes() -> OpenApiRouter<Server> {
         .routes(routes!(cancel_aggregation))
         .routes(routes!(watch_aggregation))
         .routes(routes!(list_issues))
+        .routes(routes!(list_log))
 }
 
 /// Start an aggregation
@@ -118,4 +121,21 @@ async fn list_issues(
 ) -> Reply<Body<List<AggregationIssue>>> {
     let found = ctx.list_run_issues(&id, &page(query.limit, query.cursor)).await?;
     Ok(list(found, wire::issue))
+}
+
+/// Read the connector's log of an aggregation
+///
+/// What the plugin wrote while it read, in order: the first 2,000 lines, whatever became of the
+/// aggregation.
+#[utoipa::path(get, path = "/aggregations/{aggregation_id}/log", tag = "aggregations",
+    extensions(("x-grantry-action" = json!("integration.read"))),
+    params(("aggregation_id" = String, Path, description = "The aggregation's id."), ListQuery),
+    responses((status = 200, description = "A page of lines", body = List<AggregationLogLine>)))]
+async fn list_log(
+    ctx: Ctx,
+    Path(id): Path<RunId>,
+    Query(query): Query<ListQuery>,
+) -> Reply<Body<List<AggregationLogLine>>> {
+    let found = ctx.list_run_log(&id, &page(query.limit, query.cursor)).await?;
+    Ok(list(found, wire::log_line))
 }

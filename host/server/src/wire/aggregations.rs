@@ -1,7 +1,7 @@
 //! Aggregations.
 
 use grantry_api::aggregations as wire;
-use grantry_engine::{RunIssue, RunView};
+use grantry_engine::{RunIssue, RunLogLine, RunView};
 use grantry_model::aggregation::RunStatus;
 use grantry_model::catalogue::Target;
 
@@ -9,6 +9,9 @@ use grantry_model::catalogue::Target;
 pub(crate) fn aggregation(run: &RunView) -> wire::Aggregation {
     let progress = run.progress.as_ref();
     let error = run.error.clone();
+    let pace = progress.zip(run.started).map(|(progress, started)| progress.pace(started));
+    let pace = pace.unwrap_or_default();
+    let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
     wire::Aggregation {
         id: run.id.to_string(),
         integration_id: run.integration_id.to_string(),
@@ -18,6 +21,11 @@ pub(crate) fn aggregation(run: &RunView) -> wire::Aggregation {
         phase: progress.and_then(|progress| progress.target()).map(phase),
         pages: progress.map_or(0, |progress| progress.pages),
         rows: progress.map_or(0, |progress| progress.rows),
+        listings: progress.map_or(0, |progress| count(progress.targets.len())),
+        listings_read: progress.map_or(0, |progress| count(progress.target_index)),
+        rows_per_second: pace.rows_per_second,
+        rows_expected: progress.and_then(|progress| progress.rows_expected),
+        remaining_ms: pace.remaining_ms.filter(|_| !run.status.is_final()),
         written: progress.map_or(0, |progress| progress.written),
         skipped: progress.map_or(0, |progress| progress.skipped),
         quarantined: progress.map_or(0, |progress| progress.quarantined),
@@ -55,4 +63,18 @@ fn phase(target: &Target) -> String {
 /// Something that an aggregation could not take over.
 pub(crate) fn issue(issue: &RunIssue) -> wire::AggregationIssue {
     wire::AggregationIssue { code: issue.code.clone(), detail: issue.detail.clone() }
+}
+
+/// A line of the connector's log.
+pub(crate) fn log_line(row: &RunLogLine) -> wire::AggregationLogLine {
+    let field = |(name, value): &(String, String)| wire::AggregationLogField {
+        name: name.clone(),
+        value: value.clone(),
+    };
+    wire::AggregationLogLine {
+        at_ms: row.at.0,
+        level: row.line.level.name().to_owned(),
+        message: row.line.message.clone(),
+        fields: row.line.fields.iter().map(field).collect(),
+    }
 }

@@ -1,6 +1,6 @@
 //! Live progress of an aggregation.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::host::{Host, text};
 
@@ -52,4 +52,22 @@ async fn an_aggregation_that_was_cancelled_before_it_began_is_cancelled() {
     assert_eq!(run["status"], "cancelled");
     let issues = host.get(&format!("{path}/issues")).await.ok();
     assert_eq!(issues["items"], serde_json::json!([]));
+}
+
+#[tokio::test]
+async fn the_connectors_log_of_an_aggregation_is_read_in_pages() {
+    let host = Host::start().await;
+    let integration = text(&host.aggregated("Directory").await, "id");
+    let run = host.first(&format!("/integrations/{integration}/aggregations")).await;
+    let path = format!("/aggregations/{run}/log?limit=1");
+    let first = host.get(&path).await.ok();
+    let line = &first["items"][0];
+    assert_eq!(
+        (&line["level"], &line["message"], &line["fields"]),
+        (&json!("info"), &json!("looked at the directory"), &json!([]))
+    );
+    let next = host.get(&format!("{path}&cursor={}", text(&first, "next"))).await.ok();
+    assert_eq!(next["items"].as_array().map(Vec::len), Some(1));
+    let run = host.get(&format!("/aggregations/{run}")).await.ok();
+    assert_eq!((&run["listings"], &run["remaining_ms"]), (&run["listings_read"], &Value::Null));
 }
