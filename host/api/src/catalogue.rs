@@ -5,6 +5,7 @@ use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 
 use crate::mappings::AccountMapping;
+use crate::settings::present;
 
 /// An account or a resource.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -49,10 +50,20 @@ pub struct Entitlement {
     pub native_id: String,
     /// Its short name on the resource, such as `member`.
     pub slug: String,
-    /// What people call it.
+    /// What people call it: by an admin's word, else by the source's.
     pub display: String,
-    /// Whether the source calls it privileged.
+    /// What it is for: by an admin's word, else by the source's.
+    pub description: Option<String>,
+    /// Whether it is privileged: by an admin's word, else by the source's.
     pub is_privileged: bool,
+    /// What the source calls it.
+    pub source_display: String,
+    /// What it is for by the source's word.
+    pub source_description: Option<String>,
+    /// Whether the source calls it privileged.
+    pub source_is_privileged: bool,
+    /// Grows with every word of an admin; the same as the `ETag`.
+    pub version: i64,
     /// Whether it can be held, but neither granted nor revoked.
     pub is_immutable: bool,
     /// All that the connector reported.
@@ -62,6 +73,63 @@ pub struct Entitlement {
     pub first_seen_ms: i64,
     /// When it was gone from the target.
     pub removed_ms: Option<i64>,
+}
+
+/// What an admin says of an entitlement: what is left out stays, `null` leaves the source's word.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct UpdateEntitlement {
+    /// What people call it.
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 200)]
+    pub display: Option<Option<String>>,
+    /// What it is for.
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    #[schema(value_type = Option<String>, max_length = 4000)]
+    pub description: Option<Option<String>>,
+    /// Whether it is privileged.
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    #[schema(value_type = Option<bool>)]
+    pub is_privileged: Option<Option<bool>>,
+}
+
+/// All entitlements that a search finds. Empty texts find everything.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct EntitlementFilter {
+    /// Words to look for in names and ids; `*` stands for any characters.
+    #[schema(max_length = 2048)]
+    pub search: String,
+    /// Only of this kind.
+    #[schema(max_length = 2048)]
+    pub kind: String,
+}
+
+/// Says of many entitlements at once whether they are privileged. Give `ids` or `filter`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SetPrivileged {
+    /// Whether they are; `null` leaves the source's word.
+    #[serde(deserialize_with = "present")]
+    #[schema(value_type = Option<bool>, required = true, example = true)]
+    pub is_privileged: Option<Option<bool>>,
+    /// These, at most a thousand.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(max_items = 1000)]
+    pub ids: Option<Vec<String>>,
+    /// All that it finds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<EntitlementFilter>, example = json!({"search": "admin", "kind": ""}))]
+    pub filter: Option<EntitlementFilter>,
+}
+
+/// What came of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct PrivilegedSet {
+    /// Entitlements that were meant.
+    pub selected: u64,
+    /// Those of which it was not said before.
+    pub changed: u64,
 }
 
 /// An observed fact: the holder holds the entitlement.
@@ -77,6 +145,8 @@ pub struct Assignment {
     pub holder_kind: String,
     /// What people call the holder.
     pub holder_display: String,
+    /// Whether the entitlement is privileged.
+    pub is_privileged: bool,
     /// What is beyond the plain fact.
     #[schema(value_type = Option<Object>)]
     pub details: Option<Value>,
@@ -142,6 +212,8 @@ pub struct EntitlementQuery {
     /// Only of this kind.
     #[param(max_length = 2048)]
     pub kind: Option<String>,
+    /// Only those that are privileged (`true`), or not (`false`).
+    pub privileged: Option<bool>,
     /// At most this many items; 50 unless told.
     #[param(minimum = 1, maximum = 200)]
     pub limit: Option<u32>,

@@ -21,6 +21,7 @@ impl PageQuery {
             kind: self.kind.clone(),
             status: self.status.clone(),
             mapped: self.mapped,
+            privileged: self.privileged,
             identity: self.identity.clone(),
             after,
             limit: self.limit + 1,

@@ -23,6 +23,8 @@ pub struct PageQuery {
     pub mapped: Option<bool>,
     /// Only accounts of this identity, where the list has accounts.
     pub identity: String,
+    /// Only entitlements that are privileged, or not, where the list has entitlements.
+    pub privileged: Option<bool>,
     /// From where on.
     pub cursor: Option<String>,
     /// At most this many.

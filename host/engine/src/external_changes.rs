@@ -144,7 +144,7 @@ async fn tell(
     for (change, (entitlement, holder), membership) in found.listed.iter().take(NOTICES_MAX) {
         let (entitlement, holder) = (entitlement.text(), holder.text());
         let role = match EntitlementId::parse(&entitlement) {
-            Ok(id) => db.role(&integration.app_id, &id).await?.map(|role| role.display),
+            Ok(id) => db.role(&integration.app_id, &id).await?.map(|role| role.name().to_owned()),
             Err(_) => None,
         };
         let account = match AccountId::parse(&holder) {

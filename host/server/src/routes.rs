@@ -13,6 +13,7 @@ mod data_source_uploads;
 mod data_sources;
 mod deletion_guards;
 mod deliveries;
+mod entitlement_words;
 mod external_changes;
 mod health;
 mod integrations;
@@ -46,6 +47,7 @@ pub(crate) fn all() -> OpenApiRouter<Server> {
         .merge(catalogue::routes())
         .merge(deletion_guards::routes())
         .merge(mappings::routes())
+        .merge(entitlement_words::routes())
         .merge(aggregations::routes())
         .merge(removals::routes())
         .merge(schedules::routes())

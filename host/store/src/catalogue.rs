@@ -6,6 +6,7 @@ use grantry_model::fingerprint::Key;
 use grantry_model::ids::{AccountId, AppId, EntitlementId, IntegrationId};
 
 use crate::db::{Arg, Db, HousekeepingTx, Row, args};
+use crate::entitlement_words::Said;
 use crate::mappings::StoredMapping;
 use crate::{Result, dialect, statements};
 
@@ -110,6 +111,20 @@ pub struct StoredEntitlement {
     pub details: String,
     pub first_seen: UnixMs,
     pub removed: Option<UnixMs>,
+    /// What an admin says of it.
+    pub said: Said,
+}
+
+impl StoredEntitlement {
+    /// What people call it: by an admin's word, else by the source's.
+    pub fn name(&self) -> &str {
+        self.said.display.as_deref().unwrap_or(&self.display)
+    }
+
+    /// Whether it is privileged: by an admin's word, else by the source's.
+    pub fn is_privileged_here(&self) -> bool {
+        self.said.is_privileged.unwrap_or(self.is_privileged)
+    }
 }
 
 /// A stored assignment with the names of both ends.
@@ -122,6 +137,8 @@ pub struct StoredAssignment {
     pub holder_kind: String,
     pub holder_display: String,
     pub details: Option<String>,
+    /// Of the entitlement.
+    pub is_privileged: bool,
 }
 
 /// Which rows to list. An empty text means "any".
@@ -137,6 +154,8 @@ pub struct RowQuery {
     pub mapped: Option<bool>,
     /// Only accounts of this identity.
     pub identity: String,
+    /// Only entitlements that are privileged, or not.
+    pub privileged: Option<bool>,
     /// Rows after this id.
     pub after: String,
     /// At most this many.
@@ -162,21 +181,26 @@ statements! {
         AND ($8 = '' OR ($8 = 'true' AND m.identity_id IS NOT NULL) OR ($8 = 'false' AND m.identity_id IS NULL)) AND ($9 = '' OR m.identity_id = $9) AND o.removed_ms IS NULL ORDER BY o.id LIMIT $7";
     GET_OBJECT = "SELECT o.id, o.kind, o.native_id, o.name, o.display, o.status, o.details, o.first_seen_ms, o.removed_ms, m.identity_id, i.display, m.origin, m.rule, m.reason, m.changed_ms, m.version \
         FROM objects o LEFT JOIN mappings m ON m.account_id = o.id LEFT JOIN identities i ON i.id = m.identity_id WHERE o.id = $1 AND o.integration_id = $2 AND o.class = $3";
-    LIST_ENTITLEMENTS = "SELECT id, integration_id, app_id, resource_id, kind, native_id, slug, display, is_privileged, is_immutable, details, first_seen_ms, removed_ms FROM entitlements \
-        WHERE integration_id = $1 AND id > $2 AND ($3 = '' OR search LIKE $3 ESCAPE '\\') AND ($4 = '' OR kind = $4) AND removed_ms IS NULL ORDER BY id LIMIT $5";
-    LIST_ROLES = "SELECT id, integration_id, app_id, resource_id, kind, native_id, slug, display, is_privileged, is_immutable, details, first_seen_ms, removed_ms FROM entitlements \
-        WHERE app_id = $1 AND id > $2 AND ($3 = '' OR search LIKE $3 ESCAPE '\\') AND ($4 = '' OR kind = $4) AND removed_ms IS NULL ORDER BY id LIMIT $5";
-    GET_ROLE = "SELECT id, integration_id, app_id, resource_id, kind, native_id, slug, display, is_privileged, is_immutable, details, first_seen_ms, removed_ms FROM entitlements WHERE id = $1 AND app_id = $2";
-    LIST_ASSIGNMENTS = "SELECT a.entitlement_id, a.holder_id, e.display, o.kind, o.display, a.details FROM entitlements e JOIN assignments a ON a.entitlement_id = e.id JOIN objects o ON o.id = a.holder_id \
+    LIST_ENTITLEMENTS = "SELECT id, integration_id, app_id, resource_id, kind, native_id, slug, display, is_privileged, is_immutable, details, first_seen_ms, removed_ms, said_display, said_description, said_privileged, said_version FROM entitlements \
+        WHERE integration_id = $1 AND id > $2 AND ($3 = '' OR search LIKE $3 ESCAPE '\\' OR said_search LIKE $3 ESCAPE '\\') AND ($4 = '' OR kind = $4) AND ($6 = '' OR COALESCE(said_privileged, is_privileged) = CASE $6 WHEN 'true' THEN 1 ELSE 0 END) AND removed_ms IS NULL ORDER BY id LIMIT $5";
+    LIST_ROLES = "SELECT id, integration_id, app_id, resource_id, kind, native_id, slug, display, is_privileged, is_immutable, details, first_seen_ms, removed_ms, said_display, said_description, said_privileged, said_version FROM entitlements \
+        WHERE app_id = $1 AND id > $2 AND ($3 = '' OR search LIKE $3 ESCAPE '\\' OR said_search LIKE $3 ESCAPE '\\') AND ($4 = '' OR kind = $4) AND ($6 = '' OR COALESCE(said_privileged, is_privileged) = CASE $6 WHEN 'true' THEN 1 ELSE 0 END) AND removed_ms IS NULL ORDER BY id LIMIT $5";
+    GET_ROLE = "SELECT id, integration_id, app_id, resource_id, kind, native_id, slug, display, is_privileged, is_immutable, details, first_seen_ms, removed_ms, said_display, said_description, said_privileged, said_version FROM entitlements WHERE id = $1 AND app_id = $2";
+    LIST_ASSIGNMENTS = "SELECT a.entitlement_id, a.holder_id, COALESCE(e.said_display, e.display), o.kind, o.display, a.details, COALESCE(e.said_privileged, e.is_privileged) FROM entitlements e JOIN assignments a ON a.entitlement_id = e.id JOIN objects o ON o.id = a.holder_id \
         WHERE e.integration_id = $1 AND (a.entitlement_id > $2 OR (a.entitlement_id = $2 AND a.holder_id > $3)) AND ($4 = '' OR a.entitlement_id = $4) AND ($5 = '' OR o.search LIKE $5 ESCAPE '\\' OR e.search LIKE $5 ESCAPE '\\') AND a.removed_ms IS NULL AND e.removed_ms IS NULL \
         ORDER BY a.entitlement_id, a.holder_id LIMIT $6";
     /// Probes the key with each entitlement of the integration.
-    LIST_ASSIGNMENTS_OF_HOLDER = "SELECT a.entitlement_id, a.holder_id, e.display, o.kind, o.display, a.details FROM entitlements e JOIN assignments a ON a.entitlement_id = e.id AND a.holder_id = $6 JOIN objects o ON o.id = a.holder_id \
+    LIST_ASSIGNMENTS_OF_HOLDER = "SELECT a.entitlement_id, a.holder_id, COALESCE(e.said_display, e.display), o.kind, o.display, a.details, COALESCE(e.said_privileged, e.is_privileged) FROM entitlements e JOIN assignments a ON a.entitlement_id = e.id AND a.holder_id = $6 JOIN objects o ON o.id = a.holder_id \
         WHERE e.integration_id = $1 AND e.id > $2 AND ($3 = '' OR e.id = $3) AND ($4 = '' OR o.search LIKE $4 ESCAPE '\\' OR e.search LIKE $4 ESCAPE '\\') AND a.removed_ms IS NULL AND e.removed_ms IS NULL \
         ORDER BY e.id LIMIT $5";
     OBJECT_KEYS = "SELECT id FROM objects WHERE integration_id = $1 AND removed_ms IS NULL";
     ENTITLEMENT_KEYS = "SELECT id FROM entitlements WHERE integration_id = $1 AND removed_ms IS NULL";
     GET_ASSIGNMENT = "SELECT details FROM assignments WHERE entitlement_id = $1 AND holder_id = $2 AND removed_ms IS NULL";
+}
+
+/// A filter that may be left out.
+fn wanted(filter: Option<bool>) -> &'static str {
+    filter.map_or("", |is_wanted| if is_wanted { "true" } else { "false" })
 }
 
 /// Makes a text safe inside a LIKE pattern whose escape character is the backslash.
@@ -222,6 +246,7 @@ fn entitlement(row: &Row) -> Result<StoredEntitlement> {
         details: row.text(10)?,
         first_seen: row.time(11)?,
         removed: row.time_or_null(12)?,
+        said: Said::of(row, 13)?,
     })
 }
 
@@ -242,7 +267,7 @@ impl Db {
             &query.kind,
             &query.status,
             query.limit,
-            query.mapped.map_or("", |is_mapped| if is_mapped { "true" } else { "false" }),
+            wanted(query.mapped),
             &query.identity
         ];
         self.fetch(LIST_OBJECTS, args).await?.iter().map(object).collect()
@@ -275,7 +300,14 @@ impl Db {
         query: &RowQuery,
     ) -> Result<Vec<StoredEntitlement>> {
         let pattern = search_pattern(&query.search);
-        let args = args![integration.as_str(), &query.after, &pattern, &query.kind, query.limit];
+        let args = args![
+            integration.as_str(),
+            &query.after,
+            &pattern,
+            &query.kind,
+            query.limit,
+            wanted(query.privileged)
+        ];
         self.fetch(LIST_ENTITLEMENTS, args).await?.iter().map(entitlement).collect()
     }
 
@@ -286,7 +318,14 @@ impl Db {
         query: &RowQuery,
     ) -> Result<Vec<StoredEntitlement>> {
         let pattern = search_pattern(&query.search);
-        let args = args![app.as_str(), &query.after, &pattern, &query.kind, query.limit];
+        let args = args![
+            app.as_str(),
+            &query.after,
+            &pattern,
+            &query.kind,
+            query.limit,
+            wanted(query.privileged)
+        ];
         self.fetch(LIST_ROLES, args).await?.iter().map(entitlement).collect()
     }
 
@@ -323,6 +362,7 @@ impl Db {
                     holder_kind: row.text(3)?,
                     holder_display: row.text(4)?,
                     details: row.text_or_null(5)?,
+                    is_privileged: row.is_true(6)?,
                 })
             })
             .collect()

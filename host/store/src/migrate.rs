@@ -16,6 +16,7 @@ const MIGRATIONS: &[(i64, &str)] = &[
     (6, include_str!("../migrations/0006_schedules.sql")),
     (7, include_str!("../migrations/0007_safe_sync.sql")),
     (9, include_str!("../migrations/0009_mapping.sql")),
+    (10, include_str!("../migrations/0010_entitlement_words.sql")),
     (11, include_str!("../migrations/0011_mends.sql")),
 ];
 

@@ -103,6 +103,7 @@ async fn every_statement_prepares_on_both_databases() {
         deliveries::STATEMENTS,
         delivery_secrets::STATEMENTS,
         data_sources::STATEMENTS,
+        entitlement_words::STATEMENTS,
         external_changes::STATEMENTS,
         held::STATEMENTS,
         deletion_guards::STATEMENTS,

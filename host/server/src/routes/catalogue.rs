@@ -53,6 +53,7 @@ pub(super) fn entitlements(query: EntitlementQuery) -> PageQuery {
     PageQuery {
         search: query.search.unwrap_or_default(),
         kind: query.kind.unwrap_or_default(),
+        privileged: query.privileged,
         ..page(query.limit, query.cursor)
     }
 }

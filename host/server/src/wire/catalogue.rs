@@ -1,9 +1,14 @@
 //! Accounts, resources, entitlements and assignments.
 
 use grantry_api::catalogue as wire;
-use grantry_engine::{StoredAssignment, StoredEntitlement, StoredObject};
+use grantry_engine::{
+    NAMED_ENTITLEMENTS_MAX, SaidChange, Selection, StoredAssignment, StoredEntitlement,
+    StoredObject,
+};
+use grantry_model::ids::EntitlementId;
 
 use super::stored_json;
+use crate::problem::Problem;
 
 /// An account, with whose it is.
 pub(crate) fn account(account: &StoredObject) -> wire::CatalogueObject {
@@ -36,6 +41,8 @@ pub(crate) fn object(object: &StoredObject) -> wire::CatalogueObject {
 
 /// An entitlement; seen through its app, a role.
 pub(crate) fn entitlement(entitlement: &StoredEntitlement) -> wire::Entitlement {
+    let details = stored_json(&entitlement.details);
+    let source_description = details["description"].as_str().map(str::to_owned);
     wire::Entitlement {
         id: entitlement.id.to_string(),
         integration_id: Some(entitlement.integration_id.to_string())
@@ -45,10 +52,15 @@ pub(crate) fn entitlement(entitlement: &StoredEntitlement) -> wire::Entitlement 
         kind: entitlement.kind.clone(),
         native_id: entitlement.native_id.clone(),
         slug: entitlement.slug.clone(),
-        display: entitlement.display.clone(),
-        is_privileged: entitlement.is_privileged,
+        display: entitlement.name().to_owned(),
+        description: entitlement.said.description.clone().or_else(|| source_description.clone()),
+        is_privileged: entitlement.is_privileged_here(),
+        source_display: entitlement.display.clone(),
+        source_description,
+        source_is_privileged: entitlement.is_privileged,
+        version: entitlement.said.version,
         is_immutable: entitlement.is_immutable,
-        details: stored_json(&entitlement.details),
+        details,
         first_seen_ms: entitlement.first_seen.0,
         removed_ms: entitlement.removed.map(|at| at.0),
     }
@@ -62,6 +74,42 @@ pub(crate) fn assignment(assignment: &StoredAssignment) -> wire::Assignment {
         holder_id: assignment.holder_id.clone(),
         holder_kind: assignment.holder_kind.clone(),
         holder_display: assignment.holder_display.clone(),
+        is_privileged: assignment.is_privileged,
         details: assignment.details.as_deref().map(stored_json),
+    }
+}
+
+/// What an admin says, from the wire.
+pub(crate) fn read_said(change: wire::UpdateEntitlement) -> SaidChange {
+    let wire::UpdateEntitlement { display, description, is_privileged } = change;
+    SaidChange { display, description, is_privileged }
+}
+
+/// Of which entitlements it is said, from the wire.
+pub(crate) fn read_selection(
+    ids: Option<Vec<String>>,
+    filter: Option<wire::EntitlementFilter>,
+) -> Result<Selection, Problem> {
+    match (ids, filter) {
+        (Some(ids), None) if ids.len() > NAMED_ENTITLEMENTS_MAX => {
+            let message = format!("must have at most {NAMED_ENTITLEMENTS_MAX} ids");
+            Err(Problem::field("/ids", "too_many", message))
+        }
+        (Some(ids), None) => {
+            let read = |(position, id): (usize, &String)| {
+                EntitlementId::parse(id).map_err(|error| {
+                    Problem::field(format!("/ids/{position}"), "invalid_id", error.to_string())
+                })
+            };
+            Ok(Selection::Named(ids.iter().enumerate().map(read).collect::<Result<_, _>>()?))
+        }
+        (None, Some(wire::EntitlementFilter { search, kind })) => {
+            Ok(Selection::Found { search, kind })
+        }
+        (Some(_), Some(_)) => {
+            let message = "cannot be given together with `ids`";
+            Err(Problem::field("/filter", "one_of_two", message))
+        }
+        (None, None) => Err(Problem::field("/ids", "one_of_two", "or `filter` is required")),
     }
 }
