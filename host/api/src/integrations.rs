@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 use crate::permissions::Action;
 use crate::plugins::{HostRule, Kind};
@@ -199,6 +199,16 @@ pub struct ConnectionTest {
     pub error: Option<TestError>,
     /// The plugin's log of the test.
     pub log: Vec<LogLine>,
+}
+
+/// How to delete an integration.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct DeleteIntegrationQuery {
+    /// Whether memberships that are living are given up: nothing revokes their access any more.
+    /// For admins, where the target is gone for good.
+    pub abandon_memberships: Option<bool>,
 }
 
 /// Why something that a plugin was asked to do did not work.

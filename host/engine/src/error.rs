@@ -108,6 +108,17 @@ pub enum EngineError {
     /// The removal is too old to be undone.
     #[error("the time in which the removal could be undone is over")]
     UndoExpired,
+    /// Memberships of the integration's app are living.
+    #[error(
+        "{0} membership(s) of this integration's app are living: delete them, and wait until they have \
+         ended. Deleting an integration changes nothing in its target"
+    )]
+    IntegrationInUse(u64),
+    /// Work on the integration is under way.
+    #[error(
+        "{0} job(s) of this integration wait or run: cancel its aggregation, or wait for them to end"
+    )]
+    IntegrationBusy(u64),
     /// The plugin is in use.
     #[error("integrations use this plugin: remove them first")]
     PluginInUse,

@@ -1,6 +1,9 @@
 //! Integrations: created, shown, changed, released from quarantine (INT-1, INT-2, PLG-3).
 //!
-//! Settings and their checks are in `settings`, tries of a connection in `connection_tests`.
+//! How they go is in `deletion`, settings and their checks in `settings`, tries of a connection in
+//! `connection_tests`.
+
+mod deletion;
 
 use grantry_authz::actions;
 use grantry_model::approval::Approval;

@@ -81,6 +81,8 @@ fn refused(error: EngineError) -> PlatformError {
         | EngineError::SecretNotKept(_)
         | EngineError::NoPreviousVersion
         | EngineError::PluginInUse
+        | EngineError::IntegrationInUse(_)
+        | EngineError::IntegrationBusy(_)
         | EngineError::LastAdmin
         | EngineError::UploadNotReady { .. }
         | EngineError::MassRemoval { .. }

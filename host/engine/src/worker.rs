@@ -43,6 +43,8 @@ const DETAIL_CHARACTERS_MAX: usize = 2_000;
 const QUARANTINE_PAUSE_MS: u64 = 60_000;
 /// Memberships that expire in one sweep.
 const EXPIRIES_MAX: u32 = 200;
+/// Rows of a deleted integration's catalogue, of each kind, that go in one sweep.
+const LEFTOVER_ROWS_MAX: u32 = 5_000;
 
 /// What is to be done with a job after a turn.
 #[derive(Debug)]
@@ -252,6 +254,9 @@ async fn sweep(engine: &Engine) -> Result<()> {
         }
     }
     engine.follow_schedules().await?;
+    if engine.db().clear_leftovers(LEFTOVER_ROWS_MAX).await? {
+        engine.wake.notify_one();
+    }
     Ok(())
 }
 

@@ -193,6 +193,8 @@ impl From<EngineError> for Problem {
             EngineError::IssuerInUse => Self::new("issuer_in_use", detail),
             EngineError::SignInRefused(refusal) => Self::new(refusal.code(), detail),
             EngineError::LastAdmin => Self::new("last_admin", detail),
+            EngineError::IntegrationInUse(_) => Self::new("integration_in_use", detail),
+            EngineError::IntegrationBusy(_) => Self::new("integration_busy", detail),
             EngineError::PluginInUse => Self::new("plugin_in_use", detail),
             EngineError::PluginInstalled(_) => Self::new("plugin_installed", detail),
             EngineError::Quarantined => Self::new("integration_quarantined", detail),

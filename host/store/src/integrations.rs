@@ -1,5 +1,7 @@
 //! Integrations with their sealed secrets.
 
+pub mod deletion;
+
 use grantry_authz::{Permit, actions};
 use grantry_model::approval::Approval;
 use grantry_model::clock::UnixMs;

@@ -18,10 +18,17 @@ const MIGRATIONS: &[(i64, &str)] = &[
     (9, include_str!("../migrations/0009_mapping.sql")),
     (10, include_str!("../migrations/0010_entitlement_words.sql")),
     (11, include_str!("../migrations/0011_mends.sql")),
+    (12, include_str!("../migrations/0012_departures.sql")),
 ];
 
 const fn newest(migrations: &[(i64, &str)]) -> i64 {
     migrations[migrations.len() - 1].0
+}
+
+/// The tables that the migrations make.
+pub(crate) fn tables() -> impl Iterator<Item = &'static str> {
+    let named = |line: &'static str| line.strip_prefix("CREATE TABLE ")?.split(' ').next();
+    MIGRATIONS.iter().flat_map(|(_, sql)| sql.lines()).filter_map(named)
 }
 
 statements! {

@@ -110,9 +110,11 @@ async fn every_statement_prepares_on_both_databases() {
         idempotency::STATEMENTS,
         identities::STATEMENTS,
         integrations::STATEMENTS,
+        integrations::deletion::STATEMENTS,
         issuers::STATEMENTS,
         jobs::STATEMENTS,
         kv::STATEMENTS,
+        leftovers::STATEMENTS,
         mappings::STATEMENTS,
         memberships::STATEMENTS,
         migrate::STATEMENTS,
@@ -140,8 +142,9 @@ async fn every_statement_prepares_on_both_databases() {
         let staged = uploads::rows::built_statements(is_postgres);
         let pairs = external_changes::built_statements(is_postgres);
         let mapped = mappings::built_statements(is_postgres);
+        let counted = leftovers::built_statements();
         let all: Vec<(&str, String)> =
-            fixed.chain(built).chain(staged).chain(pairs).chain(mapped).collect();
+            fixed.chain(built).chain(staged).chain(pairs).chain(mapped).chain(counted).collect();
         for (name, sql) in &all {
             let sql = AssertSqlSafe(sql.clone()).into_sql_str();
             let prepared = match &test.db.pools {

@@ -46,6 +46,7 @@ pub struct Host {
     /// The local admin's token.
     pub admin: String,
     pub directory: Arc<Mutex<Directory>>,
+    pub plugin: PluginId,
     pub integration: IntegrationId,
     pub app: AppId,
     pub courier: Arc<RecordingCourier>,
@@ -94,27 +95,15 @@ async fn host(url: &str, users: usize, groups: usize, folder: Option<tempfile::T
     let answer = |plugin: &grantry_engine::Installed| reply(plugin.id.as_str());
     let request = Idempotent { key: "plugin", request: b"plugin", answer: &answer };
     let plugin = ctx.install_plugin(b"scripted", &request).await.unwrap().body;
-    let input = IntegrationInput {
-        name: "Scripted".into(),
-        description: String::new(),
-        plugin: PluginId::parse(&plugin).unwrap(),
-        connection: WholeConnection(serde_json::json!({})),
-        approval: Approval::default(),
-        owner: None,
-        settings: SettingsChange::default(),
-    };
-    let answer = |view: &grantry_engine::IntegrationView| {
-        reply(&format!("{} {}", view.integration.id, view.integration.app_id))
-    };
-    let request = Idempotent { key: "integration", request: b"integration", answer: &answer };
-    let ids = ctx.create_integration(&input, &request).await.unwrap().body;
-    let (integration, app) = ids.split_once(' ').unwrap();
+    let plugin = PluginId::parse(&plugin).unwrap();
+    let (integration, app) = connect(&ctx, &plugin, "Scripted").await;
     Host {
         ctx,
         admin: admin.token.expose().to_owned(),
         directory,
-        integration: IntegrationId::parse(integration).unwrap(),
-        app: AppId::parse(app).unwrap(),
+        plugin,
+        integration,
+        app,
         courier,
         url: url.to_owned(),
         clock,
@@ -123,11 +112,36 @@ async fn host(url: &str, users: usize, groups: usize, folder: Option<tempfile::T
     }
 }
 
+/// An integration of the scripted connector, and its app.
+async fn connect(ctx: &Ctx, plugin: &PluginId, name: &str) -> (IntegrationId, AppId) {
+    let input = IntegrationInput {
+        name: name.into(),
+        description: String::new(),
+        plugin: plugin.clone(),
+        connection: WholeConnection(serde_json::json!({})),
+        approval: Approval::default(),
+        owner: None,
+        settings: SettingsChange::default(),
+    };
+    let answer = |view: &grantry_engine::IntegrationView| {
+        reply(&format!("{} {}", view.integration.id, view.integration.app_id))
+    };
+    let request = Idempotent { key: name, request: name.as_bytes(), answer: &answer };
+    let ids = ctx.create_integration(&input, &request).await.unwrap().body;
+    let (integration, app) = ids.split_once(' ').unwrap();
+    (IntegrationId::parse(integration).unwrap(), AppId::parse(app).unwrap())
+}
+
 fn reply(body: &str) -> Answer {
     Answer { status: 200, body: body.to_owned() }
 }
 
 impl Host {
+    /// Connects the same directory once more; from now on the host's integration is that one.
+    pub async fn connect_another(&mut self) {
+        (self.integration, self.app) = connect(&self.ctx, &self.plugin, "Another").await;
+    }
+
     pub fn advance(&self, ms: i64) {
         self.clock.0.fetch_add(ms, Ordering::SeqCst);
     }

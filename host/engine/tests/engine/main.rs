@@ -3,6 +3,7 @@
 mod aggregation;
 mod courier;
 mod credentials;
+mod deletion;
 mod deliveries;
 mod external_changes;
 mod gate;

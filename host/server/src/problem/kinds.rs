@@ -74,6 +74,8 @@ pub const KINDS: &[Kind] = &[
     new("plugin_asks_for_more", 409, "The plugin version asks for more"),
     new("secret_not_kept", 409, "A stored secret would not stay secret"),
     new("no_previous_version", 409, "There is no version to go back to"),
+    new("integration_in_use", 409, "Memberships of the integration are living"),
+    new("integration_busy", 409, "Work on the integration is under way"),
     new("plugin_in_use", 409, "Integrations use the plugin"),
     new("plugin_installed", 409, "The component is installed already"),
     new("integration_quarantined", 409, "The plugin is in quarantine"),

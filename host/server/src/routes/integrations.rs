@@ -3,8 +3,8 @@
 use axum::Json as Body;
 use grantry_api::headers::{IdempotencyHeader, IfMatchHeader};
 use grantry_api::integrations::{
-    ConnectionTest, CreateIntegration, Integration, TestConnection, TryConnection,
-    UpdateIntegration,
+    ConnectionTest, CreateIntegration, DeleteIntegrationQuery, Integration, TestConnection,
+    TryConnection, UpdateIntegration,
 };
 use grantry_api::{List, ListQuery};
 use grantry_engine::IntegrationView;
@@ -25,7 +25,7 @@ use crate::wire::integrations as wire;
 pub(super) fn routes() -> OpenApiRouter<Server> {
     OpenApiRouter::new()
         .routes(routes!(create_integration, list_integrations))
-        .routes(routes!(get_integration, update_integration))
+        .routes(routes!(get_integration, update_integration, delete_integration))
         .routes(routes!(test_connection))
         .routes(routes!(try_connection))
         .routes(routes!(release_integration))
@@ -94,6 +94,27 @@ async fn update_integration(
 ) -> Reply<Versioned<Integration>> {
     let change = wire::read_update(body.value)?;
     Ok(versioned(&ctx.update_integration(&id, version, &change).await?))
+}
+
+/// Delete an integration
+///
+/// With its app, its catalogue and all that is kept about it; what its memberships were stays in the
+/// audit log. Nothing in its target is touched. Refused while memberships of its app are living or
+/// work on it is under way.
+#[utoipa::path(delete, path = "/integrations/{integration_id}", tag = "integrations",
+    extensions(("x-grantry-action" = json!("integration.write"))),
+    params(("integration_id" = String, Path, description = "The integration's id."),
+        DeleteIntegrationQuery, IfMatchHeader),
+    responses((status = 204, description = "Deleted")))]
+async fn delete_integration(
+    ctx: Ctx,
+    Path(id): Path<IntegrationId>,
+    Query(query): Query<DeleteIntegrationQuery>,
+    IfMatch(version): IfMatch,
+) -> Reply<StatusCode> {
+    let abandons = query.abandon_memberships.unwrap_or(false);
+    ctx.delete_integration(&id, version, abandons).await?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 /// Test an integration's connection

@@ -3,7 +3,7 @@
 use axum::body::Body;
 use serde_json::{Value, json};
 
-use crate::host::{Host, text};
+use crate::host::{Host, Reply, text};
 
 #[tokio::test]
 async fn a_plugin_is_installed_once_and_kept_while_it_is_used() {
@@ -145,4 +145,86 @@ async fn permissions_are_set_with_a_warning_about_global_ones() {
     let held =
         elsewhere["items"].as_array().unwrap().iter().filter(|item| item["is_allowed"] == true);
     assert_eq!(held.count(), 1);
+}
+
+async fn delete(host: &Host, token: &str, path: &str) -> Reply {
+    let tag = host.get(path).await.header("etag").to_owned();
+    delete_with(host, token, path, &tag).await
+}
+
+async fn delete_with(host: &Host, token: &str, path: &str, tag: &str) -> Reply {
+    let request = host.request("DELETE", path, &Value::Null).header("If-Match", tag);
+    let mut request = request.body(Body::empty()).unwrap();
+    request.headers_mut().insert("Authorization", format!("Bearer {token}").parse().unwrap());
+    host.send(request).await
+}
+
+#[tokio::test]
+async fn a_plugin_can_be_removed_once_its_integration_is_deleted() {
+    let host = Host::start().await;
+    let integration = host.aggregated("Directory").await;
+    let path = format!("/integrations/{}", text(&integration, "id"));
+    let app = text(&integration, "app_id");
+    let (client, _) = host.client(json!([]), json!([{"kind": "app", "id": app}])).await;
+    let unconditional = host.call("DELETE", &path, Value::Null).await;
+    assert_eq!(unconditional.problem(), (428, "precondition_required".to_owned()));
+    let stale = delete_with(&host, &host.admin, &path, "\"99\"").await;
+    assert_eq!(stale.problem(), (412, "version_conflict".to_owned()));
+    assert_eq!(delete(&host, &host.admin, &path).await.status, 204);
+    for gone in [&path, &format!("/apps/{app}"), &format!("{path}/accounts")] {
+        assert_eq!(host.get(gone).await.problem(), (404, "not_found".to_owned()), "{gone}");
+    }
+    let held = host.get(&format!("/principals/{client}/permissions")).await.ok();
+    assert_eq!(held["entities"], json!([]));
+    let again = delete_with(&host, &host.admin, &path, "\"1\"").await;
+    assert_eq!(again.problem(), (404, "not_found".to_owned()));
+    let plugin = format!("/plugins/{}", text(&integration, "plugin_id"));
+    assert_eq!(host.call("DELETE", &plugin, Value::Null).await.status, 204);
+    let entry = host.get("/audit?event=integration.deleted").await.ok();
+    assert_eq!(entry["items"][0]["detail"]["name"], "Directory");
+    assert_ne!(entry["items"][0]["detail"]["accounts"], 0);
+}
+
+#[tokio::test]
+async fn an_integration_with_a_living_membership_is_deleted_by_an_admin_who_says_so() {
+    let host = Host::start().await;
+    let integration = host.aggregated("Directory").await;
+    let (id, app) = (text(&integration, "id"), text(&integration, "app_id"));
+    let account = host.first(&format!("/integrations/{id}/accounts")).await;
+    let role = host.first(&format!("/apps/{app}/roles")).await;
+    let memberships = format!("/apps/{app}/memberships");
+    let body = json!({"role_id": role, "account_id": account});
+    let membership = text(&host.call("POST", &memberships, body).await.ok(), "id");
+    host.work_until(&format!("{memberships}/{membership}"), &["active"]).await;
+    let owner = crate::owners::person(&host, "owner").await;
+    crate::owners::change(&host, "", &id, json!({"owner_id": "owner"})).await.ok();
+    let path = format!("/integrations/{id}");
+    let kept = delete(&host, &owner, &path).await;
+    assert_eq!(kept.problem(), (409, "integration_in_use".to_owned()));
+    assert!(text(&kept.json(), "detail").starts_with("1 membership(s)"), "{kept:?}");
+    let abandoning = format!("{path}?abandon_memberships=true");
+    let refused = delete_with(&host, &owner, &abandoning, "\"2\"").await;
+    assert_eq!(refused.problem(), (403, "action_not_granted".to_owned()));
+    let deleted = delete_with(&host, &host.admin, &abandoning, "\"2\"").await;
+    assert_eq!(deleted.status, 204, "{deleted:?}");
+    let entry = host.get("/audit?event=integration.deleted").await.ok();
+    assert_eq!(entry["items"][0]["detail"]["memberships_abandoned"], 1);
+}
+
+#[tokio::test]
+async fn an_owner_deletes_the_own_integration_and_a_stranger_does_not() {
+    let host = Host::start().await;
+    let id = text(&host.aggregated("Directory").await, "id");
+    let path = format!("/integrations/{id}");
+    let stranger = crate::owners::person(&host, "stranger").await;
+    let refused = delete(&host, &stranger, &path).await;
+    assert_eq!(refused.problem(), (403, "action_not_granted".to_owned()));
+    let owner = crate::owners::person(&host, "owner").await;
+    crate::owners::change(&host, "", &id, json!({"owner_id": "owner"})).await.ok();
+    let run = host.call("POST", &format!("{path}/aggregations"), Value::Null).await.ok();
+    let busy = delete(&host, &owner, &path).await;
+    assert_eq!(busy.problem(), (409, "integration_busy".to_owned()));
+    let run = format!("/aggregations/{}", text(&run, "id"));
+    host.work_until(&run, &["succeeded"]).await;
+    assert_eq!(delete(&host, &owner, &path).await.status, 204);
 }

@@ -26,6 +26,7 @@ const ROWS: &[(&str, &str)] = &[
     ("list_integrations", "integration.read"),
     ("get_integration", "integration.read"),
     ("update_integration", "integration.write"),
+    ("delete_integration", "integration.write"),
     ("test_connection", "integration.write"),
     ("try_connection", "integration.write"),
     ("release_integration", "integration.write"),
@@ -575,9 +576,14 @@ async fn every_cell_of_the_permission_matrix_is_as_the_oracle_says() {
     }
     assert!(mismatches.is_empty(), "{} of {cells}:\n{}", mismatches.len(), mismatches.join("\n"));
     // The admin's requests are good ones, so that no other refusal hides a wrong decision. Only an
-    // active membership cannot be renewed, there is no version to go back to, and a sign-in leads to
-    // the issuer and needs its answer.
-    let own = ["renew_membership 409", "renew_membership 409", "roll_back_version 409"];
+    // active membership cannot be renewed, and keeps its integration, there is no version to go back
+    // to, and a sign-in leads to the issuer and needs its answer.
+    let own = [
+        "renew_membership 409",
+        "renew_membership 409",
+        "delete_integration 409",
+        "roll_back_version 409",
+    ];
     let elsewhere = ["finish_sign_in 400", "begin_sign_in 303"];
     assert_eq!(unreached, [&own[..], &elsewhere[..]].concat());
 }
