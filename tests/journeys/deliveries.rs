@@ -5,6 +5,7 @@ mod audit_log;
 mod chats;
 mod mails;
 mod syslog;
+mod tls;
 mod webhooks;
 
 use std::net::SocketAddr;

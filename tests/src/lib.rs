@@ -14,4 +14,5 @@ pub mod peers;
 pub mod recorder;
 pub mod spec;
 pub mod syslog;
+pub mod tls;
 pub mod wait;

@@ -1,5 +1,5 @@
-//! A syslog server over TCP that takes nothing but RFC 5424 messages with octet counting (RFC 6587
-//! section 3.4.1), read strictly by the grammar. Collectors are forgiving; the grammar is not.
+//! A syslog server over TCP or TLS that takes nothing but RFC 5424 messages with octet counting (RFC
+//! 6587 section 3.4.1, RFC 5425 section 4.3), read strictly by the grammar. Collectors are forgiving; the grammar is not.
 
 use std::io::Read;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
@@ -8,6 +8,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use anyhow::{Context, Result, bail, ensure};
+use rustls::crypto::aws_lc_rs::default_provider;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
+
+use crate::tls::Certificate;
 
 /// One message, as far as the tests look at it. Absent fields (`-`) are empty.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,6 +53,23 @@ impl SyslogServer {
     /// # Errors
     /// When there is no port or no thread.
     pub fn start() -> Result<Self> {
+        Self::launch(None)
+    }
+
+    /// Listens on a free port of 127.0.0.1, with TLS. A connection has to be ended as RFC 5425 section
+    /// 4.4 wants it, with `close_notify`.
+    ///
+    /// # Errors
+    /// When there is no port or no thread, or the certificate cannot be used.
+    pub fn start_with_tls(certificate: &Certificate) -> Result<Self> {
+        let chain = vec![CertificateDer::from_pem_slice(certificate.chain_pem.as_bytes())?];
+        let key = PrivateKeyDer::from_pem_slice(certificate.key_pem.as_bytes())?;
+        let builder = ServerConfig::builder_with_provider(Arc::new(default_provider()));
+        let config = builder.with_safe_default_protocol_versions()?.with_no_client_auth();
+        Self::launch(Some(Arc::new(config.with_single_cert(chain, key)?)))
+    }
+
+    fn launch(tls: Option<Arc<ServerConfig>>) -> Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         let address = listener.local_addr()?;
         let (taken, is_stopped) = (Arc::<Mutex<Taken>>::default(), Arc::<AtomicBool>::default());
@@ -56,7 +79,13 @@ impl SyslogServer {
                 if stop.load(Ordering::SeqCst) {
                     return;
                 }
-                take(stream, &shared);
+                match &tls {
+                    None => take(stream, &shared),
+                    Some(tls) => match ServerConnection::new(tls.clone()) {
+                        Ok(connection) => take(StreamOwned::new(connection, stream), &shared),
+                        Err(error) => return fault(&shared, error.to_string()),
+                    },
+                }
             }
         })?;
         Ok(Self { address, taken, is_stopped, thread: Some(thread) })
@@ -71,7 +100,7 @@ impl SyslogServer {
     /// The messages so far, in order.
     ///
     /// # Errors
-    /// With what the grammar forbids, if any such came in.
+    /// With what the grammar forbids, if any such came in, and with what broke a connection.
     pub fn messages(&self) -> Result<Vec<Message>> {
         let taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
         ensure!(taken.faults.is_empty(), "{:#?}", taken.faults);
@@ -89,15 +118,20 @@ impl Drop for SyslogServer {
 }
 
 /// Reads a connection to its end.
-fn take(mut stream: TcpStream, shared: &Mutex<Taken>) {
+fn take(mut stream: impl Read, shared: &Mutex<Taken>) {
     let mut bytes = Vec::new();
     let read = stream.read_to_end(&mut bytes).context("read the connection");
     let parsed = read.and_then(|_| messages(&bytes));
-    let mut taken = shared.lock().unwrap_or_else(PoisonError::into_inner);
     match parsed {
-        Ok(messages) => taken.messages.extend(messages),
-        Err(error) => taken.faults.push(format!("{error:#}")),
+        Ok(messages) => {
+            shared.lock().unwrap_or_else(PoisonError::into_inner).messages.extend(messages);
+        }
+        Err(error) => fault(shared, format!("{error:#}")),
     }
+}
+
+fn fault(shared: &Mutex<Taken>, text: String) {
+    shared.lock().unwrap_or_else(PoisonError::into_inner).faults.push(text);
 }
 
 /// `MSG-LEN SP SYSLOG-MSG`, again and again, and nothing between.

@@ -75,7 +75,7 @@ pub(crate) struct DataOptions {
     pub key_file: Option<PathBuf>,
 }
 
-/// How what runs plugins reaches their targets.
+/// How what runs plugins and delivers messages reaches the outside.
 #[derive(Debug, Args)]
 pub(crate) struct EgressOptions {
     /// Plugins' requests go through this HTTP proxy (CONNECT), as `http://[USER:PASSWORD@]HOST:PORT`.
@@ -83,6 +83,10 @@ pub(crate) struct EgressOptions {
     // Not parsed here: the command line's own words about a wrong value repeat it.
     #[arg(long, env = "GRANTRY_PLUGIN_PROXY", hide_env_values = true, value_name = "URL")]
     pub plugin_proxy: Option<String>,
+    /// Certificates (PEM) of roots that deliveries trust beside the public ones, such as a company's
+    /// own: of mail servers, webhooks and syslog servers.
+    #[arg(long, env = "GRANTRY_CA_FILE", value_name = "FILE")]
+    pub ca_file: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

@@ -56,9 +56,18 @@ pub(crate) async fn engine(data: &DataFolder, egress: &EgressOptions) -> anyhow:
     let runtime = runtime(data.cache(), cache_key, source, proxy)?;
     let inspector = Arc::new(Inspector::new(runtime.clone()));
     let runner = Arc::new(LocalRunner::new(runtime));
-    let courier = Arc::new(Post::new(&DialSettings::default(), data.audit_folder())?);
+    let courier = Arc::new(courier(egress, data.audit_folder())?);
     let identity = Arc::new(Issuers::new(Arc::new(SystemClock)));
     Ok(Engine::new(Parts { db, runner, inspector, keys, courier, identity }))
+}
+
+/// What delivers messages and the audit log.
+fn courier(egress: &EgressOptions, folder: PathBuf) -> anyhow::Result<Post> {
+    let mut settings = DialSettings::default();
+    let Some(file) = &egress.ca_file else { return Ok(Post::new(&settings, folder)?) };
+    let unusable = || format!("cannot use the certificates of `--ca-file {}`", file.display());
+    settings.extra_roots_pem.push(std::fs::read_to_string(file).with_context(unusable)?);
+    Post::new(&settings, folder).with_context(unusable)
 }
 
 /// The plugin runtime, compiling in a process of its own.

@@ -98,7 +98,7 @@ async fn converse(
             connection.abort().await;
             return Err(Undelivered::later("the mail server does not offer STARTTLS"));
         }
-        connection.starttls(tls(post, &target.host)?, &name).await.map_err(failed)?;
+        connection.starttls(tls(post, &target)?, &name).await.map_err(failed)?;
     }
     if let (Some(username), Some(password)) = (username, &destination.secret) {
         let credentials = Credentials::new(username.clone(), password.expose().to_owned());
@@ -113,14 +113,19 @@ async fn converse(
     sent.map(drop).map_err(failed)
 }
 
-fn tls(post: &Post, host: &str) -> Result<TlsParameters, Undelivered> {
+fn tls(post: &Post, target: &Target) -> Result<TlsParameters, Undelivered> {
     let unusable = |error: lettre::transport::smtp::Error| Undelivered::later(words(&error));
-    let mut tls =
-        TlsParameters::builder(host.to_owned()).certificate_store(CertificateStore::WebpkiRoots);
+    let mut tls = TlsParameters::builder(certified_name(target))
+        .certificate_store(CertificateStore::WebpkiRoots);
     for pem in &post.extra_roots_pem {
         tls = tls.add_root_certificate(Certificate::from_pem(pem.as_bytes()).map_err(unusable)?);
     }
     tls.build().map_err(unusable)
+}
+
+/// What the certificate has to be for: an address has no brackets there.
+fn certified_name(target: &Target) -> String {
+    target.literal.map_or_else(|| target.host.clone(), |ip| ip.to_string())
 }
 
 fn failed(error: lettre::transport::smtp::Error) -> Undelivered {
@@ -170,5 +175,17 @@ impl AsyncWrite for MailStream {
 
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.get_mut().0.stream).poll_shutdown(context)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn certificates_are_for_names_and_for_addresses_without_brackets() {
+        for host in ["mail.example.com", "192.0.2.1", "2001:db8::1"] {
+            assert_eq!(certified_name(&Target::of_host(host, 587, true).unwrap()), host);
+        }
     }
 }

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use super::process::{PeerCommand, PeerProcess};
 use super::python;
+use crate::tls::Certificate;
 use crate::wait;
 
 const READY_LIMIT: Duration = Duration::from_secs(60);
@@ -31,15 +32,15 @@ pub const MAIL_USER: &str = "grantry";
 pub const MAIL_PASSWORD: &str = "p\u{e4}ss, of the tests";
 
 /// `reject@…` never gets mail, `later@…` not at its first try. Each mail is a line of JSON, with what a
-/// reader of mail would see.
+/// reader of mail would see, and whether it came over TLS.
 const MAIL: &str = r#"
-import asyncio, email, email.policy, sys
+import asyncio, email, email.policy, ssl, sys
 from aiosmtpd.smtp import SMTP, AuthResult
 
 tried = set()
 
 def authenticate(server, session, envelope, mechanism, data):
-    known = [data.login.decode(), data.password.decode()] == sys.argv[1:]
+    known = [data.login.decode(), data.password.decode()] == sys.argv[1:3]
     return AuthResult(success=known, handled=False, auth_data=data.login.decode())
 
 class Mailboxes:
@@ -55,7 +56,7 @@ class Mailboxes:
     async def handle_DATA(self, server, session, envelope):
         mail = email.message_from_bytes(envelope.content, policy=email.policy.default)
         line = {
-            "user": session.auth_data, "envelope_from": envelope.mail_from, "envelope_to": envelope.rcpt_tos,
+            "tls": session.ssl is not None or implicit is not None, "user": session.auth_data, "envelope_from": envelope.mail_from, "envelope_to": envelope.rcpt_tos,
             "from": mail["from"], "to": mail["to"], "subject": mail["subject"],
             "id": mail["message-id"], "date": mail["date"], "text": mail.get_content(),
         }
@@ -63,12 +64,21 @@ class Mailboxes:
             file.write(json.dumps(line) + "\n")
         return "250 stored"
 
+security = sys.argv[3]
+context = None
+if security != "none":
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain("certificate.pem", "key.pem")
+implicit = context if security == "tls" else None
+upgrade = context if security == "starttls" else None
+
 async def main():
     loop = asyncio.get_running_loop()
     make = lambda: SMTP(
         Mailboxes(), hostname="mail.test", enable_SMTPUTF8=True,
-        authenticator=authenticate, auth_require_tls=False)
-    server = await loop.create_server(make, "127.0.0.1", 0)
+        authenticator=authenticate, auth_require_tls=upgrade is not None,
+        tls_context=upgrade, require_starttls=upgrade is not None)
+    server = await loop.create_server(make, "127.0.0.1", 0, ssl=implicit)
     ready(server.sockets[0].getsockname()[1])
     await server.serve_forever()
 
@@ -78,7 +88,7 @@ asyncio.run(main())
 /// `PUT /NAME` tells the key of a hook and its next answers; until then a webhook waits for its
 /// answer. After those it answers 204.
 const WEBHOOKS: &str = r#"
-import threading
+import os.path, ssl, threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from standardwebhooks import Webhook
 
@@ -128,11 +138,15 @@ class Receiver(BaseHTTPRequestHandler):
         self.answer(status)
 
 server = ThreadingHTTPServer(("127.0.0.1", 0), Receiver)
+if os.path.exists("key.pem"):
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain("certificate.pem", "key.pem")
+    server.socket = context.wrap_socket(server.socket, server_side=True)
 ready(server.server_port)
 server.serve_forever()
 "#;
 
-/// A mail server without TLS; dropping it ends it.
+/// A mail server; dropping it ends it.
 #[derive(Debug)]
 pub struct MailServer {
     address: SocketAddr,
@@ -141,13 +155,33 @@ pub struct MailServer {
 }
 
 impl MailServer {
-    /// Starts an empty one; installs it first if needed.
+    /// Starts an empty one without TLS; installs it first if needed.
     ///
     /// # Errors
     /// When it cannot be installed or does not start within a minute (with the end of its log).
     pub async fn start() -> Result<Self> {
-        let (process, address, folder) =
-            start("aiosmtpd", MAIL, &[MAIL_USER, MAIL_PASSWORD]).await?;
+        Self::launch("none", None).await
+    }
+
+    /// Starts an empty one that speaks TLS from the first byte.
+    ///
+    /// # Errors
+    /// As [`MailServer::start`].
+    pub async fn start_with_tls(certificate: &Certificate) -> Result<Self> {
+        Self::launch("tls", Some(certificate)).await
+    }
+
+    /// Starts an empty one that takes neither mail nor passwords before STARTTLS.
+    ///
+    /// # Errors
+    /// As [`MailServer::start`].
+    pub async fn start_with_starttls(certificate: &Certificate) -> Result<Self> {
+        Self::launch("starttls", Some(certificate)).await
+    }
+
+    async fn launch(security: &str, certificate: Option<&Certificate>) -> Result<Self> {
+        let arguments = [MAIL_USER, MAIL_PASSWORD, security];
+        let (process, address, folder) = start("aiosmtpd", MAIL, &arguments, certificate).await?;
         Ok(Self { address, folder, _process: process })
     }
 
@@ -175,6 +209,7 @@ impl MailServer {
 #[derive(Debug)]
 pub struct WebhookReceiver {
     address: SocketAddr,
+    scheme: &'static str,
     http: reqwest::Client,
     _process: PeerProcess,
 }
@@ -186,8 +221,21 @@ impl WebhookReceiver {
     /// When it cannot be installed or does not start within a minute (with the end of its log).
     pub async fn start() -> Result<Self> {
         let http = reqwest::Client::builder().no_proxy().build()?;
-        let (process, address, _) = start("standardwebhooks", WEBHOOKS, &[]).await?;
-        Ok(Self { address, http, _process: process })
+        let (process, address, _) = start("standardwebhooks", WEBHOOKS, &[], None).await?;
+        Ok(Self { address, scheme: "http", http, _process: process })
+    }
+
+    /// Starts one that knows no hook and speaks https.
+    ///
+    /// # Errors
+    /// As [`WebhookReceiver::start`].
+    pub async fn start_with_tls(certificate: &Certificate) -> Result<Self> {
+        // The tests' own door to it; what the host makes of the certificate is what is tested.
+        let builder = reqwest::Client::builder().no_proxy();
+        let http = builder.tls_danger_accept_invalid_certs(true).build()?;
+        let (process, address, _) =
+            start("standardwebhooks", WEBHOOKS, &[], Some(certificate)).await?;
+        Ok(Self { address, scheme: "https", http, _process: process })
     }
 
     /// Where it listens.
@@ -199,7 +247,7 @@ impl WebhookReceiver {
     /// The URL of a hook.
     #[must_use]
     pub fn url(&self, hook: &str) -> String {
-        format!("http://{}/{hook}", self.address)
+        format!("{}://{}/{hook}", self.scheme, self.address)
     }
 
     /// Tells it what a hook is signed with and how it answers next; after that with 204. What came
@@ -227,11 +275,16 @@ async fn start(
     name: &'static str,
     script: &str,
     arguments: &[&str],
+    certificate: Option<&Certificate>,
 ) -> Result<(PeerProcess, SocketAddr, PathBuf)> {
     let program = tokio::task::spawn_blocking(|| python::RECEIVERS.program("python")).await??;
     let folder = tempfile::Builder::new().prefix("grantry-receiver-").tempdir()?;
     let place = folder.path().to_owned();
     std::fs::write(place.join("receiver.py"), format!("{READY}{script}"))?;
+    if let Some(certificate) = certificate {
+        std::fs::write(place.join("certificate.pem"), &certificate.chain_pem)?;
+        std::fs::write(place.join("key.pem"), &certificate.key_pem)?;
+    }
     let mut command_line = vec![program.into(), "receiver.py".into()];
     command_line.extend(arguments.iter().map(Into::into));
     let command = PeerCommand { name, command_line, folder, stop_signal: "KILL" };
