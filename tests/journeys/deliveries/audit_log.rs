@@ -11,7 +11,7 @@ use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{Connection, SqliteConnection};
 use tokio::process::Command;
 
-use super::last_row;
+use super::{last_row, text, until};
 
 /// Runs `grantry audit …`.
 async fn audit(host: &Host, arguments: &[&str]) -> Result<Output> {
@@ -100,6 +100,53 @@ async fn a_whole_log_is_verified_here_and_from_an_export() -> Result<()> {
     let arguments = ["--file", &file(&edited)?, "--public-key", public_key];
     let (code, report) = verify(&host, &arguments).await?;
     assert_eq!((code, &report["fault"]["sequence"]), (Some(1), &json!(5)), "{report}");
+    Ok(())
+}
+
+/// What a file receiver writes is as good as an export, and one byte is enough to be found.
+#[tokio::test]
+async fn a_file_of_the_log_is_verified_and_one_changed_byte_is_named() -> Result<()> {
+    let (host, _) = scene().await?;
+    let sink = json!({
+        "name": "Archive",
+        "settings": { "kind": "file", "name": "archive" },
+        "from_beginning": true,
+    });
+    let sink = host.api().post("/audit/sinks", &sink).await?.ok()?;
+    let path = format!("/audit/sinks/{}", text(&sink, "id")?);
+    host.api().post("/clients", &json!({ "name": "Later" })).await?.ok()?;
+    let last = last_row(host.api()).await?;
+    let is_there = |sink: &Value| sink["position"].as_i64() >= Some(last);
+    until(host.api(), &path, "the file to have the log", is_there).await?;
+
+    let key = host.api().get("/audit/key").await?.ok()?;
+    let public_key = text(&key, "public_key")?;
+    let file = host.data_folder().join("audit/archive.jsonl");
+    // A copy: the receiver may write while the check reads.
+    let copy = tempfile::NamedTempFile::new()?;
+    let whole = std::fs::read(&file)?;
+    let whole = &whole[..=whole.iter().rposition(|&byte| byte == b'\n').context("a line")?];
+    std::fs::write(copy.path(), whole)?;
+    let copied = copy.path().to_str().context("a path of UTF-8")?;
+    let arguments = ["--file", copied, "--public-key", &public_key];
+    let (code, report) = verify(&host, &arguments).await?;
+    assert_eq!((code, &report["fault"]), (Some(0), &Value::Null), "{report}");
+    assert_eq!((&report["first"], &report["signatures_checked"]), (&json!(1), &json!(true)));
+    assert!(report["last"].as_i64() >= Some(last), "{report}");
+    assert!(report["checkpoints"].as_i64() >= Some(1), "{report}");
+
+    let mut edited = whole.to_vec();
+    let lines: Vec<&[u8]> = whole.split_inclusive(|&byte| byte == b'\n').collect();
+    let row = last - 3;
+    let is_row = |line: &&[u8]| std::str::from_utf8(line).ok().and_then(number) == Some(row);
+    let line = lines.iter().position(is_row).context("the row")?;
+    let start: usize = lines[..line].iter().map(|line| line.len()).sum();
+    let word = b"client.created";
+    let at = lines[line].windows(word.len()).position(|part| part == word).context("the event")?;
+    edited[start + at] ^= 1;
+    std::fs::write(copy.path(), &edited)?;
+    let (code, report) = verify(&host, &arguments).await?;
+    assert_eq!((code, &report["fault"]["sequence"]), (Some(1), &json!(row)), "{report}");
     Ok(())
 }
 
