@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::permissions::{Action, Entity};
+use crate::settings::present;
 use crate::sign_in::CurrentSession;
 
 /// Who calls, and what it may do.
@@ -23,11 +24,24 @@ pub struct Me {
     pub entities: Vec<Entity>,
     /// Admin actions that are held by the role, such as `client.write`.
     pub admin_actions: Vec<String>,
+    /// Where a person gets mail, if that was set.
+    pub mail: Option<String>,
     /// The session that the request came with, if it did.
     pub session: Option<CurrentSession>,
     /// What the token that was sent is limited to, if it is a scoped one. The other fields are what
     /// is left.
     pub scope: Option<Scope>,
+}
+
+/// A change of the own account: what is missing stays.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct UpdateMe {
+    /// Where you get mail; `null` for nowhere, until an issuer that you sign in by tells an address
+    /// that it has verified.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, example = "ada@example.com", max_length = 254)]
+    pub mail: Option<Option<String>>,
 }
 
 /// What a person's token is limited to.

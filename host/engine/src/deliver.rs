@@ -152,7 +152,7 @@ async fn hand_out(engine: &Engine, stored: &StoredNotice) -> Result<()> {
 }
 
 /// Who gets a notice through a channel: the channel itself, or mail addresses, each once. People are
-/// reached where they sign in with a name that is a mail address.
+/// reached at their mail address, or where they sign in with a name that is one.
 async fn recipients(
     engine: &Engine,
     channel: &Channel,
@@ -164,7 +164,7 @@ async fn recipients(
     let (db, asked) = (engine.db(), &channel.recipients);
     let mut names = Vec::new();
     if asked.admins {
-        names.extend(db.admin_user_names().await?);
+        names.extend(db.admin_addresses().await?);
     }
     if asked.integration_owners
         && let Some(integration) = &stored.notice.integration
@@ -173,7 +173,7 @@ async fn recipients(
         && let Some(person) = db.person(owner).await?
         && !person.record.is_disabled
     {
-        names.push(person.user_name);
+        names.push(person.address().to_owned());
     }
     names.retain(|name| check_address("", name).is_ok());
     names.extend(asked.addresses.iter().cloned());

@@ -131,6 +131,12 @@ pub enum EngineError {
     /// Nobody would be left who can administer.
     #[error("this is the last admin: make somebody else an admin first")]
     LastAdmin,
+    /// Nobody deletes themselves.
+    #[error("this is you: another admin has to do it")]
+    OwnPerson,
+    /// Integrations have this person as their owner.
+    #[error("this person owns {0} integration(s): give them to somebody else first")]
+    PersonOwnsIntegrations(u64),
     /// The same component is installed already.
     #[error("this very component is installed already, as plugin `{0}`")]
     PluginInstalled(String),

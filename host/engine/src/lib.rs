@@ -80,7 +80,7 @@ pub use integrations::{IntegrationChange, IntegrationInput, IntegrationView, Who
 pub use issuers::{IssuerChange, IssuerInput};
 pub use mappings::MappingOutcome;
 pub use memberships::{GrantInput, Grantee};
-pub use people::PersonChange;
+pub use people::{PersonChange, PersonInput};
 pub use plugins::Installed;
 pub use removals::{RemovalQuery, RemovalView};
 pub use runs::RunView;
@@ -96,9 +96,9 @@ pub use versions::RolledOut;
 pub use grantry_store::{
     App, AuditFilter, AuditRow, Change, Channel, Checkpoint, Class, DataSource, Delivery,
     DeliveryState, ExternalChange, IdentityAccount, Integration, Issuer, Job, ListChange, ListRow,
-    MappingChange, MappingCounts, NewRegistration, Person, PrincipalRecord, Recipients,
-    Registration, Removal, RemovedRow, RunIssue, RunLogLine, Schedule, Sink, StoreError,
-    StoredAssignment, StoredEntitlement, StoredIdentity, StoredMapping, StoredObject,
+    MappingChange, MappingCounts, NewRegistration, Person, PersonIdentity, PrincipalRecord,
+    Recipients, Registration, Removal, RemovedRow, RunIssue, RunLogLine, Schedule, Sink,
+    StoreError, StoredAssignment, StoredEntitlement, StoredIdentity, StoredMapping, StoredObject,
     StoredOperation, TokenRecord, Upload,
 };
 

@@ -84,6 +84,8 @@ fn refused(error: EngineError) -> PlatformError {
         | EngineError::IntegrationInUse(_)
         | EngineError::IntegrationBusy(_)
         | EngineError::LastAdmin
+        | EngineError::OwnPerson
+        | EngineError::PersonOwnsIntegrations(_)
         | EngineError::UploadNotReady { .. }
         | EngineError::MassRemoval { .. }
         | EngineError::FedByIntegration

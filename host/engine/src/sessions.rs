@@ -25,6 +25,14 @@ pub fn csrf_token(secret: &str) -> String {
     hex::encode(&key[..16])
 }
 
+/// What an issuer tells of a person who signs in.
+pub(crate) struct Told<'a> {
+    pub name: Option<&'a str>,
+    pub user_name: &'a str,
+    /// A mail address that the issuer has verified.
+    pub mail: Option<&'a str>,
+}
+
 /// A session as far as its owner may see it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SessionView {
@@ -78,7 +86,7 @@ impl Engine {
         &self,
         person: PrincipalRecord,
         issuer_id: Option<IssuerId>,
-        names: Option<(Option<&str>, &str)>,
+        told: Option<Told<'_>>,
         previous: Option<&str>,
         request_id: &str,
     ) -> Result<(Ctx, Secret)> {
@@ -103,8 +111,8 @@ impl Engine {
             tx.replace_session(&permit, &hash(previous)).await?;
         }
         tx.create_session(&permit, &session, &hash(secret.expose())).await?;
-        if let Some((name, user_name)) = names {
-            tx.person_signed_in(&permit, name, user_name).await?;
+        if let Some(told) = told {
+            tx.person_signed_in(&permit, told.name, told.user_name, told.mail).await?;
         }
         let detail = json!({ "session": session.id, "issuer": session.issuer_id });
         let owner = actor.principal.id.to_string();

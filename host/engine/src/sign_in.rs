@@ -12,13 +12,16 @@ use grantry_model::oidc::{PersonClaims, ProviderFault, SignInRequest, TokenFault
 use grantry_model::permission::{Principal, PrincipalKind};
 use grantry_model::secret::Secret;
 use grantry_store::{
-    AuditEntry, Denied, Issuer, NewPerson, NewPrincipal, Person, PrincipalRecord, StoreError,
+    AuditEntry, Denied, Issuer, NewPerson, NewPrincipal, Person, PersonIdentity, PrincipalRecord,
+    StoreError,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use subtle::ConstantTimeEq as _;
 
+use crate::channels::check_address;
 use crate::issuers::ISSUERS_MAX;
+use crate::sessions::Told;
 use crate::{AuthenticationError, Ctx, Engine, EngineError, Result};
 
 /// How long a person may take at the issuer, in milliseconds.
@@ -207,9 +210,10 @@ impl Engine {
             return Err(EngineError::SignInRefused(SignInRefusal::Disabled));
         }
         let user_name = claims.user_name.as_deref().unwrap_or(&person.user_name);
-        let names = Some((claims.name.as_deref(), user_name));
-        let issuer = Some(issuer.trusted.id);
-        let begun = self.begin_session(person.record, issuer, names, previous, request_id).await?;
+        let told =
+            Told { name: claims.name.as_deref(), user_name, mail: verified_address(&claims) };
+        let (issuer, told) = (Some(issuer.trusted.id), Some(told));
+        let begun = self.begin_session(person.record, issuer, told, previous, request_id).await?;
         Ok(SignedIn { ctx: begun.0, secret: begun.1, return_to: pending.return_to })
     }
 
@@ -231,6 +235,9 @@ impl Engine {
         if let Some(person) = db.person_of(id, &claims.subject).await? {
             return Ok(person);
         }
+        if let Some(person) = self.recognize(issuer, claims, request_id).await? {
+            return Ok(person);
+        }
         if !issuer.allows_sign_up {
             return Err(EngineError::SignInRefused(SignInRefusal::SignUpNotAllowed));
         }
@@ -249,8 +256,9 @@ impl Engine {
                 role: Some(Role::User),
             },
             issuer_id: id.clone(),
-            subject: claims.subject.clone(),
+            identity: PersonIdentity::Subject(claims.subject.clone()),
             user_name: claims.user_name.clone().unwrap_or_default(),
+            mail: None,
         };
         let permit = Permit::for_sign_up(&principal, request_id);
         let work = async {
@@ -272,6 +280,47 @@ impl Engine {
         }
         let person = db.person_of(id, &claims.subject).await?;
         person.ok_or(EngineError::NotFound { what: "person" })
+    }
+
+    /// The person who was added with the address that the issuer has verified: from now on, the
+    /// subject is who it is, and nobody else can come with the same address. `None` if nobody is
+    /// expected so, or no more.
+    async fn recognize(
+        &self,
+        issuer: &Issuer,
+        claims: &PersonClaims,
+        request_id: &str,
+    ) -> Result<Option<Person>> {
+        let (db, id) = (self.db(), &issuer.trusted.id);
+        let Some(mail) = verified_address(claims).map(str::to_ascii_lowercase) else {
+            return Ok(None);
+        };
+        let Some(person) = db.expected_person(id, &mail).await? else { return Ok(None) };
+        if person.record.is_disabled {
+            return Ok(Some(person));
+        }
+        let principal = &person.record.principal;
+        let permit = Permit::for_sign_up(principal, request_id);
+        let user_name = claims.user_name.as_deref().unwrap_or_default();
+        let mut tx = db.begin(permit.provenance()).await?;
+        let who = (id, claims.subject.as_str());
+        match tx.recognize_person(&permit, &principal.id, who, (&mail, user_name)).await {
+            Ok(true) => {}
+            // Another browser was faster: it is this subject, or somebody else.
+            Ok(false) | Err(StoreError::AlreadyExists { .. }) => {
+                drop(tx);
+                return Ok(db.person_of(id, &claims.subject).await?);
+            }
+            // The issuer was removed while the browser was there.
+            Err(StoreError::NotFound { .. }) => {
+                return Err(EngineError::SignInRefused(SignInRefusal::Failed));
+            }
+            Err(error) => return Err(error.into()),
+        }
+        let detail = json!({ "issuer": id, "mail": mail, "subject": claims.subject });
+        let event = "person.recognized";
+        tx.commit(AuditEntry::about(event, "person", principal.id.as_str(), detail)).await?;
+        Ok(db.person_of(id, &claims.subject).await?)
     }
 
     /// Signs a person in with an unscoped token of their own: the local admin's way. A refusal is in
@@ -312,6 +361,11 @@ impl Engine {
         };
         Ok(self.db().record_denial(&denied).await?)
     }
+}
+
+/// The address that the issuer has verified, if it is one that mail can be sent to.
+fn verified_address(claims: &PersonClaims) -> Option<&str> {
+    claims.verified_mail.as_deref().filter(|mail| check_address("", mail).is_ok())
 }
 
 fn refused(fault: TokenFault) -> EngineError {

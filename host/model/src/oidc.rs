@@ -207,6 +207,9 @@ pub struct PersonClaims {
     pub name: Option<String>,
     /// With which name the person signs in.
     pub user_name: Option<String>,
+    /// The person's mail address, if the issuer says that it has verified it. Never from Entra ID,
+    /// where a tenant's administrator can write any address there.
+    pub verified_mail: Option<String>,
 }
 
 /// A sign-in that a browser begins at Grantry and comes back to.

@@ -30,6 +30,11 @@ impl Claims {
         self.0.contains_key(name)
     }
 
+    /// Whether there is such a claim, and it is the truth value `true`.
+    pub(crate) fn is_true(&self, name: &str) -> bool {
+        self.0.get(name) == Some(&Value::Bool(true))
+    }
+
     /// No claim that is used may hold a control character, and none by which somebody is known an
     /// invisible one: it would be another somebody who looks the same.
     pub(crate) fn check_texts(&self) -> Result<(), TokenFault> {

@@ -43,5 +43,7 @@ pub(crate) fn judge(
         claims.text(name).filter(|told| text::check_name(told).is_ok()).map(str::to_owned)
     };
     let user_name = ["preferred_username", "upn", "email"].into_iter().find_map(readable);
-    Ok(PersonClaims { subject, name: readable("name"), user_name })
+    let proves_mail = issuer.kind == IssuerKind::Generic && claims.is_true("email_verified");
+    let verified_mail = readable("email").filter(|_| proves_mail);
+    Ok(PersonClaims { subject, name: readable("name"), user_name, verified_mail })
 }

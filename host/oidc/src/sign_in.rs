@@ -2,15 +2,23 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use grantry_model::oidc::{Discovery, ProviderFault, SignInRequest, TokenFault, TrustedIssuer};
+use grantry_model::oidc::{
+    Discovery, IssuerKind, ProviderFault, SignInRequest, TokenFault, TrustedIssuer,
+};
 use grantry_model::secret::Secret;
 use serde::Deserialize;
 use sha2::Digest as _;
 
 use crate::fetch::{self, Fetch, Question};
 
-/// `openid` for the ID token, `profile` for the object id of Entra and for the person's name.
-const SCOPE: &str = "openid profile";
+/// `openid` for the ID token, `profile` for the object id of Entra and for the person's name, `email`
+/// for the address where it can be believed.
+fn scope(issuer: &TrustedIssuer) -> &'static str {
+    match issuer.kind {
+        IssuerKind::Entra => "openid profile",
+        IssuerKind::Generic => "openid profile email",
+    }
+}
 
 /// Where the browser is sent.
 pub(crate) fn url(
@@ -27,7 +35,7 @@ pub(crate) fn url(
         .append_pair("response_type", "code")
         .append_pair("client_id", client_id)
         .append_pair("redirect_uri", &request.redirect_uri)
-        .append_pair("scope", SCOPE)
+        .append_pair("scope", scope(issuer))
         .append_pair("state", request.state.expose())
         .append_pair("nonce", request.nonce.expose())
         .append_pair("code_challenge", &challenge(&request.verifier))

@@ -192,6 +192,8 @@ impl From<EngineError> for Problem {
             EngineError::GateClosed(closed) => Self::new(closed.code(), detail),
             EngineError::IssuerInUse => Self::new("issuer_in_use", detail),
             EngineError::SignInRefused(refusal) => Self::new(refusal.code(), detail),
+            EngineError::OwnPerson => Self::new("own_person", detail),
+            EngineError::PersonOwnsIntegrations(_) => Self::new("person_owns_integrations", detail),
             EngineError::LastAdmin => Self::new("last_admin", detail),
             EngineError::IntegrationInUse(_) => Self::new("integration_in_use", detail),
             EngineError::IntegrationBusy(_) => Self::new("integration_busy", detail),

@@ -36,7 +36,7 @@ statements! {
     COUNT = "SELECT COUNT(*) FROM issuers";
     /// Whoever comes from an issuer and whoever removes it wait for each other here.
     HOLD = "UPDATE issuers SET version = version WHERE id = $1";
-    USERS = "SELECT (SELECT COUNT(*) FROM client_registrations r WHERE r.issuer_id = $1 AND r.removed_ms IS NULL) + (SELECT COUNT(*) FROM people p WHERE p.issuer_id = $1)";
+    USERS = "SELECT (SELECT COUNT(*) FROM client_registrations r WHERE r.issuer_id = $1 AND r.removed_ms IS NULL) + (SELECT COUNT(*) FROM people p WHERE p.issuer_id = $1) + (SELECT COUNT(*) FROM expected_people x WHERE x.issuer_id = $1)";
     DELETE = "DELETE FROM issuers WHERE id = $1";
     SET_SECRET = "INSERT INTO issuer_secrets (issuer_id, version, sealed) VALUES ($1, $2, $3) ON CONFLICT (issuer_id) DO UPDATE SET version = excluded.version, sealed = excluded.sealed";
     DELETE_SECRET = "DELETE FROM issuer_secrets WHERE issuer_id = $1";

@@ -16,11 +16,33 @@ pub struct Person {
     pub record: PrincipalRecord,
     /// `None` for the local admin.
     pub issuer_id: Option<IssuerId>,
-    /// Who the person is at the issuer.
+    /// Who the person is at the issuer; `None` until the first sign-in of one who is expected.
     pub subject: Option<String>,
     /// With which name the person signs in there; empty if the issuer did not tell.
     pub user_name: String,
     pub signed_in: Option<UnixMs>,
+    /// Where the person gets mail.
+    pub mail: Option<String>,
+    /// The address, in lower case, that the first sign-in has to prove.
+    pub expected_mail: Option<String>,
+}
+
+impl Person {
+    /// Where the person gets mail, as far as it is known: the mail address, or else the name with
+    /// which the person signs in, which may be one.
+    pub fn address(&self) -> &str {
+        self.mail.as_deref().unwrap_or(&self.user_name)
+    }
+}
+
+/// By what a person is known at the issuer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PersonIdentity {
+    /// The object id of Entra ID, the subject elsewhere.
+    Subject(String),
+    /// A mail address in lower case, which the first sign-in has to prove. From then on the subject
+    /// counts.
+    ExpectedMail(String),
 }
 
 /// A person to be created.
@@ -29,21 +51,29 @@ pub struct Person {
 pub struct NewPerson {
     pub principal: NewPrincipal,
     pub issuer_id: IssuerId,
-    pub subject: String,
+    pub identity: PersonIdentity,
     pub user_name: String,
+    pub mail: Option<String>,
 }
 
 statements! {
     INSERT = "INSERT INTO people (principal_id, issuer_id, subject, user_name, signed_in_ms) VALUES ($1, $2, $3, $4, NULL)";
-    GET = "SELECT p.id, p.name, p.description, p.role, p.is_disabled, p.created_ms, p.version, o.issuer_id, o.subject, o.user_name, o.signed_in_ms FROM principals p LEFT JOIN people o ON o.principal_id = p.id WHERE p.id = $1 AND p.kind = 'person'";
-    FIND = "SELECT p.id, p.name, p.description, p.role, p.is_disabled, p.created_ms, p.version, o.issuer_id, o.subject, o.user_name, o.signed_in_ms FROM people o JOIN principals p ON p.id = o.principal_id WHERE o.issuer_id = $1 AND o.subject = $2";
-    LIST = "SELECT p.id, p.name, p.description, p.role, p.is_disabled, p.created_ms, p.version, o.issuer_id, o.subject, o.user_name, o.signed_in_ms FROM principals p LEFT JOIN people o ON o.principal_id = p.id \
-        WHERE p.kind = 'person' AND p.id > $1 AND ($3 = '' OR LOWER(p.name) LIKE $3 ESCAPE '\\' OR LOWER(o.user_name) LIKE $3 ESCAPE '\\') ORDER BY p.id LIMIT $2";
+    GET = "SELECT p.id, p.name, p.description, p.role, p.is_disabled, p.created_ms, p.version, COALESCE(o.issuer_id, x.issuer_id), o.subject, o.user_name, o.signed_in_ms, p.mail, x.mail_key FROM principals p LEFT JOIN people o ON o.principal_id = p.id LEFT JOIN expected_people x ON x.principal_id = p.id WHERE p.id = $1 AND p.kind = 'person'";
+    FIND = "SELECT p.id, p.name, p.description, p.role, p.is_disabled, p.created_ms, p.version, COALESCE(o.issuer_id, x.issuer_id), o.subject, o.user_name, o.signed_in_ms, p.mail, x.mail_key FROM people o JOIN principals p ON p.id = o.principal_id LEFT JOIN expected_people x ON x.principal_id = p.id WHERE o.issuer_id = $1 AND o.subject = $2";
+    LIST = "SELECT p.id, p.name, p.description, p.role, p.is_disabled, p.created_ms, p.version, COALESCE(o.issuer_id, x.issuer_id), o.subject, o.user_name, o.signed_in_ms, p.mail, x.mail_key FROM principals p LEFT JOIN people o ON o.principal_id = p.id LEFT JOIN expected_people x ON x.principal_id = p.id \
+        WHERE p.kind = 'person' AND p.id > $1 AND ($3 = '' OR LOWER(p.name) LIKE $3 ESCAPE '\\' OR LOWER(o.user_name) LIKE $3 ESCAPE '\\' OR LOWER(p.mail) LIKE $3 ESCAPE '\\' OR x.mail_key LIKE $3 ESCAPE '\\') ORDER BY p.id LIMIT $2";
+    FIND_EXPECTED = "SELECT p.id, p.name, p.description, p.role, p.is_disabled, p.created_ms, p.version, x.issuer_id, o.subject, o.user_name, o.signed_in_ms, p.mail, x.mail_key FROM expected_people x JOIN principals p ON p.id = x.principal_id LEFT JOIN people o ON o.principal_id = p.id WHERE x.issuer_id = $1 AND x.mail_key = $2";
+    EXPECT = "INSERT INTO expected_people (principal_id, issuer_id, mail_key) VALUES ($1, $2, $3)";
+    EXPECT_NO_MORE = "DELETE FROM expected_people WHERE principal_id = $1 AND issuer_id = $2 AND mail_key = $3";
+    SET_MAIL = "UPDATE principals SET mail = $2, version = version + 1 WHERE id = $1 AND kind = 'person'";
+    FILL_MAIL = "UPDATE principals SET mail = $2 WHERE id = $1 AND mail IS NULL";
     /// Changes of roles wait for each other here, so that two admins cannot remove each other.
     LOCK = "UPDATE first_admin SET id = 0 WHERE id = 0";
-    UPDATE = "UPDATE principals SET role = $3, is_disabled = $4, version = version + 1 WHERE id = $1 AND version = $2 AND kind = 'person'";
+    UPDATE = "UPDATE principals SET role = $3, is_disabled = $4, mail = $5, version = version + 1 WHERE id = $1 AND version = $2 AND kind = 'person'";
+    DELETE = "DELETE FROM principals WHERE id = $1 AND version = $2 AND kind = 'person'";
+    OWNED = "SELECT COUNT(*) FROM integrations WHERE owner_id = $1";
     ADMINS = "SELECT COUNT(*) FROM principals WHERE kind = 'person' AND role = 'admin' AND is_disabled = 0";
-    ADMIN_NAMES = "SELECT o.user_name FROM people o JOIN principals p ON p.id = o.principal_id WHERE p.kind = 'person' AND p.role = 'admin' AND p.is_disabled = 0 ORDER BY p.id LIMIT 200";
+    ADMIN_ADDRESSES = "SELECT COALESCE(p.mail, o.user_name, '') FROM principals p LEFT JOIN people o ON o.principal_id = p.id WHERE p.kind = 'person' AND p.role = 'admin' AND p.is_disabled = 0 ORDER BY p.id LIMIT 200";
     SIGNED_IN = "UPDATE people SET user_name = $2, signed_in_ms = $3 WHERE principal_id = $1";
     RENAME = "UPDATE principals SET name = $2 WHERE id = $1 AND name <> $2";
 }
@@ -68,13 +98,15 @@ fn person(row: &Row) -> Result<Person> {
         subject: row.text_or_null(8)?,
         user_name: row.text_or_null(9)?.unwrap_or_default(),
         signed_in: row.time_or_null(10)?,
+        mail: row.text_or_null(11)?,
+        expected_mail: row.text_or_null(12)?,
     })
 }
 
 impl Db {
-    /// With which names the admins sign in at their issuers.
-    pub async fn admin_user_names(&self) -> Result<Vec<String>> {
-        self.fetch(ADMIN_NAMES, &[]).await?.iter().map(|row| row.text(0)).collect()
+    /// Where the admins get mail, as [`Person::address`]; not all of these are addresses.
+    pub async fn admin_addresses(&self) -> Result<Vec<String>> {
+        self.fetch(ADMIN_ADDRESSES, &[]).await?.iter().map(|row| row.text(0)).collect()
     }
 
     /// The person with that id.
@@ -88,6 +120,12 @@ impl Db {
         row.as_ref().map(person).transpose()
     }
 
+    /// The person who is expected at an issuer with that address, in lower case.
+    pub async fn expected_person(&self, issuer: &IssuerId, mail: &str) -> Result<Option<Person>> {
+        let row = self.fetch_one(FIND_EXPECTED, args![issuer.as_str(), mail]).await?;
+        row.as_ref().map(person).transpose()
+    }
+
     /// People after the given id whose names match the (already escaped) pattern.
     pub async fn list_people(&self, pattern: &str, after: &str, limit: u32) -> Result<Vec<Person>> {
         let rows = self.fetch(LIST, args![after, limit, pattern]).await?;
@@ -96,7 +134,8 @@ impl Db {
 }
 
 impl Tx {
-    /// Creates a person who comes from an issuer. Refused if the issuer is gone.
+    /// Creates a person who comes from an issuer, or is expected from there. Refused if the issuer is
+    /// gone.
     pub async fn create_person(
         &mut self,
         _: &Permit<actions::PersonWrite>,
@@ -105,38 +144,107 @@ impl Tx {
         issuers::hold(self, &new.issuer_id).await?;
         let now = self.now();
         insert(self, &new.principal, now).await?;
-        let args =
-            args![new.principal.id.as_str(), new.issuer_id.as_str(), &new.subject, &new.user_name];
-        let inserted = self.execute(INSERT, args).await;
+        let (id, issuer) = (new.principal.id.as_str(), new.issuer_id.as_str());
+        if let Some(mail) = &new.mail {
+            self.execute(FILL_MAIL, args![id, mail]).await?;
+        }
+        let inserted = match &new.identity {
+            PersonIdentity::Subject(subject) => {
+                self.execute(INSERT, args![id, issuer, subject, &new.user_name]).await
+            }
+            PersonIdentity::ExpectedMail(mail) => {
+                self.execute(EXPECT, args![id, issuer, mail]).await
+            }
+        };
         inserted.map(drop).map_err(|error| error.or_already_exists("person"))
     }
 
-    /// Sets role and state of a person who is still at that version; false, and the change must not
+    /// Says who an expected person, who has just proven the address, is at the issuer; false, and
+    /// nothing may be committed, if that was said before.
+    pub async fn recognize_person(
+        &mut self,
+        _: &Permit<actions::PersonWrite>,
+        id: &PrincipalId,
+        (issuer, subject): (&IssuerId, &str),
+        (mail, user_name): (&str, &str),
+    ) -> Result<bool> {
+        issuers::hold(self, issuer).await?;
+        let (id, issuer) = (id.as_str(), issuer.as_str());
+        if self.execute(EXPECT_NO_MORE, args![id, issuer, mail]).await? == 0 {
+            return Ok(false);
+        }
+        let inserted = self.execute(INSERT, args![id, issuer, subject, user_name]).await;
+        inserted.map(|_| true).map_err(|error| error.or_already_exists("person"))
+    }
+
+    /// Sets role, state and mail address of a person who is still at that version; false, and the change must not
     /// be committed, if nobody would be left who can administer.
     pub async fn update_person(
         &mut self,
         _: &Permit<actions::PersonWrite>,
         id: &PrincipalId,
         version: i64,
-        (role, is_disabled): (Role, bool),
+        (role, is_disabled, mail): (Role, bool, Option<&str>),
     ) -> Result<bool> {
         self.execute(LOCK, &[]).await?;
-        if self.execute(UPDATE, args![id.as_str(), version, role.name(), is_disabled]).await? == 0 {
+        let args = args![id.as_str(), version, role.name(), is_disabled, mail];
+        if self.execute(UPDATE, args).await? == 0 {
             return Err(StoreError::VersionConflict { what: "person" });
         }
+        self.is_administered().await
+    }
+
+    /// Removes a person who is still at that version, with sessions and permissions; false, and the
+    /// change must not be committed, if nobody would be left who can administer. Tokens stay, and are
+    /// refused as those of nobody.
+    pub async fn delete_person(
+        &mut self,
+        _: &Permit<actions::PersonWrite>,
+        id: &PrincipalId,
+        version: i64,
+    ) -> Result<bool> {
+        self.execute(LOCK, &[]).await?;
+        if self.execute(DELETE, args![id.as_str(), version]).await? == 0 {
+            return Err(StoreError::VersionConflict { what: "person" });
+        }
+        self.is_administered().await
+    }
+
+    /// How many integrations a person owns.
+    pub async fn owned_integrations(&mut self, id: &PrincipalId) -> Result<u64> {
+        let row = self.fetch_one(OWNED, args![id.as_str()]).await?;
+        Ok(u64::try_from(row.map_or(Ok(0), |row| row.int(0))?).unwrap_or(0))
+    }
+
+    async fn is_administered(&mut self) -> Result<bool> {
         self.fetch_one(ADMINS, &[]).await?.map_or(Ok(false), |row| row.is_true(0))
     }
 
-    /// Notes a sign-in of the person who acts, with the names that the issuer told.
+    /// Sets the mail address of the person who acts.
+    pub async fn set_own_mail(
+        &mut self,
+        permit: &Permit<actions::OwnAccount>,
+        mail: Option<&str>,
+    ) -> Result<()> {
+        let id = permit.provenance().principal_id.clone();
+        self.execute(SET_MAIL, args![id.as_str(), mail]).await.map(drop)
+    }
+
+    /// Notes a sign-in of the person who acts, with what the issuer told: names, and a verified mail
+    /// address for whoever has none yet.
     pub async fn person_signed_in(
         &mut self,
         permit: &Permit<actions::OwnAccount>,
         name: Option<&str>,
         user_name: &str,
+        mail: Option<&str>,
     ) -> Result<()> {
         let (id, now) = (permit.provenance().principal_id.clone(), self.now());
         if let Some(name) = name {
             self.execute(RENAME, args![id.as_str(), name]).await?;
+        }
+        if let Some(mail) = mail {
+            self.execute(FILL_MAIL, args![id.as_str(), mail]).await?;
         }
         self.execute(SIGNED_IN, args![id.as_str(), user_name, now]).await.map(drop)
     }

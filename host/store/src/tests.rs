@@ -434,7 +434,7 @@ async fn two_admins_cannot_remove_each_other_at_once() {
             tokio::spawn(async move {
                 let mut tx = db.begin(permit.provenance()).await.unwrap();
                 let id = PrincipalId::parse(id).unwrap();
-                let change = (Role::User, false);
+                let change = (Role::User, false, None);
                 let is_administered = tx.update_person(&permit, &id, 1, change).await.unwrap();
                 if is_administered {
                     tx.commit(entry()).await.unwrap();
@@ -515,8 +515,9 @@ async fn arrive(tx: &mut Tx, issuer: &IssuerId, as_what: &str) -> Result<()> {
     let (principal, _) = first_admin(as_what);
     if as_what == "person" {
         let permit = admin().permit_admin::<actions::PersonWrite>().unwrap();
-        let (issuer_id, subject) = (issuer.clone(), "ada".to_owned());
-        let new = NewPerson { principal, issuer_id, subject, user_name: String::new() };
+        let (issuer_id, identity) = (issuer.clone(), PersonIdentity::Subject("ada".to_owned()));
+        let (user_name, mail) = (String::new(), None);
+        let new = NewPerson { principal, issuer_id, identity, user_name, mail };
         return tx.create_person(&permit, &new).await;
     }
     let permit = admin().permit_admin::<actions::ClientWrite>().unwrap();

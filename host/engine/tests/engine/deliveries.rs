@@ -2,16 +2,17 @@
 
 use std::collections::BTreeSet;
 
-use grantry_authz::{Permit, actions};
+use grantry_authz::{Permit, Role, actions};
 use grantry_engine::{
     Answer, Channel, ChannelChange, ChannelInput, DeliveryState, EngineError, Idempotent,
-    PageQuery, Recipients,
+    IntegrationChange, PageQuery, PersonChange, Recipients,
 };
 use grantry_model::delivery::{ChannelSettings, MailSecurity, NOTICE_ATTEMPTS_MAX, Undelivered};
-use grantry_model::ids::{ChannelId, JobId};
+use grantry_model::ids::{ChannelId, JobId, PrincipalId};
 use grantry_model::notification::{Notice, NoticeKind, Template};
+use grantry_model::permission::PrincipalKind;
 use grantry_model::secret::Secret;
-use grantry_store::AuditEntry;
+use grantry_store::{AuditEntry, NewPrincipal};
 use serde_json::json;
 
 use crate::host::{Host, hosts};
@@ -33,14 +34,18 @@ fn mail() -> ChannelSettings {
 }
 
 async fn channel(host: &Host, settings: ChannelSettings, addresses: &[&str]) -> ChannelId {
-    let is_mail = matches!(settings, ChannelSettings::Email { .. });
     let addresses = addresses.iter().map(|&address| address.to_owned()).collect();
+    channel_for(host, settings, Recipients { addresses, ..Recipients::default() }).await
+}
+
+async fn channel_for(host: &Host, settings: ChannelSettings, recipients: Recipients) -> ChannelId {
+    let is_mail = matches!(settings, ChannelSettings::Email { .. });
     let input = ChannelInput {
         name: "Operations".to_owned(),
         settings,
         secret: is_mail.then(|| Secret::new("s3cret".to_owned())),
         kinds: vec![NoticeKind::ExternalChange, NoticeKind::Test],
-        recipients: Recipients { addresses, ..Recipients::default() },
+        recipients,
     };
     let answer = |channel: &Channel| Answer { status: 200, body: channel.id.to_string() };
     let key = format!("channel-{is_mail}");
@@ -252,5 +257,48 @@ async fn a_late_word_of_an_earlier_try_does_not_count() {
         assert_eq!(deliveries(&host).await[0].0, DeliveryState::Waiting);
         host.db().finish_delivery(&second, None).await.unwrap();
         assert_eq!(deliveries(&host).await[0].0, DeliveryState::Delivered);
+    }
+}
+
+/// A person with that mail address.
+async fn person(host: &Host, name: &str, mail: &str) -> PrincipalId {
+    let id = PrincipalId::parse(name).unwrap();
+    let permit = host.ctx.actor.permit_admin::<actions::ClientWrite>().unwrap();
+    let new = NewPrincipal {
+        id: id.clone(),
+        kind: PrincipalKind::Person,
+        name: name.to_owned(),
+        description: String::new(),
+        role: Some(Role::User),
+    };
+    let mut tx = host.db().begin(permit.provenance()).await.unwrap();
+    tx.create_client(&permit, &new).await.unwrap();
+    tx.commit(AuditEntry { event: "test", entity: None, detail: json!({}) }).await.unwrap();
+    let change = PersonChange { mail: Some(Some(mail.to_owned())), ..PersonChange::default() };
+    host.ctx.update_person(&id, 1, change).await.unwrap();
+    id
+}
+
+#[tokio::test]
+async fn what_a_sync_finds_reaches_the_owner_and_the_admins_by_mail() {
+    for host in hosts(10, 2).await {
+        host.ctx.set_own_mail(Some("admin@example.com")).await.unwrap();
+        let owner = person(&host, "owner", "owner@example.com").await;
+        person(&host, "bystander", "bystander@example.com").await;
+        let change = IntegrationChange { owner: Some(Some(owner)), ..IntegrationChange::default() };
+        host.try_update(&change).await.unwrap();
+        let recipients =
+            Recipients { admins: true, integration_owners: true, ..Recipients::default() };
+        channel_for(&host, mail(), recipients).await;
+        host.aggregate().await;
+        host.directory.lock().unwrap().members.insert(("g00".into(), "u001".into()));
+        host.advance(1_000);
+        host.aggregate().await;
+        host.work_for(3).await;
+        let told = host.courier.told.lock().unwrap().clone();
+        let mut recipients: Vec<_> = told.iter().map(|(one, _)| one.recipient.as_str()).collect();
+        recipients.sort_unstable();
+        assert_eq!(recipients, ["admin@example.com", "owner@example.com"]);
+        assert!(told.iter().all(|(one, _)| one.text.contains("User 1")), "{told:?}");
     }
 }

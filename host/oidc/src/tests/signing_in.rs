@@ -110,3 +110,24 @@ async fn a_control_character_in_a_claim_refuses_the_token() {
         assert!(matches!(refused, Err(TokenFault::Invalid(_))), "{changes}: {refused:?}");
     }
 }
+
+#[tokio::test]
+async fn a_mail_address_is_believed_of_an_issuer_that_has_verified_it() {
+    let told = async |scene: &Scene, changes: Value| {
+        let claims = id_claims(changes);
+        scene.served.lock().unwrap().id_token = scene.sign(&claims);
+        let secret = Secret::new("s3cret".to_owned());
+        let request = request();
+        let person = scene.issuers.redeem(&scene.trusted, Some(&secret), &request, "code-1");
+        person.await.unwrap().verified_mail
+    };
+    let verified = json!({"sub": "ada", "email": "ada@example.com", "email_verified": true});
+    let mut scene = Scene::new();
+    assert_eq!(told(&scene, verified.clone()).await, None, "Entra ID verifies nothing");
+    scene.trusted.kind = grantry_model::oidc::IssuerKind::Generic;
+    assert_eq!(told(&scene, verified).await.as_deref(), Some("ada@example.com"));
+    for claim in [json!(false), json!("true"), json!(1), Value::Null] {
+        let unverified = json!({"sub": "ada", "email": "ada@example.com", "email_verified": claim});
+        assert_eq!(told(&scene, unverified).await, None);
+    }
+}

@@ -71,6 +71,8 @@ pub const KINDS: &[Kind] = &[
     new("account_creation_off", 409, "The integration creates no accounts"),
     new("issuer_in_use", 409, "People or clients come from the issuer"),
     new("last_admin", 409, "It is the last admin"),
+    new("own_person", 409, "It is yourself"),
+    new("person_owns_integrations", 409, "The person owns integrations"),
     new("plugin_asks_for_more", 409, "The plugin version asks for more"),
     new("secret_not_kept", 409, "A stored secret would not stay secret"),
     new("no_previous_version", 409, "There is no version to go back to"),

@@ -3,7 +3,7 @@
 use axum::Json as Body;
 use axum::extract::State;
 use grantry_api::headers::IdempotencyHeader;
-use grantry_api::me::{CreateOwnToken, Me, NewOwnToken, OwnToken};
+use grantry_api::me::{CreateOwnToken, Me, NewOwnToken, OwnToken, UpdateMe};
 use grantry_api::sign_in::Session;
 use grantry_api::{List, ListQuery};
 use grantry_engine::TokenRecord;
@@ -23,7 +23,7 @@ use crate::wire::{me as wire, sign_in};
 
 pub(super) fn routes() -> OpenApiRouter<Server> {
     OpenApiRouter::new()
-        .routes(routes!(get_me))
+        .routes(routes!(get_me, update_me))
         .routes(routes!(create_own_token, list_own_tokens))
         .routes(routes!(revoke_own_token))
         .routes(routes!(list_own_sessions, sign_out_everywhere))
@@ -36,7 +36,21 @@ pub(super) fn routes() -> OpenApiRouter<Server> {
     extensions(("x-grantry-action" = json!("none"))),
     responses((status = 200, description = "The caller", body = Me)))]
 async fn get_me(ctx: Ctx) -> Reply<Body<Me>> {
-    Ok(Body(wire::me(&ctx)))
+    Ok(Body(wire::me(&ctx).await?))
+}
+
+/// Change your own account
+///
+/// People only, and not with a scoped token.
+#[utoipa::path(patch, path = "/me", tag = "me",
+    extensions(("x-grantry-action" = json!("own"))),
+    request_body = UpdateMe,
+    responses((status = 200, description = "The caller", body = Me)))]
+async fn update_me(ctx: Ctx, body: Json<UpdateMe>) -> Reply<Body<Me>> {
+    if let Some(mail) = &body.value.mail {
+        ctx.set_own_mail(mail.as_deref()).await?;
+    }
+    Ok(Body(wire::me(&ctx).await?))
 }
 
 /// Make an API token of your own

@@ -80,7 +80,7 @@ async fn sign_in_with_token(
     let work = engine.sign_in_with_token(&body.value.token, previous, &attempt.request_id);
     let SignedIn { ctx, secret, .. } = attempt.counted(&server, work).await?;
     let cookie = server.0.cookies.set_session(secret.expose());
-    Ok(with_cookies(&[cookie], Body(me::signed_in(&ctx, secret.expose()))))
+    Ok(with_cookies(&[cookie], Body(me::signed_in(&ctx, secret.expose()).await?)))
 }
 
 /// Begin a sign-in by an issuer

@@ -14,16 +14,19 @@ use crate::context::Ctx;
 use crate::problem::Problem;
 
 /// Who calls.
-pub(crate) fn me(ctx: &Ctx) -> wire::Me {
+pub(crate) async fn me(ctx: &Ctx) -> Result<wire::Me, Problem> {
     let session = ctx.current_session();
     let session = session.zip(ctx.1.session()).map(|(view, secret)| current(&view, secret));
-    wire::Me { session, ..of(&ctx.actor) }
+    Ok(wire::Me { session, mail: ctx.own_mail().await?, ..of(&ctx.actor) })
 }
 
 /// Who has just signed in, with the new session.
-pub(crate) fn signed_in(ctx: &grantry_engine::Ctx, secret: &str) -> wire::Me {
+pub(crate) async fn signed_in(
+    ctx: &grantry_engine::Ctx,
+    secret: &str,
+) -> Result<wire::Me, Problem> {
     let session = ctx.current_session().map(|view| current(&view, secret));
-    wire::Me { session, ..of(&ctx.actor) }
+    Ok(wire::Me { session, mail: ctx.own_mail().await?, ..of(&ctx.actor) })
 }
 
 fn of(actor: &Actor) -> wire::Me {
@@ -38,6 +41,7 @@ fn of(actor: &Actor) -> wire::Me {
         global,
         entities: permissions::entities(held),
         admin_actions: held.admin_actions().iter().map(|action| action.name().to_owned()).collect(),
+        mail: None,
         session: None,
         scope: held.scope.as_ref().map(scope),
     }

@@ -8,7 +8,8 @@ use grantry_model::oidc::{
 };
 use grantry_model::secret::Secret;
 
-/// Believes `jwt|<issuer's url>|<application>|<object>` and codes that are names of people.
+/// Believes `jwt|<issuer's url>|<application>|<object>` and codes that are names of people. Whoever is
+/// called `ada.2` has the same address as `ada`; that of `eve?` is not verified.
 pub struct FakeIssuer;
 
 #[async_trait]
@@ -67,7 +68,10 @@ impl IdentityProvider for FakeIssuer {
         if code == "refused" {
             return Err(TokenFault::Invalid("the issuer refused the code"));
         }
+        let who = code.split('.').next().unwrap_or_default();
+        let is_verified = !code.ends_with('?');
         Ok(PersonClaims {
+            verified_mail: is_verified.then(|| format!("{who}@Example.com")),
             subject: format!("subject-of-{code}"),
             name: Some(code.to_owned()),
             user_name: Some(format!("{code}@example.com")),

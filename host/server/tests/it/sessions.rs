@@ -318,3 +318,152 @@ async fn a_flood_of_bad_tokens_does_not_fill_the_audit_log() {
     let rows = audit["items"].as_array().unwrap().len();
     assert!((20..=21 + minutes).contains(&rows), "{rows} rows in {minutes} minutes");
 }
+
+async fn add(host: &Host, issuer: &str, identity: Value) -> Reply {
+    let mut body = json!({"name": "Ada Lovelace", "issuer_id": issuer, "role": "auditor"});
+    for (name, value) in identity.as_object().unwrap() {
+        body[name] = value.clone();
+    }
+    host.call("POST", "/people", body).await
+}
+
+async fn delete(host: &Host, path: &str) -> Reply {
+    let tag = host.get(path).await.header("etag").to_owned();
+    let request = host.request("DELETE", path, &Value::Null).header("If-Match", tag);
+    host.send(request.body(Body::empty()).unwrap()).await
+}
+
+#[tokio::test]
+async fn a_person_who_was_added_by_subject_signs_in_where_nobody_may_sign_up() {
+    let host = Host::start().await;
+    let issuer = issuer(&host, false).await;
+    let added = add(&host, &issuer, json!({"subject": "subject-of-ada"})).await.ok();
+    let mut browser = Browser::new(&host);
+    assert_eq!(browser.sign_in(&issuer, "ada").await.status, 200);
+    let me = browser.get("/me").await.ok();
+    assert_eq!((&me["principal_id"], &me["role"]), (&added["id"], &json!("auditor")));
+    assert_eq!(me["mail"], "ada@Example.com", "a verified address fills an empty one");
+    let again = add(&host, &issuer, json!({"subject": "subject-of-ada"})).await;
+    assert_eq!(again.problem(), (409, "conflict".to_owned()));
+    let stranger = Browser::new(&host).sign_in(&issuer, "bob").await;
+    assert_eq!(stranger.problem(), (403, "sign_up_not_allowed".to_owned()));
+}
+
+#[tokio::test]
+async fn the_first_sign_in_that_proves_the_address_is_the_person_and_no_other_ever_is() {
+    let host = Host::start().await;
+    let issuer = issuer(&host, false).await;
+    let added = add(&host, &issuer, json!({"sign_in_mail": "Eve@example.com"})).await.ok();
+    assert_eq!(
+        (&added["sign_in_mail"], &added["subject"]),
+        (&json!("eve@example.com"), &json!(null))
+    );
+    let unverified = Browser::new(&host).sign_in(&issuer, "eve?").await;
+    assert_eq!(unverified.problem(), (403, "sign_up_not_allowed".to_owned()));
+    let mut browser = Browser::new(&host);
+    assert_eq!(browser.sign_in(&issuer, "eve").await.status, 200);
+    assert_eq!(browser.get("/me").await.ok()["principal_id"], added["id"]);
+    let person = host.get(&format!("/people/{}", text(&added, "id"))).await.ok();
+    assert_eq!(
+        (&person["sign_in_mail"], &person["subject"]),
+        (&json!(null), &json!("subject-of-eve"))
+    );
+    let second = Browser::new(&host).sign_in(&issuer, "eve.2").await;
+    assert_eq!(second.problem(), (403, "sign_up_not_allowed".to_owned()));
+    let audit = host.get("/audit?event=person.recognized").await.ok();
+    assert_eq!(audit["items"].as_array().unwrap().len(), 1);
+    assert_eq!(audit["items"][0]["entity_id"], added["id"]);
+}
+
+#[tokio::test]
+async fn a_person_is_added_by_what_the_issuer_can_prove() {
+    let host = Host::start().await;
+    let generic = issuer(&host, false).await;
+    let tenant = "11111111-2222-4333-8444-555555555555";
+    let body = json!({"name": "Entra", "kind": "entra", "tenant_id": tenant,
+        "audience": "api://grantry", "client_id": tenant});
+    let entra = text(&host.call("POST", "/issuers", body).await.ok(), "id");
+    for (issuer, identity, path) in [
+        (&generic, json!({}), "/subject"),
+        (&generic, json!({"subject": "a", "sign_in_mail": "a@example.com"}), "/subject"),
+        (&generic, json!({"sign_in_mail": "nobody"}), "/sign_in_mail"),
+        (&generic, json!({"subject": "a", "mail": "nobody"}), "/mail"),
+        (&entra, json!({"sign_in_mail": "a@example.com"}), "/sign_in_mail"),
+        (&entra, json!({"subject": "ada"}), "/subject"),
+        (&"missing".to_owned(), json!({"subject": "a"}), "/issuer_id"),
+    ] {
+        let refused = add(&host, issuer, identity).await;
+        assert_eq!(refused.json()["errors"][0]["path"], path, "{refused:?}");
+    }
+    let body = json!({"name": "x", "issuer_id": generic, "subject": "x"});
+    let user = crate::owners::person(&host, "user").await;
+    let refused = host.call_as(&user, "POST", "/people", body).await;
+    assert_eq!(refused.problem(), (403, "action_not_granted".to_owned()));
+}
+
+#[tokio::test]
+async fn a_deleted_person_is_signed_out_and_their_deeds_stay_in_the_audit_log() {
+    let host = Host::start().await;
+    let issuer = issuer(&host, false).await;
+    let added = add(&host, &issuer, json!({"subject": "subject-of-ada"})).await.ok();
+    let path = format!("/people/{}", text(&added, "id"));
+    let mut browser = Browser::new(&host);
+    browser.sign_in(&issuer, "ada").await;
+    let integration = text(&host.connect("Directory").await, "id");
+    let owner = json!({"owner_id": added["id"]});
+    crate::owners::change(&host, "", &integration, owner).await.ok();
+    let kept = delete(&host, &path).await;
+    assert_eq!(kept.problem(), (409, "person_owns_integrations".to_owned()));
+    crate::owners::change(&host, "", &integration, json!({"owner_id": null})).await.ok();
+    browser.get("/me").await.ok();
+    assert_eq!(delete(&host, &path).await.status, 204);
+    assert_eq!(browser.get("/me").await.problem(), (401, "session_ended".to_owned()));
+    assert_eq!(host.get(&path).await.problem(), (404, "not_found".to_owned()));
+    let again = Browser::new(&host).sign_in(&issuer, "ada").await;
+    assert_eq!(again.problem(), (403, "sign_up_not_allowed".to_owned()));
+    let told = host.get("/audit?event=person.deleted").await.ok();
+    assert_eq!(told["items"][0]["detail"]["subject"], "subject-of-ada");
+    let deeds = host.get("/audit?event=session.started").await.ok();
+    assert_eq!(deeds["items"][0]["principal_id"], added["id"]);
+    // The issuer can go, now that nobody comes from it.
+    let path = format!("/issuers/{issuer}");
+    assert_eq!(host.call("DELETE", &path, Value::Null).await.status, 204);
+}
+
+#[tokio::test]
+async fn nobody_deletes_themselves() {
+    let host = Host::start().await;
+    let path = format!("/people/{}", host.first("/people").await);
+    assert_eq!(delete(&host, &path).await.problem(), (409, "own_person".to_owned()));
+}
+
+#[tokio::test]
+async fn an_issuer_that_somebody_is_expected_from_stays() {
+    let host = Host::start().await;
+    let issuer = issuer(&host, false).await;
+    add(&host, &issuer, json!({"sign_in_mail": "ada@example.com"})).await.ok();
+    let kept = host.call("DELETE", &format!("/issuers/{issuer}"), Value::Null).await;
+    assert_eq!(kept.problem(), (409, "issuer_in_use".to_owned()));
+}
+
+#[tokio::test]
+async fn people_say_where_they_get_mail_and_an_admin_does() {
+    let host = Host::start().await;
+    let user = crate::owners::person(&host, "user").await;
+    let set = host.call_as(&user, "PATCH", "/me", json!({"mail": "ada@example.com"})).await;
+    assert_eq!(set.ok()["mail"], "ada@example.com");
+    let kept = host.call_as(&user, "PATCH", "/me", json!({})).await;
+    assert_eq!(kept.ok()["mail"], "ada@example.com");
+    let wrong = host.call_as(&user, "PATCH", "/me", json!({"mail": "a@b\r\nBcc: c@d"})).await;
+    assert_eq!(wrong.json()["errors"][0]["code"], "invalid_address");
+    let tag = host.get("/people/user").await.header("etag").to_owned();
+    let body = json!({"mail": null});
+    let request = host.request("PATCH", "/people/user", &body).header("If-Match", tag);
+    let person = host.send(request.body(Body::from(body.to_string())).unwrap()).await.ok();
+    assert_eq!((&person["mail"], &person["role"]), (&json!(null), &json!("user")));
+    let (_, client) = host.client(json!([]), json!([])).await;
+    let refused = host.call_as(&client, "PATCH", "/me", json!({"mail": "a@example.com"})).await;
+    assert_eq!(refused.problem(), (403, "action_not_granted".to_owned()));
+    let audit = host.get("/audit?event=person.updated").await.ok();
+    assert_eq!(audit["items"][0]["detail"]["before"]["mail"], "ada@example.com");
+}
