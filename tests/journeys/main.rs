@@ -9,6 +9,7 @@ mod hostile;
 mod issuers;
 mod jumpcloud;
 mod kills;
+mod lists;
 mod platform;
 mod proxy;
 mod schedules;

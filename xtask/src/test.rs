@@ -14,8 +14,8 @@ use crate::peers::Peers;
 use crate::plugins;
 use tally::Tally;
 
-/// The nightly size: how often the program is killed.
-const LONG: [(&str, &str); 1] = [("GRANTRY_KILLS", "50")];
+/// The nightly size: how often the program is killed, and how large a list is.
+const LONG: [(&str, &str); 2] = [("GRANTRY_KILLS", "50"), ("GRANTRY_LIST_MB", "100")];
 
 /// What the command line asks for.
 #[derive(Debug, Default, PartialEq)]
