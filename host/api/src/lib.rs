@@ -33,6 +33,7 @@ pub mod permissions;
 pub mod plugins;
 pub mod problem;
 pub mod removals;
+pub mod request_rules;
 pub mod schedules;
 pub mod settings;
 pub mod sign_in;

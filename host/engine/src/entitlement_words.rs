@@ -11,7 +11,7 @@ use crate::idempotency::Turn;
 use crate::{Answer, Ctx, EngineError, Idempotent, Result};
 
 /// Most entitlements that one request names.
-pub const NAMED_ENTITLEMENTS_MAX: usize = 1_000;
+const NAMED_ENTITLEMENTS_MAX: usize = 1_000;
 
 const NO_ENTITLEMENT: EngineError = EngineError::NotFound { what: "entitlement" };
 
@@ -24,9 +24,18 @@ pub struct SaidChange {
     pub is_privileged: Option<Option<bool>>,
 }
 
+/// Of which entitlements something is to be said, as it was asked: by one of the two.
+#[derive(Debug, Clone, Default)]
+pub struct SelectionInput {
+    /// Their ids.
+    pub ids: Option<Vec<String>>,
+    /// Words to look for (`*` stands for anything), and a kind; empty texts find everything.
+    pub found: Option<(String, String)>,
+}
+
 /// Of which entitlements it is said whether they are privileged.
 #[derive(Debug, Clone)]
-pub enum Selection {
+enum Selection {
     /// Those with these ids.
     Named(Vec<EntitlementId>),
     /// All that a search finds in a kind; empty texts find everything.
@@ -36,6 +45,34 @@ pub enum Selection {
         /// Only of this kind.
         kind: String,
     },
+}
+
+impl SelectionInput {
+    fn read(self) -> Result<Selection> {
+        match (self.ids, self.found) {
+            (Some(ids), None) if ids.len() > NAMED_ENTITLEMENTS_MAX => {
+                let message = format!("must have at most {NAMED_ENTITLEMENTS_MAX} ids");
+                Err(EngineError::field("/ids", "too_many", message))
+            }
+            (Some(ids), None) => {
+                let read = |(position, id): (usize, &String)| {
+                    EntitlementId::parse(id).map_err(|error| {
+                        let path = format!("/ids/{position}");
+                        EngineError::field(&path, "invalid_id", error.to_string())
+                    })
+                };
+                Ok(Selection::Named(ids.iter().enumerate().map(read).collect::<Result<_>>()?))
+            }
+            (None, Some((search, kind))) => Ok(Selection::Found { search, kind }),
+            (Some(_), Some(_)) => {
+                let message = "cannot be given together with `ids`";
+                Err(EngineError::field("/filter", "one_of_two", message))
+            }
+            (None, None) => {
+                Err(EngineError::field("/ids", "one_of_two", "or `filter` is required"))
+            }
+        }
+    }
 }
 
 /// What came of saying it in bulk.
@@ -65,7 +102,7 @@ impl Ctx {
         self.load_entitlement(integration, id).await
     }
 
-    async fn load_entitlement(
+    pub(crate) async fn load_entitlement(
         &self,
         integration: &IntegrationId,
         id: &EntitlementId,
@@ -112,11 +149,12 @@ impl Ctx {
     pub async fn say_privileged(
         &self,
         integration: &IntegrationId,
-        selection: &Selection,
+        selection: SelectionInput,
         said: Option<bool>,
         request: &Idempotent<'_, SaidInBulk>,
     ) -> Result<Answer> {
         let permit = self.permit_integration::<actions::IntegrationWrite>(integration).await?;
+        let selection = selection.read()?;
         self.load_integration(integration).await?;
         let claimed = match self.claim(request).await? {
             Turn::Ours(claimed) => claimed,
@@ -124,7 +162,7 @@ impl Ctx {
         };
         let work = async {
             let mut tx = self.db().begin(permit.provenance()).await?;
-            let done = match selection {
+            let done = match &selection {
                 Selection::Found { search, kind } => {
                     let found = (search.as_str(), kind.as_str());
                     let said =
@@ -146,7 +184,7 @@ impl Ctx {
                 }
             };
             let answer = claimed.finish(&mut tx, &done).await?;
-            let by = match selection {
+            let by = match &selection {
                 Selection::Found { search, kind } => json!({ "search": search, "kind": kind }),
                 Selection::Named(ids) => json!({ "ids": ids }),
             };

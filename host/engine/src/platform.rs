@@ -203,13 +203,15 @@ impl Platform for IntegrationPlatform {
     ) -> PlatformResult<PlatformPage<PlatformRole>> {
         let ctx = self.ctx().await?;
         let page = ctx.list_roles(&app_id(app)?, &query(after)).await.map_err(refused)?;
-        let items = page.items.into_iter().map(|role| PlatformRole {
-            id: role.id.to_string(),
-            name: role.display,
-            // Requestable settings come with access requests; until then what can be granted is.
-            is_requestable: !role.is_immutable,
-        });
-        Ok(PlatformPage { items: items.collect(), next: page.next })
+        let mut items = Vec::with_capacity(page.items.len());
+        for role in page.items {
+            items.push(PlatformRole {
+                is_requestable: ctx.is_requestable(&role).await.map_err(refused)?,
+                id: role.id.to_string(),
+                name: role.name().to_owned(),
+            });
+        }
+        Ok(PlatformPage { items, next: page.next })
     }
 
     async fn change_membership(

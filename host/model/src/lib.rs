@@ -27,6 +27,7 @@ pub mod platform;
 pub mod plugin;
 pub mod provision;
 pub mod removal;
+pub mod request_rules;
 pub mod runner;
 pub mod schedule;
 pub mod secret;

@@ -150,11 +150,6 @@ impl Settings {
         }
         if issues.is_empty() { Ok(self) } else { Err(issues) }
     }
-
-    /// The access that can be requested for a resource, after an admin's word about it (INT-8).
-    pub fn is_resource_requestable(&self, override_of_resource: Option<bool>) -> bool {
-        self.is_requestable && override_of_resource.unwrap_or(self.is_requestable_by_default)
-    }
 }
 
 fn duration_issues(durations: &[i64]) -> Vec<FieldIssue> {
@@ -179,16 +174,6 @@ fn duration_issues(durations: &[i64]) -> Vec<FieldIssue> {
 
 fn issue(path: &str, code: &str, message: impl Into<String>) -> FieldIssue {
     FieldIssue { path: path.to_owned(), code: code.to_owned(), message: message.into() }
-}
-
-/// The workflow that a request follows: the role's own, else its resource's, else the integration's
-/// default (INT-12).
-pub fn workflow<'a>(
-    of_role: Option<&'a str>,
-    of_resource: Option<&'a str>,
-    of_integration: Option<&'a str>,
-) -> Option<&'a str> {
-    of_role.or(of_resource).or(of_integration)
 }
 
 #[cfg(test)]
@@ -226,24 +211,5 @@ mod tests {
             (issues[0].path.as_str(), issues[0].code.as_str()),
             ("/settings/runs_on", "agent_unavailable")
         );
-    }
-
-    #[test]
-    fn an_admins_word_about_a_resource_comes_before_the_default_but_not_before_the_integration() {
-        let settings = Settings { is_requestable_by_default: false, ..Settings::default() };
-        assert!(!settings.is_resource_requestable(None));
-        assert!(settings.is_resource_requestable(Some(true)));
-        let closed = Settings { is_requestable: false, ..Settings::default() };
-        assert!(!closed.is_resource_requestable(Some(true)));
-    }
-
-    #[test]
-    fn the_workflow_of_a_role_comes_before_its_resources_and_that_before_the_integrations() {
-        let all = [Some("role"), Some("resource"), Some("integration")];
-        assert_eq!(workflow(all[0], all[1], all[2]), Some("role"));
-        assert_eq!(workflow(None, all[1], all[2]), Some("resource"));
-        assert_eq!(workflow(None, None, all[2]), Some("integration"));
-        assert_eq!(workflow(all[0], None, None), Some("role"));
-        assert_eq!(workflow(None, None, None), None);
     }
 }

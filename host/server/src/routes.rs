@@ -26,6 +26,7 @@ mod people;
 mod permissions;
 mod plugins;
 mod removals;
+mod request_rules;
 mod schedules;
 mod sign_in;
 mod templates;
@@ -48,6 +49,7 @@ pub(crate) fn all() -> OpenApiRouter<Server> {
         .merge(deletion_guards::routes())
         .merge(mappings::routes())
         .merge(entitlement_words::routes())
+        .merge(request_rules::routes())
         .merge(aggregations::routes())
         .merge(removals::routes())
         .merge(schedules::routes())

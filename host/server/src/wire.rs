@@ -22,6 +22,7 @@ pub(crate) mod people;
 pub(crate) mod permissions;
 pub(crate) mod plugins;
 pub(crate) mod removals;
+pub(crate) mod request_rules;
 pub(crate) mod schedules;
 pub(crate) mod settings;
 pub(crate) mod sign_in;

@@ -36,6 +36,7 @@ mod people;
 mod plugins;
 mod principals;
 mod removals;
+mod request_rules;
 mod run_log;
 mod runs;
 mod schedules;

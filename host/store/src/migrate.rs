@@ -19,6 +19,7 @@ const MIGRATIONS: &[(i64, &str)] = &[
     (10, include_str!("../migrations/0010_entitlement_words.sql")),
     (11, include_str!("../migrations/0011_mends.sql")),
     (12, include_str!("../migrations/0012_departures.sql")),
+    (13, include_str!("../migrations/0013_request_rules.sql")),
 ];
 
 const fn newest(migrations: &[(i64, &str)]) -> i64 {

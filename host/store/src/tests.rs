@@ -123,6 +123,7 @@ async fn every_statement_prepares_on_both_databases() {
         plugins::STATEMENTS,
         principals::STATEMENTS,
         removals::STATEMENTS,
+        request_rules::STATEMENTS,
         run_log::STATEMENTS,
         runs::STATEMENTS,
         schedules::STATEMENTS,

@@ -81,12 +81,12 @@ async fn set_privileged(
     body: Json<SetPrivileged>,
 ) -> Reply<Settled> {
     let once = once.with(&body.bytes);
-    let selection = wire::read_selection(body.value.ids, body.value.filter)?;
+    let selection = wire::read_selection(body.value.ids, body.value.filter);
     let said = body.value.is_privileged.flatten();
     let done = |done: &SaidInBulk| {
         let SaidInBulk { selected, changed } = *done;
         answer(StatusCode::OK, &PrivilegedSet { selected, changed })
     };
     let request = once.answered(&done);
-    Ok(Settled(ctx.say_privileged(&id, &selection, said, &request).await?))
+    Ok(Settled(ctx.say_privileged(&id, selection, said, &request).await?))
 }

@@ -2,13 +2,10 @@
 
 use grantry_api::catalogue as wire;
 use grantry_engine::{
-    NAMED_ENTITLEMENTS_MAX, SaidChange, Selection, StoredAssignment, StoredEntitlement,
-    StoredObject,
+    SaidChange, SelectionInput, StoredAssignment, StoredEntitlement, StoredObject,
 };
-use grantry_model::ids::EntitlementId;
 
 use super::stored_json;
-use crate::problem::Problem;
 
 /// An account, with whose it is.
 pub(crate) fn account(account: &StoredObject) -> wire::CatalogueObject {
@@ -89,27 +86,6 @@ pub(crate) fn read_said(change: wire::UpdateEntitlement) -> SaidChange {
 pub(crate) fn read_selection(
     ids: Option<Vec<String>>,
     filter: Option<wire::EntitlementFilter>,
-) -> Result<Selection, Problem> {
-    match (ids, filter) {
-        (Some(ids), None) if ids.len() > NAMED_ENTITLEMENTS_MAX => {
-            let message = format!("must have at most {NAMED_ENTITLEMENTS_MAX} ids");
-            Err(Problem::field("/ids", "too_many", message))
-        }
-        (Some(ids), None) => {
-            let read = |(position, id): (usize, &String)| {
-                EntitlementId::parse(id).map_err(|error| {
-                    Problem::field(format!("/ids/{position}"), "invalid_id", error.to_string())
-                })
-            };
-            Ok(Selection::Named(ids.iter().enumerate().map(read).collect::<Result<_, _>>()?))
-        }
-        (None, Some(wire::EntitlementFilter { search, kind })) => {
-            Ok(Selection::Found { search, kind })
-        }
-        (Some(_), Some(_)) => {
-            let message = "cannot be given together with `ids`";
-            Err(Problem::field("/filter", "one_of_two", message))
-        }
-        (None, None) => Err(Problem::field("/ids", "one_of_two", "or `filter` is required")),
-    }
+) -> SelectionInput {
+    SelectionInput { ids, found: filter.map(|filter| (filter.search, filter.kind)) }
 }

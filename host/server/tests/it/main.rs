@@ -24,6 +24,7 @@ mod paths;
 mod people;
 mod permission_matrix;
 mod removals;
+mod request_rules;
 mod schedules;
 mod service;
 mod sessions;

@@ -43,6 +43,10 @@ const ROWS: &[(&str, &str)] = &[
     ("get_entitlement", "integration.read"),
     ("update_entitlement", "integration.write"),
     ("set_privileged", "integration.write"),
+    ("get_resource_rules", "integration.read"),
+    ("update_resource_rules", "integration.write"),
+    ("get_entitlement_rules", "integration.read"),
+    ("update_entitlement_rules", "integration.write"),
     ("get_mapping_rules", "integration.read"),
     ("set_mapping_rules", "integration.write"),
     ("preview_mapping", "integration.write"),
@@ -323,6 +327,7 @@ async fn values(host: &Host, name: &str) -> BTreeMap<&'static str, String> {
     let (id, app) = (text(&integration, "id"), text(&integration, "app_id"));
     let account = host.first(&format!("/integrations/{id}/accounts")).await;
     let role = host.first(&format!("/apps/{app}/roles")).await;
+    let resource = host.first(&format!("/integrations/{id}/resources")).await;
     let path = format!("/apps/{app}/memberships");
     let body = json!({"role_id": role, "account_id": account});
     let membership = text(&host.call("POST", &path, body).await.ok(), "id");
@@ -363,6 +368,7 @@ async fn values(host: &Host, name: &str) -> BTreeMap<&'static str, String> {
         ("entity_kind", "app".to_owned()),
         ("account_id", account),
         ("entitlement_id", role.clone()),
+        ("resource_id", resource),
         ("role_id", role),
         ("membership_id", membership),
         ("aggregation_id", text(&run, "id")),

@@ -1,0 +1,117 @@
+//! How single resources and entitlements are requested: an admin's word, and the rules in force
+//! (INT-8, INT-12). Requests themselves come later; what they will follow is decided here.
+
+use grantry_authz::actions;
+use grantry_model::ids::{EntitlementId, IntegrationId};
+use grantry_model::request_rules::{OwnRules, RequestRules, RulesChange, in_force};
+use grantry_store::{AuditEntry, StoredEntitlement};
+use serde_json::json;
+
+use crate::{Ctx, EngineError, Result};
+
+/// What rules are about.
+#[derive(Debug, Clone)]
+pub enum Requested {
+    /// A resource of the integration, by its id.
+    Resource(String),
+    /// An entitlement of the integration.
+    Entitlement(EntitlementId),
+}
+
+/// An admin's word, and what follows from it.
+#[derive(Debug, Clone)]
+#[expect(missing_docs, reason = "the names say it")]
+pub struct RulesView {
+    pub own: OwnRules,
+    pub in_force: RequestRules,
+    pub version: i64,
+}
+
+impl Requested {
+    fn id(&self) -> &str {
+        match self {
+            Self::Resource(id) => id,
+            Self::Entitlement(id) => id.as_str(),
+        }
+    }
+
+    fn what(&self) -> &'static str {
+        match self {
+            Self::Resource(_) => "resource",
+            Self::Entitlement(_) => "entitlement",
+        }
+    }
+}
+
+impl Ctx {
+    /// How something is requested.
+    pub async fn request_rules(
+        &self,
+        integration: &IntegrationId,
+        requested: &Requested,
+    ) -> Result<RulesView> {
+        self.permit_integration::<actions::IntegrationRead>(integration).await?;
+        self.load_rules(integration, requested).await
+    }
+
+    /// Changes an admin's word that is still at that version.
+    pub async fn update_request_rules(
+        &self,
+        integration: &IntegrationId,
+        requested: &Requested,
+        version: i64,
+        change: &RulesChange,
+    ) -> Result<RulesView> {
+        let permit = self.permit_integration::<actions::IntegrationWrite>(integration).await?;
+        let before = self.load_rules(integration, requested).await?.own;
+        if matches!(requested, Requested::Entitlement(_)) && change.is_requestable.is_some() {
+            let message = "is said of the resource, for all entitlements on it";
+            return Err(EngineError::field("/is_requestable", "not_of_entitlements", message));
+        }
+        let own = before.changed(change).map_err(EngineError::Invalid)?;
+        let mut tx = self.db().begin(permit.provenance()).await?;
+        tx.set_request_rules(&permit, integration, requested.id(), version, &own).await?;
+        let detail = json!({ "integration": integration, "before": before, "after": own });
+        let event = "request_rules.updated";
+        tx.commit(AuditEntry::about(event, requested.what(), requested.id(), detail)).await?;
+        self.load_rules(integration, requested).await
+    }
+
+    async fn load_rules(
+        &self,
+        integration: &IntegrationId,
+        requested: &Requested,
+    ) -> Result<RulesView> {
+        let settings = self.load_integration(integration).await?.integration.settings;
+        let (own, version) = self.db().request_rules(integration, requested.id()).await?;
+        let in_force = match requested {
+            Requested::Resource(id) => {
+                let found = self.db().resource(integration, id).await?;
+                found.ok_or(EngineError::NotFound { what: "resource" })?;
+                in_force(&settings, &own, None)
+            }
+            Requested::Entitlement(id) => {
+                let found = self.load_entitlement(integration, id).await?;
+                let of_resource = self.db().request_rules(integration, &found.resource_id).await?.0;
+                for_entitlement(in_force(&settings, &of_resource, Some(&own)), &found)
+            }
+        };
+        Ok(RulesView { own, in_force, version })
+    }
+
+    /// Whether a role of an app can be requested. One that an upload named has no integration that
+    /// could say otherwise.
+    pub(crate) async fn is_requestable(&self, role: &StoredEntitlement) -> Result<bool> {
+        let Some(integration) = self.db().integration(&role.integration_id).await? else {
+            return Ok(!role.is_immutable);
+        };
+        let of_resource = self.db().request_rules(&integration.id, &role.resource_id).await?.0;
+        let rules = in_force(&integration.settings, &of_resource, None);
+        Ok(for_entitlement(rules, role).is_requestable)
+    }
+}
+
+/// What nobody can grant cannot be requested.
+fn for_entitlement(rules: RequestRules, entitlement: &StoredEntitlement) -> RequestRules {
+    RequestRules { is_requestable: rules.is_requestable && !entitlement.is_immutable, ..rules }
+}

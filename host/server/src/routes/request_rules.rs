@@ -1,0 +1,103 @@
+//! How single resources and entitlements are requested (INT-8, INT-12).
+
+use grantry_api::headers::IfMatchHeader;
+use grantry_api::request_rules::{RequestRules, UpdateRequestRules};
+use grantry_engine::{Requested, RulesView};
+use grantry_model::ids::{EntitlementId, IntegrationId};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::body::Json;
+use crate::context::Ctx;
+use crate::headers::IfMatch;
+use crate::path::Path;
+use crate::reply::{Reply, Versioned};
+use crate::state::Server;
+use crate::wire::request_rules as wire;
+
+pub(super) fn routes() -> OpenApiRouter<Server> {
+    OpenApiRouter::new()
+        .routes(routes!(get_resource_rules, update_resource_rules))
+        .routes(routes!(get_entitlement_rules, update_entitlement_rules))
+}
+
+fn versioned(view: &RulesView) -> Versioned<RequestRules> {
+    Versioned(view.version, wire::rules(view))
+}
+
+/// Show how a resource is requested
+#[utoipa::path(get, path = "/integrations/{integration_id}/resources/{resource_id}/request-rules",
+    tag = "catalogue",
+    extensions(("x-grantry-action" = json!("integration.read"))),
+    params(("integration_id" = String, Path, description = "The integration's id."),
+        ("resource_id" = String, Path, description = "The resource's id.")),
+    responses((status = 200, description = "The rules", body = RequestRules,
+        headers(("ETag" = String, description = "Their version, for `If-Match`.")))))]
+async fn get_resource_rules(
+    ctx: Ctx,
+    Path((integration, id)): Path<(IntegrationId, EntitlementId)>,
+) -> Reply<Versioned<RequestRules>> {
+    let requested = Requested::Resource(id.to_string());
+    Ok(versioned(&ctx.request_rules(&integration, &requested).await?))
+}
+
+/// Change how a resource is requested
+///
+/// An admin's word, which no sync touches. It holds for all entitlements on the resource.
+#[utoipa::path(patch, path = "/integrations/{integration_id}/resources/{resource_id}/request-rules",
+    tag = "catalogue",
+    extensions(("x-grantry-action" = json!("integration.write"))),
+    params(("integration_id" = String, Path, description = "The integration's id."),
+        ("resource_id" = String, Path, description = "The resource's id."), IfMatchHeader),
+    request_body = UpdateRequestRules,
+    responses((status = 200, description = "Changed", body = RequestRules,
+        headers(("ETag" = String, description = "Their version, for `If-Match`.")))))]
+async fn update_resource_rules(
+    ctx: Ctx,
+    Path((integration, id)): Path<(IntegrationId, EntitlementId)>,
+    IfMatch(version): IfMatch,
+    body: Json<UpdateRequestRules>,
+) -> Reply<Versioned<RequestRules>> {
+    let (requested, change) = (Requested::Resource(id.to_string()), wire::read_update(body.value));
+    let changed = ctx.update_request_rules(&integration, &requested, version, &change).await?;
+    Ok(versioned(&changed))
+}
+
+/// Show how an entitlement is requested
+#[utoipa::path(get,
+    path = "/integrations/{integration_id}/entitlements/{entitlement_id}/request-rules",
+    tag = "catalogue",
+    extensions(("x-grantry-action" = json!("integration.read"))),
+    params(("integration_id" = String, Path, description = "The integration's id."),
+        ("entitlement_id" = String, Path, description = "The entitlement's id.")),
+    responses((status = 200, description = "The rules", body = RequestRules,
+        headers(("ETag" = String, description = "Their version, for `If-Match`.")))))]
+async fn get_entitlement_rules(
+    ctx: Ctx,
+    Path((integration, id)): Path<(IntegrationId, EntitlementId)>,
+) -> Reply<Versioned<RequestRules>> {
+    Ok(versioned(&ctx.request_rules(&integration, &Requested::Entitlement(id)).await?))
+}
+
+/// Change how an entitlement is requested
+///
+/// Its workflow comes before its resource's. Whether it can be requested is said of the resource.
+#[utoipa::path(patch,
+    path = "/integrations/{integration_id}/entitlements/{entitlement_id}/request-rules",
+    tag = "catalogue",
+    extensions(("x-grantry-action" = json!("integration.write"))),
+    params(("integration_id" = String, Path, description = "The integration's id."),
+        ("entitlement_id" = String, Path, description = "The entitlement's id."), IfMatchHeader),
+    request_body = UpdateRequestRules,
+    responses((status = 200, description = "Changed", body = RequestRules,
+        headers(("ETag" = String, description = "Their version, for `If-Match`.")))))]
+async fn update_entitlement_rules(
+    ctx: Ctx,
+    Path((integration, id)): Path<(IntegrationId, EntitlementId)>,
+    IfMatch(version): IfMatch,
+    body: Json<UpdateRequestRules>,
+) -> Reply<Versioned<RequestRules>> {
+    let (requested, change) = (Requested::Entitlement(id), wire::read_update(body.value));
+    let changed = ctx.update_request_rules(&integration, &requested, version, &change).await?;
+    Ok(versioned(&changed))
+}
