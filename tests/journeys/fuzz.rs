@@ -125,8 +125,8 @@ async fn furnish_more(api: &Api) -> Result<Vec<(&'static str, Value)>> {
 
 /// How many requests were made, as the report says.
 fn cases(report: &str) -> Option<u32> {
-    let line = report.lines().find(|line| line.contains(" generated"))?;
-    line.split_whitespace().next()?.replace(',', "").parse().ok()
+    let line = report.lines().find(|line| line.contains(" generated, "))?;
+    line.split_whitespace().next()?.parse().ok()
 }
 
 fn configuration(known: &[(&str, Value)]) -> String {

@@ -542,12 +542,39 @@ fn every_operation_has_a_row_with_its_action() {
     assert_eq!(described, rows, "routes and ROWS differ");
 }
 
-#[tokio::test]
-async fn every_cell_of_the_permission_matrix_is_as_the_oracle_says() {
+/// The matrix in parts that run side by side: the whole takes minutes.
+mod every_cell_is_as_the_oracle_says {
+    macro_rules! part {
+        ($($name:ident $part:literal),+) => {
+            /// How many parts there are.
+            pub const PARTS: usize = [$($part),+].len();
+            $(#[tokio::test]
+            async fn $name() {
+                super::assert_part($part).await;
+            })+
+        };
+    }
+    part!(in_part_0 0, in_part_1 1, in_part_2 2, in_part_3 3, in_part_4 4, in_part_5 5);
+}
+
+/// What even the admin's good request is answered: only an active membership cannot be renewed, and
+/// keeps its integration, there is no version to go back to, and a sign-in leads to the issuer and
+/// needs its answer.
+const UNREACHED: [&str; 5] = [
+    "renew_membership 409",
+    "delete_integration 409",
+    "roll_back_version 409",
+    "finish_sign_in 400",
+    "begin_sign_in 303",
+];
+
+/// Every `PARTS`th operation, for every caller on every entity.
+async fn assert_part(part: usize) {
     let world = world().await;
     let document = serde_json::to_value(grantry_server::openapi::document()).unwrap();
     let (mut cells, mut mismatches, mut unreached) = (0, Vec::new(), Vec::new());
-    for operation in operations(&document) {
+    let parts = every_cell_is_as_the_oracle_says::PARTS;
+    for operation in operations(&document).into_iter().skip(part).step_by(parts) {
         let id = text(&operation.2, "operationId");
         let action = ROWS.iter().find(|row| row.0 == id).map_or("no row", |row| row.1);
         // What is one's own does not exist for others; the world's belongs to the admin.
@@ -577,24 +604,17 @@ async fn every_cell_of_the_permission_matrix_is_as_the_oracle_says() {
                 // Nothing vanished here: `removals.rs` decides about what did.
                 let is_decision = status == 409 && id.ends_with("_removal");
                 let is_refused = expected == Class::Allowed && status >= 300;
-                if *caller == Caller::Admin && is_refused && !is_decision {
-                    unreached.push(format!("{id} {status}"));
+                let answer = format!("{id} {status}");
+                let is_known = is_decision || UNREACHED.contains(&answer.as_str());
+                if *caller == Caller::Admin && is_refused && !is_known {
+                    unreached.push(answer);
                 }
             }
         }
     }
     assert!(mismatches.is_empty(), "{} of {cells}:\n{}", mismatches.len(), mismatches.join("\n"));
-    // The admin's requests are good ones, so that no other refusal hides a wrong decision. Only an
-    // active membership cannot be renewed, and keeps its integration, there is no version to go back
-    // to, and a sign-in leads to the issuer and needs its answer.
-    let own = [
-        "renew_membership 409",
-        "renew_membership 409",
-        "delete_integration 409",
-        "roll_back_version 409",
-    ];
-    let elsewhere = ["finish_sign_in 400", "begin_sign_in 303"];
-    assert_eq!(unreached, [&own[..], &elsewhere[..]].concat());
+    // The admin's requests are good ones, so that no other refusal hides a wrong decision.
+    assert_eq!(unreached, Vec::<String>::new());
 }
 
 #[tokio::test]
