@@ -46,6 +46,9 @@ pub(crate) fn start_log(format: Option<LogFormat>) {
     };
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // A line that cannot be written is lost. Telling it on the same stderr would panic: a full disk
+    // that also holds the log would end every request.
+    let log = log.log_internal_errors(false);
     if is_text {
         log.with_ansi(std::io::stderr().is_terminal()).init();
     } else {
