@@ -135,7 +135,7 @@ fn counts(run: &Aggregation) -> String {
         text += &format!(", {rate}/s");
     }
     if let Some(remaining_ms) = run.remaining_ms {
-        text += &format!(", about {} s more", (remaining_ms + 999) / 1_000);
+        text += &format!(", about {} s more", remaining_ms.div_ceil(1_000));
     }
     text
 }
