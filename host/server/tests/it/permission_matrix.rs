@@ -506,6 +506,9 @@ impl World {
                 object.insert(name.clone(), self.example(document, field, (about, which)));
             } else if required.contains(&json!(name)) || is_chosen(schema, name) {
                 object.insert(name.clone(), json!(self.value(about, name, which)));
+            } else if name == "filter" {
+                // One that finds everything: what is selected is selected by ids or by a filter.
+                object.insert(name.clone(), json!({}));
             }
         }
         Value::Object(object)
