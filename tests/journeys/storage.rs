@@ -3,11 +3,17 @@
 //! The limit is that of file sizes, which every user may set for own processes: each write to a file
 //! fails then, as on a full disk.
 
+use std::time::Duration;
+
 use anyhow::{Context, Result};
 use grantry_tests::directory::Directory;
 use grantry_tests::host::{Database, Host, Integration, Target};
 use grantry_tests::recorder::Recorder;
+use grantry_tests::wait;
 use serde_json::json;
+
+/// G8: so long may it take until a host serves again that has room again.
+const RECOVERY_LIMIT: Duration = Duration::from_secs(5);
 
 #[tokio::test]
 async fn a_full_disk_refuses_with_503_and_has_no_effect() -> Result<()> {
@@ -44,7 +50,11 @@ async fn a_full_disk_refuses_with_503_and_has_no_effect() -> Result<()> {
     assert_eq!(directory.members_of(&group), before);
 
     host.empty_disk()?;
-    let granted = host.api().post_once(&path, &body, "the-same-key").await?.ok()?;
+    let granted = wait::until("the host to serve again", RECOVERY_LIMIT, async || {
+        let reply = host.api().post_once(&path, &body, "the-same-key").await?;
+        if reply.status == 503 { Ok(None) } else { reply.ok().map(Some) }
+    })
+    .await?;
     let id = granted["id"].as_str().context("an id")?;
     integration.wait_for_membership(id, "active").await?;
     assert!(directory.members_of(&group).contains(&person));

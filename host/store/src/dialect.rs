@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use sqlx::Row as _;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{Connection as _, Row as _};
 
 use crate::error::StoreError;
 
@@ -55,7 +55,20 @@ pub(crate) async fn connect(url: &str) -> Result<Pools, StoreError> {
         .statement_cache_capacity(200)
         .pragma("cache_size", "-48000")
         .pragma("temp_store", "MEMORY");
-    let writer = SqlitePoolOptions::new().max_connections(1).connect_with(options.clone()).await?;
+    let writer = SqlitePoolOptions::new()
+        .max_connections(1)
+        // A full disk ends SQLite's transaction by itself. sqlx 0.9.0 takes the rollback that then fails
+        // for one that did not happen, and no transaction begins on the connection any more: it goes,
+        // and the next one takes its place.
+        .after_release(|connection, _| {
+            Box::pin(async move {
+                // Behind the rollback, which a dropped transaction only orders.
+                connection.ping().await?;
+                Ok(!connection.is_in_transaction())
+            })
+        })
+        .connect_with(options.clone())
+        .await?;
     let readers = SqlitePoolOptions::new()
         .max_connections(SQLITE_READERS)
         .connect_with(options.pragma("query_only", "ON").pragma("cache_size", "-4000"))
