@@ -17,7 +17,7 @@ const MIGRATIONS: &[(i64, &str)] = &[
     (7, include_str!("../migrations/0007_safe_sync.sql")),
     (9, include_str!("../migrations/0009_mapping.sql")),
     (10, include_str!("../migrations/0010_entitlement_words.sql")),
-    (11, include_str!("../migrations/0011_mends.sql")),
+    (11, include_str!("../migrations/0011_upload_readings.sql")),
     (12, include_str!("../migrations/0012_departures.sql")),
     (13, include_str!("../migrations/0013_request_rules.sql")),
 ];
