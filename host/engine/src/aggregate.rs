@@ -57,6 +57,16 @@ enum Turn {
     Later(Fault),
 }
 
+/// What became of the settings since the last page.
+enum Policy {
+    /// They are the same, or count from now on.
+    Followed,
+    /// The plugin waits for its release.
+    Quarantined,
+    /// What is read from now on would be something else.
+    OtherSource,
+}
+
 struct Aggregation<'a> {
     engine: &'a Engine,
     job: &'a Job,
@@ -145,6 +155,23 @@ fn cancelled() -> Stop {
     Stop { code: "cancelled".to_owned(), detail }
 }
 
+fn policy_changed() -> Stop {
+    let detail = "the plugin version or the connection was changed meanwhile; what was read is kept, \
+                  nothing was removed, start another run";
+    Stop { code: "policy_changed".to_owned(), detail: detail.to_owned() }
+}
+
+/// Stands for what an integration reads, and with what. Secrets are not in it: they are replaced
+/// without a change of what they open.
+fn source(integration: &Integration, plugin: &Plugin) -> String {
+    let mut hasher = blake3::Hasher::new_derive_key("grantry source of an aggregation");
+    for part in [&plugin.digest.to_string(), &integration.connection] {
+        hasher.update(&(part.len() as u64).to_le_bytes());
+        hasher.update(part.as_bytes());
+    }
+    hasher.finalize().to_hex().to_string()
+}
+
 /// The scope, and the progress: stored, or of a new run over the kinds of this tenant.
 async fn begin(
     engine: &Engine,
@@ -165,7 +192,11 @@ async fn begin(
         Err(EngineError::Quarantined) => return Ok(Err(Beginning::Later(Verdict::quarantined()))),
         Err(error) => return Ok(Err(never(error))),
     };
+    let source = source(integration, plugin);
     if let Some(progress) = &run.progress {
+        if progress.source.as_ref().is_some_and(|read| *read != source) {
+            return Ok(Err(Beginning::Never(policy_changed())));
+        }
         if progress.is_stale(engine.db().now()) {
             let code = "checkpoint_too_old".to_owned();
             let detail = "its last page was read more than a day ago; nothing was removed, start another run".to_owned();
@@ -194,6 +225,7 @@ async fn begin(
         return Ok(Err(Beginning::Never(Stop { code: "bad_data".to_owned(), detail })));
     }
     let mut progress = Progress::start(&kinds);
+    progress.source = Some(source);
     progress.live_before = engine.db().count_kinds(&integration.id).await?;
     progress.rows_expected = engine.db().last_rows(&integration.id).await?;
     let live = progress.live_before.iter().map(|(_, count)| count).sum();
@@ -270,8 +302,15 @@ impl Aggregation<'_> {
             if is_cancelled {
                 return self.end().stopped(RunStatus::Cancelled, &cancelled()).await;
             }
-            if self.unchanged.is_empty() && !self.follow_policy().await? {
-                return Ok(Verdict::quarantined());
+            if self.unchanged.is_empty() {
+                match self.follow_policy().await? {
+                    Policy::Followed => {}
+                    Policy::Quarantined => return Ok(Verdict::quarantined()),
+                    Policy::OtherSource => {
+                        let stop = policy_changed();
+                        return self.end().stopped(RunStatus::Failed, &stop).await;
+                    }
+                }
             }
             let turn = self.turn().await?;
             if !matches!(turn, Turn::Next) {
@@ -286,22 +325,27 @@ impl Aggregation<'_> {
         }
     }
 
-    /// A changed connection or approval counts from the next page on. False in quarantine.
-    async fn follow_policy(&mut self) -> Result<bool> {
+    /// A changed approval counts from the next page on; with another plugin version or connection the
+    /// run cannot go on.
+    async fn follow_policy(&mut self) -> Result<Policy> {
         let db = self.engine.db();
         let integration = db.integration(&self.integration.id).await?;
         let integration = integration.ok_or(EngineError::NotFound { what: "integration" })?;
         if integration.policy_version == self.integration.policy_version {
-            return Ok(true);
+            return Ok(Policy::Followed);
         }
         let plugin = db.plugin(&integration.plugin_id).await?;
         let plugin = plugin.ok_or(EngineError::NotFound { what: "plugin" })?;
+        let now = source(&integration, &plugin);
+        if self.progress.source.as_ref().is_some_and(|read| *read != now) {
+            return Ok(Policy::OtherSource);
+        }
         match self.engine.scope(&integration, &plugin, self.job.id.as_str()) {
             Ok(scope) => (self.scope, self.integration) = (scope, integration),
-            Err(EngineError::Quarantined) => return Ok(false),
+            Err(EngineError::Quarantined) => return Ok(Policy::Quarantined),
             Err(error) => return Err(error),
         }
-        Ok(true)
+        Ok(Policy::Followed)
     }
 
     /// Stores how far the run has come through unchanged pages.
@@ -422,9 +466,7 @@ impl Aggregation<'_> {
             Rows::Entitlements(rows) => tx.upsert_entitlements(id, app, now, rows).await?,
             Rows::Assignments(rows) => {
                 if !self.is_baseline {
-                    let before = progress.appeared;
-                    progress.appeared +=
-                        external_changes::note_appeared(&mut tx, &self.run, rows, before).await?;
+                    external_changes::note_appeared(&mut tx, &self.run, rows).await?;
                 }
                 tx.upsert_assignments(rows).await?
             }

@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use grantry_authz::actions;
-use grantry_model::ids::{AccountId, EntitlementId, IntegrationId, MembershipId};
+use grantry_model::ids::{IntegrationId, MembershipId};
 use grantry_model::membership::Status;
 use grantry_model::notification::{Notice, NoticeKind};
 use grantry_store::{
@@ -16,9 +16,9 @@ use grantry_store::{
 };
 use serde_json::json;
 
-use crate::{Ctx, Engine, Page, PageQuery, Result};
+use crate::{Ctx, Page, PageQuery, Result};
 
-/// Changes of one run that are listed; more are counted.
+/// Changes that are listed when a run ends; more are counted.
 const LISTED_MAX: usize = 1_000;
 /// Changes of one run with an audit entry of their own.
 const AUDITED_MAX: usize = 100;
@@ -27,19 +27,19 @@ const NOTICES_MAX: usize = 20;
 /// Changes that the sum names.
 const NAMED_MAX: usize = 10;
 
-/// Notes what a page brings anew, in the page's transaction; tells how much that is.
-pub(crate) async fn note_appeared(
-    tx: &mut Tx,
-    run: &Run,
-    rows: &[AssignmentRow],
-    before: u64,
-) -> Result<u64> {
+/// Notes what a page brings anew, in the page's transaction. Whatever becomes of the run, it waits for
+/// one that reads everything.
+pub(crate) async fn note_appeared(tx: &mut Tx, run: &Run, rows: &[AssignmentRow]) -> Result<()> {
     let appeared = tx.not_held(rows).await?;
+    if appeared.is_empty() {
+        return Ok(());
+    }
+    let before = tx.count_appeared(&run.integration_id, appeared.len() as u64).await?;
     let room = LISTED_MAX.saturating_sub(usize::try_from(before).unwrap_or(LISTED_MAX));
     for pair in appeared.iter().take(room) {
         tx.note_external_change(run, Change::Appeared, *pair, None, false).await?;
     }
-    Ok(appeared.len() as u64)
+    Ok(())
 }
 
 /// What a complete run found, and nothing explains.
@@ -50,46 +50,52 @@ struct Unexplained {
     more: u64,
 }
 
-/// Explains what a complete run found, in the run's last transaction; tells how much is left.
+/// What a run looks at when it ends.
+#[derive(Default)]
+pub(crate) struct Ended {
+    /// Whether it has read everything: what appeared since the last such run is concluded.
+    pub(crate) has_read_all: bool,
+    /// What vanished, where that is removed.
+    pub(crate) vanished: HashSet<Seen>,
+}
+
+/// Explains what a run found, in the run's last transaction; tells how much is left.
 pub(crate) async fn conclude(
-    engine: &Engine,
     tx: &mut Tx,
+    integration: &Integration,
     run: &Run,
-    appeared: u64,
-    vanished: &HashSet<Seen>,
+    ended: &Ended,
 ) -> Result<u64> {
-    let found = explain(tx, run, appeared, vanished).await?;
+    let found = explain(tx, run, ended).await?;
     for (change, pair, membership) in &found.listed {
         tx.note_external_change(run, *change, *pair, membership.as_ref(), true).await?;
     }
     let count = found.listed.len() as u64 + found.more;
     if count > 0 {
-        audit(tx, run, &found, count).await?;
-        let integration = engine.db().integration(&run.integration_id).await?;
-        if let Some(integration) = integration.filter(|i| i.settings.notifies_external_changes) {
-            tell(engine, tx, &integration, &found, count).await?;
+        audit(tx, run, &found, count);
+        if integration.settings.notifies_external_changes {
+            tell(tx, integration, &found, count).await?;
         }
     }
     Ok(count)
 }
 
-async fn explain(
-    tx: &mut Tx,
-    run: &Run,
-    appeared: u64,
-    vanished: &HashSet<Seen>,
-) -> Result<Unexplained> {
+async fn explain(tx: &mut Tx, run: &Run, ended: &Ended) -> Result<Unexplained> {
     let mut found = Unexplained::default();
-    let limit = u32::try_from(LISTED_MAX).unwrap_or(u32::MAX);
-    let noted = tx.take_unconcluded_changes(&run.integration_id, limit).await?;
-    found.more += appeared.saturating_sub(noted.len() as u64);
+    let noted = if ended.has_read_all {
+        let (noted, more) = tx.take_unconcluded_changes(&run.integration_id, LISTED_MAX).await?;
+        found.more += more;
+        noted
+    } else {
+        Vec::new()
+    };
     for pair in noted {
         // A membership may be behind it, also one that was ordered after it was found.
         if tx.membership_behind(pair).await?.is_none() && tx.is_held(pair).await? {
             found.listed.push((Change::Appeared, pair, None));
         }
     }
-    let mut vanished: Vec<Seen> = vanished.iter().copied().collect();
+    let mut vanished: Vec<Seen> = ended.vanished.iter().copied().collect();
     vanished.sort_unstable();
     let room = LISTED_MAX.saturating_sub(found.listed.len());
     found.more += vanished.len().saturating_sub(room) as u64;
@@ -106,7 +112,7 @@ async fn explain(
     Ok(found)
 }
 
-async fn audit(tx: &mut Tx, run: &Run, found: &Unexplained, count: u64) -> Result<()> {
+fn audit(tx: &mut Tx, run: &Run, found: &Unexplained, count: u64) {
     const EVENT: &str = "access.changed_externally";
     let id = run.integration_id.as_str();
     for (change, (entitlement, holder), membership) in found.listed.iter().take(AUDITED_MAX) {
@@ -114,7 +120,7 @@ async fn audit(tx: &mut Tx, run: &Run, found: &Unexplained, count: u64) -> Resul
             "run": run.id, "change": change.name(), "entitlement": entitlement.text(),
             "account": holder.text(), "membership": membership,
         });
-        tx.record(&AuditEntry::about(EVENT, "integration", id, detail)).await?;
+        tx.record(AuditEntry::about(EVENT, "integration", id, detail));
     }
     if count > AUDITED_MAX as u64 {
         let beyond = found.listed.iter().skip(AUDITED_MAX).take(NAMED_MAX);
@@ -128,29 +134,19 @@ async fn audit(tx: &mut Tx, run: &Run, found: &Unexplained, count: u64) -> Resul
             .collect();
         let more = count - AUDITED_MAX as u64;
         let detail = json!({ "run": run.id, "more": more, "first": first });
-        tx.record(&AuditEntry::about(EVENT, "integration", id, detail)).await?;
+        tx.record(AuditEntry::about(EVENT, "integration", id, detail));
     }
-    Ok(())
 }
 
 async fn tell(
-    engine: &Engine,
     tx: &mut Tx,
     integration: &Integration,
     found: &Unexplained,
     count: u64,
 ) -> Result<()> {
-    let db = engine.db();
-    for (change, (entitlement, holder), membership) in found.listed.iter().take(NOTICES_MAX) {
-        let (entitlement, holder) = (entitlement.text(), holder.text());
-        let role = match EntitlementId::parse(&entitlement) {
-            Ok(id) => db.role(&integration.app_id, &id).await?.map(|role| role.name().to_owned()),
-            Err(_) => None,
-        };
-        let account = match AccountId::parse(&holder) {
-            Ok(id) => db.account(&integration.id, &id).await?.map(|account| account.display),
-            Err(_) => None,
-        };
+    for (change, pair, membership) in found.listed.iter().take(NOTICES_MAX) {
+        let (role, account) = tx.names_of(*pair).await?;
+        let (entitlement, holder) = (pair.0.text(), pair.1.text());
         let explanation = match membership {
             Some(membership) => format!("the membership `{membership}` says otherwise"),
             None => "no membership explains it".to_owned(),

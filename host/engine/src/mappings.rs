@@ -56,7 +56,7 @@ pub(crate) async fn apply(
         Some(integration) => ("integration", integration.as_str()),
         None => ("integration", "all"),
     };
-    tx.record(&AuditEntry::about("mapping.applied", kind, id, detail)).await?;
+    tx.record(AuditEntry::about("mapping.applied", kind, id, detail));
     Ok(MappingOutcome { counts, changes: changes.into_iter().take(named as usize).collect() })
 }
 
@@ -88,10 +88,12 @@ impl Ctx {
     ) -> Result<MappingOutcome> {
         let permit = self.permit_integration::<actions::IntegrationWrite>(id).await?;
         self.load_integration(id).await?;
-        let mut tx = self.begin_mapping(&permit).await?;
         if let Some(rules) = proposed {
             self.check_rules(rules).await?;
-            let (_, version) = self.db().mapping_rules(id).await?;
+        }
+        let mut tx = self.begin_mapping(&permit).await?;
+        if let Some(rules) = proposed {
+            let (_, version) = tx.mapping_rules(id).await?;
             tx.set_mapping_rules(&permit, id, version, rules).await?;
         }
         tx.read_accounts(id).await?;

@@ -15,6 +15,7 @@ use grantry_model::removal::RemovalState;
 use grantry_store::{AuditEntry, Db, Job, NewJob, Removal, RemovalStep, Run, Seen, Tx, Vanished};
 use serde_json::json;
 
+use crate::external_changes::Ended;
 use crate::worker::Verdict;
 use crate::{Engine, EngineError, Result, external_changes};
 
@@ -79,11 +80,13 @@ impl Removing<'_> {
             self.commit_step(tx, "aggregation.rows_removed", &step, removed).await?;
         }
         let lost = self.lost_externally().await?;
+        let integration = self.engine.db().integration(&self.run.integration_id).await?;
         let mut tx = self.begin().await?;
         let removed = tx.end_removal(&self.run.id, RemovalState::Removed).await?;
-        if let Some(lost) = lost {
-            let appeared = self.run.progress.as_ref().map_or(0, |progress| progress.appeared);
-            external_changes::conclude(self.engine, &mut tx, self.run, appeared, &lost).await?;
+        if let Some((vanished, integration)) = lost.zip(integration) {
+            // What appeared was concluded when the run ended.
+            let ended = Ended { has_read_all: false, vanished };
+            external_changes::conclude(&mut tx, &integration, self.run, &ended).await?;
         }
         // Pages that hold removed rows prove nothing any more.
         tx.distrust_pages(&self.run.integration_id, None).await?;

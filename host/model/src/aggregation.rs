@@ -115,9 +115,6 @@ pub struct Progress {
     pub skipped: u64,
     /// Rows that point at nothing or do not fit.
     pub quarantined: u64,
-    /// Assignments that the catalogue did not hold before, beyond what Grantry made itself.
-    #[serde(default)]
-    pub appeared: u64,
     /// Rows that were written, because they are new or have changed.
     pub written: u64,
     /// Listings that ended without claiming to be whole, or with something skipped.
@@ -136,6 +133,9 @@ pub struct Progress {
     /// When the last page was read.
     #[serde(default)]
     pub last_page: Option<UnixMs>,
+    /// With which plugin and connection it reads: pages of two of them are no whole.
+    #[serde(default)]
+    pub source: Option<String>,
 }
 
 /// How fast a run reads.
@@ -227,7 +227,6 @@ impl Progress {
             cycle: CycleFinder::default(),
             skipped: 0,
             quarantined: 0,
-            appeared: 0,
             written: 0,
             incomplete: Vec::new(),
             listing_has_skips: false,
@@ -236,6 +235,7 @@ impl Progress {
             restarts: 0,
             rows_expected: None,
             last_page: None,
+            source: None,
         }
     }
 

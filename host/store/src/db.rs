@@ -13,6 +13,7 @@ use crate::audit::{self, AuditEntry};
 use crate::dialect::{self, Pools};
 use crate::error::StoreError;
 use crate::held::Remembered;
+use crate::open::{Open, Transactions};
 
 /// One database.
 #[derive(Clone)]
@@ -21,6 +22,7 @@ pub struct Db {
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
     pub(crate) remembered: Arc<Remembered>,
+    open: Transactions,
 }
 
 /// A bound argument. `None` is NULL of that type.
@@ -225,7 +227,7 @@ impl Db {
         random: Arc<dyn Random>,
     ) -> Result<Self> {
         let pools = dialect::connect(url).await?;
-        Ok(Self { pools, clock, random, remembered: Arc::default() })
+        Ok(Self { pools, clock, random, remembered: Arc::default(), open: Transactions::default() })
     }
 
     /// The current moment, by the clock that the database was opened with.
@@ -254,6 +256,7 @@ impl Db {
     }
 
     pub(crate) async fn fetch(&self, sql: &'static str, args: &[Arg<'_>]) -> Result<Vec<Row>> {
+        self.open.assert_none();
         Ok(match &self.pools {
             Pools::Sqlite { readers, .. } => {
                 let rows = bind!(sqlx::query(sql), args).fetch_all(readers).await?;
@@ -274,32 +277,36 @@ impl Db {
         Ok(self.fetch(sql, args).await?.into_iter().next())
     }
 
-    async fn transaction(&self) -> Result<Transaction> {
-        Ok(match &self.pools {
+    async fn transaction(&self) -> Result<HousekeepingTx> {
+        self.open.assert_none();
+        let transaction = match &self.pools {
             Pools::Sqlite { writer, .. } => {
                 Transaction::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?)
             }
             Pools::Postgres(pool) => Transaction::Postgres(pool.begin().await?),
-        })
+        };
+        Ok(HousekeepingTx { transaction, _open: self.open.begin() })
     }
 
     /// Begins a change that somebody was permitted to make. It is committed with its audit entries
     /// or not at all; dropping it rolls back.
     pub async fn begin(&self, provenance: &Provenance) -> Result<Tx> {
-        let inner = HousekeepingTx { transaction: self.transaction().await? };
-        Ok(Tx { inner, provenance: provenance.clone(), now: self.now(), db: self.clone() })
+        let inner = self.transaction().await?;
+        let (provenance, now, db) = (provenance.clone(), self.now(), self.clone());
+        Ok(Tx { inner, provenance, now, db, entries: Vec::new() })
     }
 
     /// Begins a change of the machinery that needs no audit entry: leases, migrations, idempotency
     /// keys. Nothing that a person would call a change goes this way.
     pub(crate) async fn begin_housekeeping(&self) -> Result<HousekeepingTx> {
-        Ok(HousekeepingTx { transaction: self.transaction().await? })
+        self.transaction().await
     }
 }
 
 /// A transaction of the machinery.
 pub struct HousekeepingTx {
     transaction: Transaction,
+    _open: Open,
 }
 
 impl HousekeepingTx {
@@ -345,6 +352,8 @@ pub struct Tx {
     provenance: Provenance,
     now: UnixMs,
     db: Db,
+    /// Written at the end: whoever writes to the chain holds everybody else up until the commit.
+    entries: Vec<AuditEntry>,
 }
 
 impl std::ops::Deref for Tx {
@@ -376,14 +385,17 @@ impl Tx {
         NoticeId::fresh(self.db.clock(), self.db.random())
     }
 
-    /// Writes one more audit entry, where a change tells of several things.
-    pub async fn record(&mut self, entry: &AuditEntry) -> Result<()> {
-        audit::append(&mut self.inner, self.now, &self.provenance, entry).await
+    /// Adds an audit entry, where a change tells of several things. It is written with the commit.
+    pub fn record(&mut self, entry: AuditEntry) {
+        self.entries.push(entry);
     }
 
-    /// Writes the audit entry and commits, both or neither.
+    /// Writes the audit entries, this one last, and commits, all or nothing.
     pub async fn commit(mut self, entry: AuditEntry) -> Result<()> {
-        audit::append(&mut self.inner, self.now, &self.provenance, &entry).await?;
+        self.entries.push(entry);
+        for entry in &self.entries {
+            audit::append(&mut self.inner, self.now, &self.provenance, entry).await?;
+        }
         self.inner.still_held(&self.provenance).await?;
         self.inner.commit().await
     }

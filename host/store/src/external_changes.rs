@@ -57,8 +57,13 @@ pub struct ExternalChange {
 statements! {
     IS_BASELINE = "SELECT COUNT(*) FROM runs WHERE integration_id = $1 AND status = 'succeeded'";
     INSERT = "INSERT INTO external_changes (id, integration_id, run_id, change, entitlement_id, holder_id, membership_id, found_ms, is_concluded) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+    /// How much appeared since it was last concluded, also what is not listed.
+    APPEARED = "INSERT INTO appeared_changes (integration_id, appeared) VALUES ($1, $2) ON CONFLICT (integration_id) DO UPDATE SET appeared = appeared_changes.appeared + excluded.appeared RETURNING appeared";
+    ALL_APPEARED = "DELETE FROM appeared_changes WHERE integration_id = $1 RETURNING appeared";
+    NAME_OF_ENTITLEMENT = "SELECT COALESCE(said_display, display) FROM entitlements WHERE id = $1";
+    NAME_OF_HOLDER = "SELECT display FROM objects WHERE id = $1";
     UNCONCLUDED = "SELECT id, entitlement_id, holder_id FROM external_changes WHERE integration_id = $1 AND is_concluded = 0 ORDER BY id LIMIT $2";
-    FORGET_UNCONCLUDED = "DELETE FROM external_changes WHERE integration_id = $1 AND is_concluded = 0";
+    FORGET = "DELETE FROM external_changes WHERE id = $1";
     LIVING = "SELECT id, status FROM memberships WHERE role_id = $1 AND account_id = $2 AND status IN ('provisioning', 'active', 'failed', 'deprovisioning')";
     IS_HELD = "SELECT 1 FROM assignments WHERE entitlement_id = $1 AND holder_id = $2 AND removed_ms IS NULL";
     LIST = "SELECT c.id, c.run_id, c.change, c.entitlement_id, c.holder_id, e.display, o.display, c.membership_id, c.found_ms FROM external_changes c \
@@ -156,19 +161,43 @@ impl Tx {
         self.execute(INSERT, args).await.map(drop)
     }
 
-    /// Takes what waits for its conclusion.
+    /// Counts what appeared and waits for its conclusion; tells how much waited before.
+    pub async fn count_appeared(&mut self, integration: &IntegrationId, more: u64) -> Result<u64> {
+        let more = i64::try_from(more).unwrap_or(i64::MAX);
+        let row = self.fetch_one(APPEARED, args![integration.as_str(), more]).await?;
+        let all = row.map_or(Ok(more), |row| row.int(0))?;
+        Ok(u64::try_from(all - more).unwrap_or(0))
+    }
+
+    /// Takes what waits for its conclusion: the first of it, and how much more that is.
     pub async fn take_unconcluded_changes(
         &mut self,
         integration: &IntegrationId,
-        limit: u32,
-    ) -> Result<Vec<Seen>> {
-        let rows = self.fetch(UNCONCLUDED, args![integration.as_str(), limit]).await?;
-        if rows.is_empty() {
-            return Ok(Vec::new());
-        }
-        self.execute(FORGET_UNCONCLUDED, args![integration.as_str()]).await?;
+        limit: usize,
+    ) -> Result<(Vec<Seen>, u64)> {
+        let id = integration.as_str();
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let rows = self.fetch(UNCONCLUDED, args![id, limit]).await?;
         let key = |row: &Row, index| row.parsed(index, "catalogue key", Key::parse);
-        rows.iter().map(|row| Ok((key(row, 1)?, key(row, 2)?))).collect()
+        let mut taken = Vec::with_capacity(rows.len());
+        for row in &rows {
+            self.execute(FORGET, args![&row.text(0)?]).await?;
+            taken.push((key(row, 1)?, key(row, 2)?));
+        }
+        let all = self.fetch_one(ALL_APPEARED, args![id]).await?.map_or(Ok(0), |row| row.int(0))?;
+        let more = u64::try_from(all).unwrap_or(0).saturating_sub(taken.len() as u64);
+        Ok((taken, more))
+    }
+
+    /// What people call an entitlement and its holder, as far as the catalogue knows.
+    pub async fn names_of(
+        &mut self,
+        (entitlement, holder): Seen,
+    ) -> Result<(Option<String>, Option<String>)> {
+        let entitlement = self.fetch_one(NAME_OF_ENTITLEMENT, args![&entitlement.text()]).await?;
+        let holder = self.fetch_one(NAME_OF_HOLDER, args![&holder.text()]).await?;
+        let name = |row: Option<Row>| row.map(|row| row.text(0)).transpose();
+        Ok((name(entitlement)?, name(holder)?))
     }
 
     /// The living membership of an entitlement and a holder, with its status.

@@ -241,6 +241,13 @@ impl Tx {
         self.execute(HASTEN_OF_INTEGRATION, args![integration.as_str(), now]).await.map(drop)
     }
 
+    /// Whether somebody asked to cancel the job. Whoever holds its lease in this transaction cannot be
+    /// asked any more before the commit.
+    pub async fn is_cancel_requested(&mut self, id: &JobId) -> Result<bool> {
+        let row = self.fetch_one(IS_CANCELLED, args![id.as_str()]).await?;
+        row.map_or(Ok(false), |row| row.is_true(0))
+    }
+
     /// Asks the worker of a job to stop.
     pub async fn request_cancel(&mut self, id: &JobId) -> Result<bool> {
         let now = self.now();

@@ -322,6 +322,11 @@ impl Tx {
         self.execute(LOCK, &[]).await.map(drop)
     }
 
+    /// An integration's rules with their version, as this transaction sees them.
+    pub async fn mapping_rules(&mut self, id: &IntegrationId) -> Result<(Vec<Rule>, i64)> {
+        rules(self.fetch_one(RULES, args![id.as_str()]).await?)
+    }
+
     /// Changes the rules of an integration that are still at that version.
     pub async fn set_mapping_rules(
         &mut self,

@@ -20,6 +20,7 @@ const MIGRATIONS: &[(i64, &str)] = &[
     (11, include_str!("../migrations/0011_upload_readings.sql")),
     (12, include_str!("../migrations/0012_departures.sql")),
     (13, include_str!("../migrations/0013_request_rules.sql")),
+    (23, include_str!("../migrations/0023_appeared_changes.sql")),
 ];
 
 const fn newest(migrations: &[(i64, &str)]) -> i64 {

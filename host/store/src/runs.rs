@@ -127,6 +127,7 @@ impl Run {
 pub const ISSUES_MAX: u64 = 1_000;
 
 statements! {
+    LAST_READING = "SELECT MAX(id), COUNT(finished_ms), MAX(finished_ms) FROM runs WHERE integration_id = $1";
     INSERT = "INSERT INTO runs (id, integration_id, job_id, status, progress, started_ms, finished_ms, created_ms, added, changed, removed, live_before, error_code, error_detail, schedule_id) VALUES ($1, $2, $3, 'queued', NULL, NULL, NULL, $4, 0, 0, 0, 0, NULL, NULL, $5)";
     GET = "SELECT id, integration_id, job_id, status, progress, started_ms, finished_ms, created_ms, added, changed, removed, live_before, error_code, error_detail, schedule_id FROM runs WHERE id = $1";
     LIST = "SELECT id, integration_id, job_id, status, progress, started_ms, finished_ms, created_ms, added, changed, removed, live_before, error_code, error_detail, schedule_id FROM runs WHERE integration_id = $1 AND ($2 = '' OR id < $2) ORDER BY id DESC LIMIT $3";
@@ -307,6 +308,30 @@ impl Db {
         let args = args![run.integration_id.as_str(), domain.name(), run.id.as_str()];
         let row = self.fetch_one(SUM_ROWS, args).await?;
         Ok(u64::try_from(row.map_or(Ok(0), |row| row.int(0))?).unwrap_or(0))
+    }
+}
+
+/// Tells whether anything has read an integration's source since: the newest run, how many have ended,
+/// and when the last one did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LastReading(Option<String>, i64, Option<UnixMs>);
+
+fn last_reading(row: Option<Row>) -> Result<LastReading> {
+    let Some(row) = row else { return Ok(LastReading(None, 0, None)) };
+    Ok(LastReading(row.text_or_null(0)?, row.int(1)?, row.time_or_null(2)?))
+}
+
+impl Db {
+    /// What has read an integration's source so far.
+    pub async fn last_reading(&self, integration: &IntegrationId) -> Result<LastReading> {
+        last_reading(self.fetch_one(LAST_READING, args![integration.as_str()]).await?)
+    }
+}
+
+impl Tx {
+    /// What has read an integration's source so far, as this transaction sees it.
+    pub async fn last_reading(&mut self, integration: &IntegrationId) -> Result<LastReading> {
+        last_reading(self.fetch_one(LAST_READING, args![integration.as_str()]).await?)
     }
 }
 

@@ -9,11 +9,12 @@ use grantry_model::deletion_guard::words;
 use grantry_model::job::JobStatus;
 use grantry_model::notification::{Notice, NoticeKind};
 use grantry_model::removal::{KindCount, RemovalState};
-use grantry_store::{AuditEntry, Domain, Job, Run, RunEnd, Tx, Vanished};
+use grantry_store::{AuditEntry, Domain, Integration, Job, Run, RunEnd, Tx, Vanished};
 use serde_json::{Value, json};
 
-use super::Stop;
 use super::guard::{self, Judged};
+use super::{Stop, cancelled};
+use crate::external_changes::Ended;
 use crate::worker::Verdict;
 use crate::{Engine, Result, external_changes, mappings, removals};
 
@@ -121,11 +122,14 @@ impl End<'_> {
             return self.blocked(complete, judged, &vanished).await;
         }
         let distrusted = self.distrusted(&vanished, &live).await?;
-        let is_baseline = db.is_baseline(id).await?;
+        let integration = self.explaining().await?;
         db.read_accounts(id).await?;
         let mut tx = db.begin(self.permit.provenance()).await?;
         tx.hold(&self.job.lease(), self.engine.lease_until()).await?;
-        // Before anything is audited: others take the two locks in this order.
+        if tx.is_cancel_requested(&self.job.id).await? {
+            drop(tx);
+            return self.stopped(RunStatus::Cancelled, &cancelled()).await;
+        }
         tx.lock_mappings().await?;
         tx.supersede_removals(complete, id).await?;
         let removed = match &judged {
@@ -140,13 +144,8 @@ impl End<'_> {
         for domain in distrusted {
             tx.distrust_pages(id, Some(domain)).await?;
         }
-        let external = if is_baseline {
-            0
-        } else {
-            let (engine, appeared) = (self.engine, self.progress.appeared);
-            let lost = vanished.lost_alone();
-            external_changes::conclude(engine, &mut tx, self.run, appeared, &lost).await?
-        };
+        let ended = Ended { has_read_all: true, vanished: vanished.lost_alone() };
+        let external = self.conclude(&mut tx, integration.as_ref(), &ended).await?;
         mappings::apply(&mut tx, Some(id), "aggregation", 0).await?;
         let live: u64 = live.iter().map(|(_, count)| count).sum();
         let added = if is_unchanged { 0 } else { live.saturating_sub(self.run.live_before) };
@@ -219,7 +218,14 @@ impl End<'_> {
             words(&judged.losses)
         );
         let stop = Stop { code, detail };
+        let explaining = self.explaining().await?;
+        db.read_accounts(id).await?;
         let mut tx = self.begin_end(self.progress).await?;
+        if tx.is_cancel_requested(&self.job.id).await? {
+            drop(tx);
+            return self.stopped(RunStatus::Cancelled, &cancelled()).await;
+        }
+        tx.lock_mappings().await?;
         tx.supersede_removals(complete, id).await?;
         tx.plan_removal(complete, &removal, vanished).await?;
         if let Some(integration) = integration {
@@ -229,8 +235,31 @@ impl End<'_> {
                 .with("detail", &stop.detail);
             tx.queue_notice(&notice).await?;
         }
+        // All was read: what is there now is known, whatever becomes of what is not.
+        let ended = Ended { has_read_all: true, ..Ended::default() };
+        self.conclude(&mut tx, explaining.as_ref(), &ended).await?;
+        mappings::apply(&mut tx, Some(id), "aggregation", 0).await?;
         let more = json!({ "hash": removal.hash, "rows": removal.rows, "losses": removal.losses });
         self.commit_end(tx, RunStatus::Blocked, self.progress, &stop, Some(more)).await
+    }
+
+    /// The integration, where a run explains what differs: the first one is the baseline.
+    async fn explaining(&self) -> Result<Option<Integration>> {
+        let (db, id) = (self.engine.db(), &self.run.integration_id);
+        if db.is_baseline(id).await? {
+            return Ok(None);
+        }
+        Ok(db.integration(id).await?)
+    }
+
+    async fn conclude(
+        &self,
+        tx: &mut Tx,
+        explaining: Option<&Integration>,
+        ended: &Ended,
+    ) -> Result<u64> {
+        let Some(integration) = explaining else { return Ok(0) };
+        external_changes::conclude(tx, integration, self.run, ended).await
     }
 
     /// The domains whose pages have to be read row by row next time.

@@ -159,13 +159,18 @@ impl Ctx {
             if decision == Decision::Undo && view.undo_until.is_none() {
                 return Err(EngineError::UndoExpired);
             }
+            let known = db.last_reading(&run.integration_id).await?;
+            if decision == Decision::Approve && !db.is_current(&run).await? {
+                return Err(EngineError::DiffChanged);
+            }
             let mut tx = db.begin(permit.provenance()).await?;
             let ordered_by = &self.actor.principal.id;
             if !order(db, &mut tx, &run, ordered_by).await? {
                 return Err(EngineError::SyncRunning);
             }
-            // Nothing reads the source from here on: what is true now stays true.
-            if decision == Decision::Approve && !db.is_current(&run).await? {
+            // Nothing reads the source from here on, and nothing has since what was true was looked
+            // at: it stays true.
+            if tx.last_reading(&run.integration_id).await? != known {
                 return Err(EngineError::DiffChanged);
             }
             if !tx.decide_removal(&permit, id, (from, to)).await? {

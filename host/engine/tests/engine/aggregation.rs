@@ -1,11 +1,11 @@
 //! Aggregation: exact, resumable, and never deleting on a doubtful word.
 
-use grantry_engine::{EngineError, Idempotent};
+use grantry_engine::{EngineError, Idempotent, IntegrationChange, WholeConnection};
 use grantry_model::aggregation::{CHECKPOINT_AGE_MS_MAX, RunStatus};
 use grantry_model::fault::{Fault, PluginError};
 use grantry_store::Run;
 
-use crate::host::hosts;
+use crate::host::{Host, hosts};
 use crate::scripted::unavailable;
 
 #[tokio::test]
@@ -285,5 +285,54 @@ async fn a_run_that_meets_the_quarantine_waits_for_the_release_or_is_cancelled()
                 host.ctx.release_integration(&host.integration).await.unwrap();
             }
         }
+    }
+}
+
+/// The worker looked whether it shall stop, and a person's word came before the end was committed.
+#[tokio::test]
+async fn a_confirmed_cancel_removes_nothing_even_at_the_very_end() {
+    for blocks in [false, true] {
+        for host in hosts(60, 2).await {
+            host.aggregate().await;
+            let lists = if blocks { 40 } else { 58 };
+            host.directory.lock().unwrap().lists_only = Some(lists);
+            host.cancel_when_all_is_read().await;
+            host.advance(1_000);
+            let run = host.aggregate().await;
+            assert_eq!(run.status, RunStatus::Cancelled, "{run:?}");
+            assert_eq!((run.removed, host.catalogue().await.0.len()), (0, 60));
+        }
+    }
+}
+
+/// A run that meets an outage at its third page, and goes on after this change.
+async fn changed_meanwhile(host: &Host, change: &IntegrationChange) -> Run {
+    host.directory.lock().unwrap().page_faults = [None, None, Some(unavailable(1_000))].into();
+    let id = host.order_aggregation().await;
+    host.work().await;
+    assert_eq!(host.ctx.run(&id).await.unwrap().status, RunStatus::Running);
+    host.try_update(change).await.unwrap();
+    host.work_for(5).await;
+    host.ctx.run(&id).await.unwrap()
+}
+
+#[tokio::test]
+async fn pages_of_two_connections_are_no_whole() {
+    for host in hosts(20, 2).await {
+        let whole = WholeConnection(serde_json::json!({ "tenant": "other" }));
+        let change = IntegrationChange { connection: Some(whole), ..IntegrationChange::default() };
+        let run = changed_meanwhile(&host, &change).await;
+        assert_eq!(run.status, RunStatus::Failed);
+        assert_eq!(run.error.unwrap().0, "policy_changed");
+        assert_eq!(host.aggregate().await.status, RunStatus::Succeeded);
+    }
+}
+
+#[tokio::test]
+async fn a_changed_name_does_not_disturb_a_run() {
+    for host in hosts(20, 2).await {
+        let change =
+            IntegrationChange { name: Some("Renamed".into()), ..IntegrationChange::default() };
+        assert_eq!(changed_meanwhile(&host, &change).await.status, RunStatus::Succeeded);
     }
 }

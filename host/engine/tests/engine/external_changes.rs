@@ -1,6 +1,7 @@
 //! Access that changed without Grantry: found by the difference, explained or told (INT-10).
 
-use grantry_engine::{Change, PageQuery};
+use grantry_engine::{AuditFilter, Change, PageQuery};
+use grantry_model::aggregation::RunStatus;
 use grantry_model::gate::Closed;
 use grantry_model::membership::Status;
 use grantry_model::settings::SettingsChange;
@@ -195,5 +196,64 @@ async fn nothing_is_told_where_the_setting_is_off_but_it_is_listed() {
         assert_eq!(found(&host).await.len(), 1);
         assert_eq!(host.audited("access.changed_externally").await, 1);
         assert_eq!(host.db().latest_notices(10).await.unwrap().len(), 0);
+    }
+}
+
+/// Two groups of which 600 users each are not members: more than a list holds.
+#[tokio::test]
+async fn what_a_failed_run_found_counts_in_the_next_whole_one_to_the_last_row() {
+    for host in hosts(900, 2).await {
+        host.directory.lock().unwrap().page_items = 500;
+        sync(&host).await;
+        let members = |host: &Host, group: usize| {
+            for user in (0..900).filter(|user| (user + group) % 3 != 0) {
+                put(host, &format!("g{group:02}"), &format!("u{user:03}"));
+            }
+        };
+        members(&host, 0);
+        let fault = grantry_model::fault::Fault::Trap("cut off".to_owned());
+        let pages = std::mem::take(&mut host.directory.lock().unwrap().pages_read);
+        let quiet = (0..pages).map(|_| None).chain([Some(fault)]);
+        host.directory.lock().unwrap().page_faults = quiet.collect();
+        host.advance(1_000);
+        let cut_off = host.aggregate().await;
+        assert_eq!(cut_off.status, RunStatus::Failed);
+        host.directory.lock().unwrap().page_faults.clear();
+        members(&host, 1);
+        sync(&host).await;
+        assert_eq!(found(&host).await.len(), 1_000);
+        let filter = AuditFilter {
+            event: Some("access.changed_externally".into()),
+            search: Some("\"more\"".into()),
+            ..AuditFilter::default()
+        };
+        let sums = host.db().list_audit(&filter, 10).await.unwrap();
+        let more: Vec<serde_json::Value> = sums
+            .iter()
+            .map(|row| {
+                serde_json::from_str::<serde_json::Value>(&row.detail).unwrap()["more"].take()
+            })
+            .collect();
+        assert_eq!(more, [1_100]);
+        sync(&host).await;
+        assert_eq!(found(&host).await.len(), 1_000, "it is found once");
+    }
+}
+
+#[tokio::test]
+async fn a_blocked_run_concludes_what_appeared_and_leaves_what_vanished() {
+    for host in hosts(60, 2).await {
+        sync(&host).await;
+        put(&host, "g00", "u001");
+        host.directory.lock().unwrap().lists_only = Some(40);
+        host.advance(1_000);
+        let run = host.aggregate().await;
+        assert_eq!(run.status, RunStatus::Blocked);
+        let appeared = [change(Change::Appeared, "Group 0", "User 1")];
+        assert_eq!(found(&host).await, appeared);
+        let hash = host.removal(&run.id).await.removal.hash;
+        host.try_approve(&run.id, &hash).await.unwrap();
+        host.work_for(3).await;
+        assert_eq!(found(&host).await, appeared, "it is found once");
     }
 }

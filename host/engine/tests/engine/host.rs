@@ -342,6 +342,30 @@ impl Host {
         }
     }
 
+    /// From now on a run is asked to stop as soon as it has read all its listings.
+    pub async fn cancel_when_all_is_read(&self) {
+        let is_read = "EXISTS (SELECT 1 FROM runs r WHERE r.job_id = NEW.id AND r.progress LIKE '%\"target_index\":4,%')";
+        let sql = if self.db().is_postgres() {
+            format!(
+                "CREATE FUNCTION cancels() RETURNS trigger LANGUAGE plpgsql AS \
+                 $$ BEGIN IF {is_read} THEN NEW.is_cancel_requested = 1; END IF; RETURN NEW; END $$; \
+                 CREATE TRIGGER cancels BEFORE UPDATE ON jobs FOR EACH ROW EXECUTE FUNCTION cancels()"
+            )
+        } else {
+            format!(
+                "CREATE TRIGGER cancels AFTER UPDATE OF lease_until_ms ON jobs WHEN {is_read} \
+                 BEGIN UPDATE jobs SET is_cancel_requested = 1 WHERE id = NEW.id; END"
+            )
+        };
+        if self.db().is_postgres() {
+            let pool = sqlx::PgPool::connect(&self.url).await.unwrap();
+            sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(&pool).await.unwrap();
+        } else {
+            let pool = sqlx::SqlitePool::connect(&self.url).await.unwrap();
+            sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(&pool).await.unwrap();
+        }
+    }
+
     /// What the independent check says about the audit log.
     pub async fn verified(&self, trusted: &grantry_verify::Trusted) -> grantry_verify::Report {
         grantry_verify::database::verify(&self.url, trusted).await.unwrap()

@@ -234,3 +234,24 @@ async fn thousands_of_accounts_are_mapped_over_all_borders_of_batches() {
         assert_eq!(host.audited("mapping.applied").await, 1);
     }
 }
+
+/// Each preview holds the mappings' lock and a connection; none may want a second one.
+#[tokio::test]
+async fn many_previews_at_once_all_come_to_an_end() {
+    for host in hosts(3, 1).await {
+        host.aggregate().await;
+        let host = std::sync::Arc::new(host);
+        let rules = default_rules();
+        let previews: Vec<_> = (0..30)
+            .map(|_| {
+                let (host, rules) = (host.clone(), rules.clone());
+                tokio::spawn(async move {
+                    host.ctx.preview_mapping(&host.integration, Some(&rules)).await.map(drop)
+                })
+            })
+            .collect();
+        for preview in previews {
+            preview.await.unwrap().unwrap();
+        }
+    }
+}

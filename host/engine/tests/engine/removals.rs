@@ -1,5 +1,7 @@
 //! Blocked runs: shown, approved once by the hash, discarded, undone; and what races with it.
 
+use std::sync::Arc;
+
 use grantry_engine::{EngineError, PageQuery, RemovalQuery};
 use grantry_model::aggregation::RunStatus;
 use grantry_model::deletion_guard::DeletionGuardChange;
@@ -144,8 +146,13 @@ async fn two_approvals_at_once_remove_once() {
     for host in hosts(60, 2).await {
         let run = blocked(&host, 40).await;
         let hash = host.removal(&run.id).await.removal.hash;
-        let (first, second) =
-            tokio::join!(host.try_approve(&run.id, &hash), host.try_approve(&run.id, &hash));
+        let host = Arc::new(host);
+        let approve = || {
+            let (host, run, hash) = (host.clone(), run.id.clone(), hash.clone());
+            tokio::spawn(async move { host.try_approve(&run, &hash).await })
+        };
+        let (first, second) = tokio::join!(approve(), approve());
+        let (first, second) = (first.unwrap(), second.unwrap());
         assert!(first.is_ok() || second.is_ok(), "{first:?} {second:?}");
         host.work_for(3).await;
         assert_eq!(host.audited("aggregation.removal_approved").await, 1);

@@ -1,5 +1,7 @@
 //! Schedules, followed by the worker on both databases.
 
+use std::sync::Arc;
+
 use grantry_engine::{Answer, Idempotent, PageQuery, ScheduleChange, ScheduleInput, ScheduleView};
 use grantry_model::aggregation::RunStatus;
 use grantry_model::fault::Fault;
@@ -149,7 +151,13 @@ async fn two_workers_that_find_a_schedule_due_start_one_run() {
     for host in hosts(3, 1).await {
         create(&host, plan()).await;
         host.advance(2 * MINUTE);
-        tokio::join!(host.work(), host.work(), host.work());
+        let host = Arc::new(host);
+        let work = || {
+            let host = host.clone();
+            tokio::spawn(async move { host.work().await })
+        };
+        let (one, two, three) = tokio::join!(work(), work(), work());
+        one.and(two).and(three).unwrap();
         assert_eq!(runs(&host).await.len(), 1);
         assert_eq!(host.audited("schedule.skipped").await, 0);
     }

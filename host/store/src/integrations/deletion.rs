@@ -113,11 +113,10 @@ impl Tx {
             self.execute(sql, args![key]).await?;
         }
         leftovers::note(self, &integration.id).await?;
-        // Last: an entry takes the log's lock, and no other row may be waited for with it.
         for some in memberships.chunks(TOLD_MAX) {
             let detail = json!({ "app": integration.app_id, "memberships": some });
             let event = "integration.memberships_removed";
-            self.record(&AuditEntry::about(event, "integration", id, detail)).await?;
+            self.record(AuditEntry::about(event, "integration", id, detail));
         }
         Ok(Ok(Departed { memberships: memberships.len() as u64, abandoned }))
     }
