@@ -24,6 +24,8 @@ pub enum Reason {
     Own,
     /// The first start makes the first admin.
     FirstStart,
+    /// Whoever operates the machine lets an admin in again.
+    Recovery,
     /// An issuer vouches for a person who signs in for the first time.
     SignUp,
 }

@@ -307,6 +307,11 @@ impl Permit<actions::PersonWrite> {
         Self::of_newcomer(admin, Door::Cli, Reason::FirstStart, request_id)
     }
 
+    /// The permit of whoever operates the machine to let an admin in again, on that admin's behalf.
+    pub fn for_recovery(admin: &Principal, request_id: &str) -> Self {
+        Self::of_newcomer(admin, Door::Cli, Reason::Recovery, request_id)
+    }
+
     /// The permit to make a person whom an issuer that allows sign-up has just vouched for.
     pub fn for_sign_up(person: &Principal, request_id: &str) -> Self {
         Self::of_newcomer(person, Door::Http, Reason::SignUp, request_id)

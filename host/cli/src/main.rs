@@ -3,6 +3,7 @@
 //! Each subcommand is a file. `wiring.rs` builds the engine from its parts; `ambient.rs` is the only
 //! place that reads the clock and the system's randomness. Exit codes: 0 done, 1 failed, 2 wrong usage.
 
+mod admin;
 mod ambient;
 mod audit;
 mod data;
@@ -52,6 +53,7 @@ fn run(command: Command, output: Output) -> anyhow::Result<ExitCode> {
             Command::Audit(command) => audit::run(command, output).await,
             Command::Sync(command) => sync::run(command, output).await,
             Command::Plugin(command) => plugin::run(command, output).await,
+            Command::Admin(command) => admin::run(command, output).await,
             Command::CompilePlugin => Ok(ExitCode::FAILURE),
         }
     })

@@ -54,6 +54,9 @@ pub(crate) enum Command {
     /// Check and export the audit log.
     #[command(subcommand)]
     Audit(AuditCommand),
+    /// Let an admin in again, on this machine.
+    #[command(subcommand)]
+    Admin(AdminCommand),
     /// The compile process: reads a component, writes machine code. Started by `serve`.
     #[command(hide = true)]
     CompilePlugin,
@@ -141,6 +144,22 @@ pub(crate) struct DoctorOptions {
     /// The address that `serve` would listen on.
     #[arg(long, env = "GRANTRY_LISTEN", default_value = "127.0.0.1:8080", value_name = "ADDRESS")]
     pub listen: SocketAddr,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum AdminCommand {
+    /// Make a person an admin with a fresh token, which is printed once: by default the admin of the
+    /// first start. Works on the database directly; the audit log has it.
+    Recover(AdminRecoverOptions),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct AdminRecoverOptions {
+    #[command(flatten)]
+    pub data: DataOptions,
+    /// The id of the person who shall be the admin.
+    #[arg(long, value_name = "ID")]
+    pub person: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]

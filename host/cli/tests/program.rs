@@ -96,6 +96,11 @@ fn the_first_start_tells_a_token_once_and_keeps_everything_to_itself() {
     let good = |finding: &Value| finding["status"] == "good";
     assert!(findings.as_array().unwrap().iter().all(good), "{findings}");
 
+    let recovered = json(&run(&data, &["--json", "admin", "recover"]));
+    assert_ne!(recovered["admin_token"].as_str().unwrap(), told);
+    let nobody = run(&data, &["--json", "admin", "recover", "--person", "nobody"]);
+    assert_eq!(nobody.status.code(), Some(1));
+
     std::fs::remove_file(data.join("keys")).unwrap();
     let without_keys = run(&data, &["serve", "--listen", &address]);
     assert_eq!(without_keys.status.code(), Some(1));

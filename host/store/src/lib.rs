@@ -36,6 +36,7 @@ mod open;
 mod people;
 mod plugins;
 mod principals;
+mod recovery;
 mod removals;
 mod request_rules;
 mod run_log;

@@ -72,7 +72,10 @@ statements! {
     UPDATE = "UPDATE principals SET role = $3, is_disabled = $4, mail = $5, version = version + 1 WHERE id = $1 AND version = $2 AND kind = 'person'";
     DELETE = "DELETE FROM principals WHERE id = $1 AND version = $2 AND kind = 'person'";
     OWNED = "SELECT COUNT(*) FROM integrations WHERE owner_id = $1";
-    ADMINS = "SELECT COUNT(*) FROM principals WHERE kind = 'person' AND role = 'admin' AND is_disabled = 0";
+    IS_ADMIN = "SELECT COUNT(*) FROM principals WHERE id = $1 AND kind = 'person' AND role = 'admin' AND is_disabled = 0";
+    /// Who has never signed in and holds no token may be a mistake in an address: nobody at all.
+    ADMINS = "SELECT COUNT(*) FROM principals p WHERE p.kind = 'person' AND p.role = 'admin' AND p.is_disabled = 0 AND (EXISTS (SELECT 1 FROM people o WHERE o.principal_id = p.id AND o.signed_in_ms IS NOT NULL) \
+        OR EXISTS (SELECT 1 FROM tokens t WHERE t.principal_id = p.id AND t.scope IS NULL AND t.revoked_ms IS NULL AND (t.expires_ms IS NULL OR t.expires_ms > $1)))";
     ADMIN_ADDRESSES = "SELECT COALESCE(p.mail, o.user_name, '') FROM principals p LEFT JOIN people o ON o.principal_id = p.id WHERE p.kind = 'person' AND p.role = 'admin' AND p.is_disabled = 0 ORDER BY p.id LIMIT 200";
     SIGNED_IN = "UPDATE people SET user_name = $2, signed_in_ms = $3 WHERE principal_id = $1";
     RENAME = "UPDATE principals SET name = $2 WHERE id = $1 AND name <> $2";
@@ -177,8 +180,8 @@ impl Tx {
         inserted.map(|_| true).map_err(|error| error.or_already_exists("person"))
     }
 
-    /// Sets role, state and mail address of a person who is still at that version; false, and the change must not
-    /// be committed, if nobody would be left who can administer.
+    /// Sets role, state and mail address of a person who is still at that version; false, and the
+    /// change must not be committed, if an admin goes and nobody would be left who can administer.
     pub async fn update_person(
         &mut self,
         _: &Permit<actions::PersonWrite>,
@@ -187,11 +190,13 @@ impl Tx {
         (role, is_disabled, mail): (Role, bool, Option<&str>),
     ) -> Result<bool> {
         self.execute(LOCK, &[]).await?;
+        let was_admin = self.is_admin(id).await?;
         let args = args![id.as_str(), version, role.name(), is_disabled, mail];
         if self.execute(UPDATE, args).await? == 0 {
             return Err(StoreError::VersionConflict { what: "person" });
         }
-        self.is_administered().await
+        let is_admin = role == Role::Admin && !is_disabled;
+        Ok(is_admin || !was_admin || self.is_administered().await?)
     }
 
     /// Removes a person who is still at that version, with sessions and permissions; false, and the
@@ -204,10 +209,11 @@ impl Tx {
         version: i64,
     ) -> Result<bool> {
         self.execute(LOCK, &[]).await?;
+        let was_admin = self.is_admin(id).await?;
         if self.execute(DELETE, args![id.as_str(), version]).await? == 0 {
             return Err(StoreError::VersionConflict { what: "person" });
         }
-        self.is_administered().await
+        Ok(!was_admin || self.is_administered().await?)
     }
 
     /// How many integrations a person owns.
@@ -216,8 +222,15 @@ impl Tx {
         Ok(u64::try_from(row.map_or(Ok(0), |row| row.int(0))?).unwrap_or(0))
     }
 
+    async fn is_admin(&mut self, id: &PrincipalId) -> Result<bool> {
+        let row = self.fetch_one(IS_ADMIN, args![id.as_str()]).await?;
+        row.map_or(Ok(false), |row| row.is_true(0))
+    }
+
+    /// Whether somebody can administer who has shown that they can sign in.
     async fn is_administered(&mut self) -> Result<bool> {
-        self.fetch_one(ADMINS, &[]).await?.map_or(Ok(false), |row| row.is_true(0))
+        let now = self.now();
+        self.fetch_one(ADMINS, args![now]).await?.map_or(Ok(false), |row| row.is_true(0))
     }
 
     /// Sets the mail address of the person who acts.

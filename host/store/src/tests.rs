@@ -122,6 +122,7 @@ async fn every_statement_prepares_on_both_databases() {
         people::STATEMENTS,
         plugins::STATEMENTS,
         principals::STATEMENTS,
+        recovery::STATEMENTS,
         removals::STATEMENTS,
         request_rules::STATEMENTS,
         run_log::STATEMENTS,
@@ -426,7 +427,9 @@ async fn two_admins_cannot_remove_each_other_at_once() {
         let creates = admin().permit_admin::<actions::ClientWrite>().unwrap();
         let mut tx = db.begin(permit.provenance()).await.unwrap();
         for id in ["a", "b"] {
-            tx.create_client(&creates, &first_admin(id).0).await.unwrap();
+            let (new, token) = first_admin(id);
+            tx.create_client(&creates, &new).await.unwrap();
+            tx.create_token(&creates, &token).await.unwrap();
         }
         let entry = || AuditEntry { event: "x", entity: None, detail: serde_json::json!({}) };
         tx.commit(entry()).await.unwrap();
@@ -446,6 +449,38 @@ async fn two_admins_cannot_remove_each_other_at_once() {
         let (a, b) = (demote("a"), demote("b"));
         let outcomes = (a.await.unwrap(), b.await.unwrap());
         assert!(matches!(outcomes, (true, false) | (false, true)), "{outcomes:?}");
+    }
+}
+
+/// An admin of whom nobody knows whether the address is right must not be the only one.
+#[tokio::test]
+async fn only_admins_who_can_sign_in_count_as_the_others() {
+    for TestDb { db, .. } in databases().await {
+        let permit = admin().permit_admin::<actions::PersonWrite>().unwrap();
+        let creates = admin().permit_admin::<actions::ClientWrite>().unwrap();
+        let entry = || AuditEntry { event: "x", entity: None, detail: serde_json::json!({}) };
+        let (local, token) = first_admin("local");
+        let (other, mut scoped) = first_admin("other");
+        scoped.scope = Some(grantry_authz::Scope::default());
+        let mut tx = db.begin(permit.provenance()).await.unwrap();
+        for new in [&local, &other] {
+            tx.create_client(&creates, new).await.unwrap();
+        }
+        tx.create_token(&creates, &token).await.unwrap();
+        tx.create_token(&creates, &scoped).await.unwrap();
+        tx.commit(entry()).await.unwrap();
+        let demotes = async |id: &PrincipalId| {
+            let mut tx = db.begin(permit.provenance()).await.unwrap();
+            tx.update_person(&permit, id, 1, (Role::User, false, None)).await.unwrap()
+        };
+        assert!(!demotes(&local.id).await, "the other one has a scoped token only");
+        assert!(demotes(&other.id).await, "the local one can sign in");
+        let mut tx = db.begin(permit.provenance()).await.unwrap();
+        let (_, whole) = first_admin("other");
+        let id = grantry_model::ids::TokenId::parse("whole").unwrap();
+        tx.create_token(&creates, &TokenRecord { id, hash: "x".into(), ..whole }).await.unwrap();
+        tx.commit(entry()).await.unwrap();
+        assert!(demotes(&local.id).await);
     }
 }
 
