@@ -24,8 +24,8 @@ pub struct Membership {
     pub ends_ms: Option<i64>,
     /// Why provisioning failed.
     pub failure: Option<String>,
-    /// Which setting of the integration keeps Grantry from doing it in the target: a person has to.
-    /// What is then seen in the target is recorded.
+    /// Why a person has to do it. What is then seen in the target is recorded; where no integration
+    /// feeds the app, what the next list shows, or whoever has done it says.
     pub waiting: Option<Waiting>,
     /// Grows with every change; the same as the `ETag`.
     pub version: i64,
@@ -34,7 +34,8 @@ pub struct Membership {
 /// Why a membership waits for a person.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Waiting {
-    /// `integration_read_only`, `permission_changes_off` or `account_creation_off`.
+    /// `integration_read_only`, `permission_changes_off` or `account_creation_off` after the setting
+    /// that keeps Grantry from it; `manual` where no integration feeds the app.
     pub code: String,
     /// The same in words.
     pub detail: String,
@@ -74,7 +75,7 @@ pub enum Ending {
 pub struct GrantMembership {
     /// The role: an entitlement of the app.
     pub role_id: String,
-    /// Who gets it: an account of the app's integration. Give this or `identity_id`.
+    /// Who gets it: an account of the app. Give this or `identity_id`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub account_id: Option<String>,
     /// Who gets it: the one account of the app's integration that is this identity's.
@@ -122,7 +123,7 @@ pub struct MembershipOperation {
     pub id: String,
     /// `grant` or `revoke`.
     pub verb: String,
-    /// Where it stands, such as `intended`, `unknown` or `succeeded`.
+    /// Where it stands: `intended`, `confirmed` or `failed`.
     pub state: String,
     /// How often it was tried.
     pub attempts: u32,
@@ -146,6 +147,8 @@ pub struct MembershipQuery {
     pub account_id: Option<String>,
     /// Only of this role.
     pub role_id: Option<String>,
+    /// Only those that wait for a person, or only the others.
+    pub waiting: Option<bool>,
     /// At most this many items; 50 unless told.
     #[param(minimum = 1, maximum = 200)]
     pub limit: Option<u32>,

@@ -119,7 +119,7 @@ impl Ctx {
     }
 
     /// Removes an app that no integration feeds, with its accounts and roles, if it is still at that
-    /// version.
+    /// version. Refused while memberships of it are living.
     pub async fn delete_app(&self, id: &AppId, version: i64) -> Result<()> {
         let permit = self.permit_admin::<actions::AppWrite>().await?;
         let app = self.db().app(id).await?.ok_or(NO_APP)?;
@@ -127,7 +127,10 @@ impl Ctx {
             return Err(EngineError::FedByIntegration);
         }
         let mut tx = self.db().begin(permit.provenance()).await?;
-        tx.delete_app(&permit, id, version).await?;
+        match tx.delete_app(&permit, id, version).await? {
+            0 => {}
+            living => return Err(EngineError::AppInUse(living)),
+        }
         let detail = json!({ "before": { "name": app.name, "description": app.description } });
         tx.commit(AuditEntry::about("app.deleted", "app", id.as_str(), detail)).await?;
         Ok(())

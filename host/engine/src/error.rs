@@ -87,9 +87,6 @@ pub enum EngineError {
     /// The app's accounts come from its integration.
     #[error("an integration feeds this app: its members come from there, not from a file")]
     FedByIntegration,
-    /// Nothing makes the app's memberships true.
-    #[error("nothing provisions this app: upload its members list instead")]
-    NotProvisioned,
     /// The identity has no account where access is to be given.
     #[error(
         "this identity has no account on the app's integration: map one to it \
@@ -114,6 +111,11 @@ pub enum EngineError {
          ended. Deleting an integration changes nothing in its target"
     )]
     IntegrationInUse(u64),
+    /// Memberships of the app are living.
+    #[error(
+        "{0} membership(s) of this app are living: delete them, and settle those that wait for a person"
+    )]
+    AppInUse(u64),
     /// Work on the integration is under way.
     #[error(
         "{0} job(s) of this integration wait or run: cancel its aggregation, or wait for them to end"

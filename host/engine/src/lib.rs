@@ -100,10 +100,10 @@ pub use versions::RolledOut;
 pub use grantry_store::{
     App, AuditFilter, AuditRow, Change, Channel, Checkpoint, Class, DataSource, Delivery,
     DeliveryState, ExternalChange, IdentityAccount, Integration, Issuer, Job, ListChange, ListRow,
-    MappingChange, MappingCounts, NewRegistration, Person, PersonIdentity, PrincipalRecord,
-    Recipients, Registration, Removal, RemovedRow, RunIssue, RunLogLine, Schedule, Sink,
-    StoreError, StoredAssignment, StoredEntitlement, StoredIdentity, StoredMapping, StoredObject,
-    StoredOperation, TokenRecord, Upload,
+    MappingChange, MappingCounts, MembershipQuery, NewRegistration, Person, PersonIdentity,
+    PrincipalRecord, Recipients, Registration, Removal, RemovedRow, RunIssue, RunLogLine, Schedule,
+    Sink, StoreError, StoredAssignment, StoredEntitlement, StoredIdentity, StoredMapping,
+    StoredObject, StoredOperation, TokenRecord, Upload,
 };
 
 /// A result of the engine.

@@ -1,6 +1,9 @@
 //! Memberships: granted, extended, renewed and deleted, once per idempotency key (ACC-2).
 //!
-//! What follows in the target is a job, ordered in the transaction of the change: see `provision`.
+//! What follows in the target is a job, ordered in the transaction of the change: see `provision`. Where
+//! no integration feeds the app, a person does it: see [`manual`].
+
+pub(crate) mod manual;
 
 use grantry_authz::{Permit, actions};
 use grantry_model::clock::UnixMs;
@@ -10,7 +13,9 @@ use grantry_model::ids::{
 use grantry_model::job::Work;
 use grantry_model::membership::{Effect, Event, Membership, NotPossible, Status, check_end, next};
 use grantry_model::package::Interface;
-use grantry_store::{AuditEntry, NewJob, NewMembership, StoreError, StoredOperation, Tx};
+use grantry_store::{
+    AuditEntry, MembershipQuery, NewJob, NewMembership, StoreError, StoredOperation, Tx,
+};
 use serde_json::json;
 
 use crate::idempotency::{Claimed, Turn};
@@ -35,6 +40,23 @@ pub enum Grantee {
     Account(AccountId),
     /// The one account there that is mapped to the identity.
     Identity(IdentityId),
+}
+
+/// What makes the memberships of an app true.
+enum Feed {
+    /// Its integration's connector.
+    Connector(IntegrationId),
+    /// A person, as lists feed the app. Its catalogue is kept under this id.
+    Person(IntegrationId),
+}
+
+impl Feed {
+    /// Under which id the catalogue keeps the app's accounts.
+    fn source(&self) -> &IntegrationId {
+        match self {
+            Self::Connector(source) | Self::Person(source) => source,
+        }
+    }
 }
 
 /// Access to be granted to an account.
@@ -83,20 +105,22 @@ impl Ctx {
         permit: &Write,
         claimed: &Claimed<'_, Membership>,
     ) -> Result<Answer> {
-        let integration = &self.provisioned_integration(app).await?;
+        let feed = &self.feed(app).await?;
         if let Some(ends) = input.ends {
             check_end(self.db().now(), ends)?;
         }
         let account = match &input.to {
             Grantee::Account(account) => account.clone(),
-            Grantee::Identity(identity) => self.account_of_identity(integration, identity).await?,
+            Grantee::Identity(identity) => {
+                self.account_of_identity(feed.source(), identity).await?
+            }
         };
         let input = &NewAccess { role: input.role.clone(), account, ends: input.ends };
-        self.check_grantable(app, integration, input).await?;
+        self.check_grantable(app, feed.source(), input).await?;
         for _ in 0..CONFLICTS_MAX {
             let living = self.db().living_membership(&input.role, &input.account).await?;
             let attempt = match living {
-                None => self.create_membership(integration, input, permit, claimed).await,
+                None => self.create_membership(feed, input, permit, claimed).await,
                 Some(there) => {
                     let event = match there.status {
                         Status::Provisioning | Status::Active => None,
@@ -105,7 +129,7 @@ impl Ctx {
                         | Status::Expired
                         | Status::Deleted => Some(Event::Renew { ends: input.ends }),
                     };
-                    self.change(integration, &there, event, permit, claimed).await
+                    self.change(feed, &there, event, permit, claimed).await
                 }
             };
             match attempt {
@@ -121,7 +145,7 @@ impl Ctx {
 
     async fn create_membership(
         &self,
-        integration: &IntegrationId,
+        feed: &Feed,
         input: &NewAccess,
         permit: &Write,
         claimed: &Claimed<'_, Membership>,
@@ -148,7 +172,7 @@ impl Ctx {
             waiting: None,
             version: 1,
         };
-        self.order(&mut tx, integration, &membership.id).await?;
+        let membership = self.follow(&mut tx, feed, permit, membership, Effect::Grant).await?;
         let answer = claimed.finish(&mut tx, &membership).await?;
         tx.commit(entry("membership.granted", &membership)).await?;
         Ok(answer)
@@ -172,21 +196,22 @@ impl Ctx {
         }
         let account = self.db().account(integration, &input.account).await?;
         if account.is_none_or(|account| account.removed.is_some()) {
-            let message = "the app's integration has no such account";
+            let message = "the app has no such account";
             return Err(EngineError::field("/account_id", "unknown_account", message));
         }
         Ok(())
     }
 
-    /// The integration that the app's access is provisioned through.
-    async fn provisioned_integration(&self, app: &AppId) -> Result<IntegrationId> {
-        self.db().app(app).await?.ok_or(NO_APP)?;
-        let integration = self.db().integration_of_app(app).await?;
-        let integration = integration.ok_or(EngineError::NotProvisioned)?;
+    /// What the app's access is provisioned through.
+    async fn feed(&self, app: &AppId) -> Result<Feed> {
+        let found = self.db().app(app).await?.ok_or(NO_APP)?;
+        let Some(integration) = self.db().integration_of_app(app).await? else {
+            return Ok(Feed::Person(found.source()));
+        };
         let plugin = self.db().plugin(&integration.plugin_id).await?;
         let plugin = plugin.ok_or(EngineError::NotFound { what: "plugin" })?;
         require(&plugin, Interface::Provision, "provision")?;
-        Ok(integration.id)
+        Ok(Feed::Connector(integration.id))
     }
 
     /// Moves the end of an active membership.
@@ -247,7 +272,7 @@ impl Ctx {
         permit: &Write,
         claimed: &Claimed<'_, Membership>,
     ) -> Result<Answer> {
-        let integration = self.provisioned_integration(app).await?;
+        let feed = self.feed(app).await?;
         self.load_membership(app, id).await?;
         if let Some(ends) = ends {
             check_end(self.db().now(), ends)?;
@@ -256,7 +281,7 @@ impl Ctx {
             Err(EngineError::Store(StoreError::VersionConflict { what: "membership" }));
         for _ in 0..CONFLICTS_MAX {
             outcome = match self.load_membership(app, id).await {
-                Ok(there) => self.change(&integration, &there, Some(event), permit, claimed).await,
+                Ok(there) => self.change(&feed, &there, Some(event), permit, claimed).await,
                 Err(error) => Err(error),
             };
             let is_conflict =
@@ -271,7 +296,7 @@ impl Ctx {
     /// One change in one transaction, with the job that it calls for. No event changes nothing.
     async fn change(
         &self,
-        integration: &IntegrationId,
+        feed: &Feed,
         there: &Membership,
         event: Option<Event>,
         permit: &Write,
@@ -299,9 +324,7 @@ impl Ctx {
             version: there.version + 1,
             ..there.clone()
         };
-        if to.effect != Effect::None {
-            self.order(&mut tx, integration, &changed.id).await?;
-        }
+        let changed = self.follow(&mut tx, feed, permit, changed, to.effect).await?;
         let answer = claimed.finish(&mut tx, &changed).await?;
         let event = match event {
             Event::Extend { .. } => "membership.extended",
@@ -312,14 +335,24 @@ impl Ctx {
         Ok(answer)
     }
 
-    async fn order(
+    /// Has a change made true: by the connector, or by a person.
+    async fn follow(
         &self,
         tx: &mut Tx,
-        integration: &IntegrationId,
-        id: &MembershipId,
-    ) -> Result<()> {
-        let db = self.db();
-        order_provisioning(db, tx, integration, id, &self.actor.principal.id).await
+        feed: &Feed,
+        permit: &Write,
+        membership: Membership,
+        effect: Effect,
+    ) -> Result<Membership> {
+        match feed {
+            Feed::Person(_) => manual::await_person(tx, permit, &membership.id, effect).await,
+            Feed::Connector(_) if effect == Effect::None => Ok(membership),
+            Feed::Connector(integration) => {
+                let (db, by) = (self.db(), &self.actor.principal.id);
+                order_provisioning(db, tx, integration, &membership.id, by).await?;
+                Ok(membership)
+            }
+        }
     }
 
     async fn load_membership(&self, app: &AppId, id: &MembershipId) -> Result<Membership> {
@@ -333,12 +366,11 @@ impl Ctx {
         self.load_membership(app, id).await
     }
 
-    /// Memberships of an app; optionally of one account or one role.
+    /// Memberships of an app; optionally of one account or one role, or those that wait for a person.
     pub async fn list_memberships(
         &self,
         app: &AppId,
-        account: &str,
-        role: &str,
+        wanted: MembershipQuery,
         query: &PageQuery,
     ) -> Result<Page<Membership>> {
         self.permit_app::<actions::AppAndRoleRead>(app).await?;
@@ -351,8 +383,8 @@ impl Ctx {
         };
         let list = format!("memberships/{app}");
         let after = self.engine.position(&list, query.cursor.as_deref())?;
-        let limit = query.limit + 1;
-        let rows = self.db().list_memberships(app, status, account, role, &after, limit).await?;
+        let wanted = MembershipQuery { status, after, limit: query.limit + 1, ..wanted };
+        let rows = self.db().list_memberships(app, &wanted).await?;
         Ok(self.engine.page(&list, rows, query.limit, |row| row.id.to_string()))
     }
 

@@ -82,6 +82,7 @@ fn refused(error: EngineError) -> PlatformError {
         | EngineError::NoPreviousVersion
         | EngineError::PluginInUse
         | EngineError::IntegrationInUse(_)
+        | EngineError::AppInUse(_)
         | EngineError::IntegrationBusy(_)
         | EngineError::LastAdmin
         | EngineError::OwnPerson
@@ -89,7 +90,6 @@ fn refused(error: EngineError) -> PlatformError {
         | EngineError::UploadNotReady { .. }
         | EngineError::MassRemoval { .. }
         | EngineError::FedByIntegration
-        | EngineError::NotProvisioned
         | EngineError::AccountUnmapped
         | EngineError::SeveralAccounts(_)
         | EngineError::IssuerInUse

@@ -19,6 +19,7 @@ use serde_json::json;
 
 use crate::data_sources::NO_DATA_SOURCE;
 use crate::idempotency::{Claimed, Turn};
+use crate::memberships::manual;
 use crate::{Answer, Ctx, EngineError, Idempotent, Page, PageQuery, Result, mappings};
 
 pub use intake::{Intake, Received};
@@ -317,6 +318,9 @@ impl Ctx {
             UploadStatus::Ready => {
                 upload.is_approved = is_mass_removal;
                 permit.apply(&mut tx, &upload).await?;
+                if let (UploadPermit::Members(permit), Entity::App(app)) = (permit, entity) {
+                    manual::confirm_by_list(&mut tx, permit, app, &upload).await?;
+                }
                 if matches!(entity, Entity::DataSource(_)) && !upload.diff.is_empty() {
                     mappings::apply(&mut tx, None, "users", 0).await?;
                 }

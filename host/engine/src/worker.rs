@@ -19,7 +19,7 @@ use tokio::sync::{Semaphore, watch};
 use crate::aggregate::aggregate;
 use crate::deliver;
 use crate::jobs::machine;
-use crate::memberships::{changed_entry, order_provisioning};
+use crate::memberships::{changed_entry, manual, order_provisioning};
 use crate::provision::provision;
 use crate::{Engine, EngineError, Result, removals, tidying};
 
@@ -262,14 +262,22 @@ async fn sweep(engine: &Engine) -> Result<()> {
 
 async fn expire(engine: &Engine, membership: &Membership) -> Result<()> {
     let db = engine.db();
-    let Some(integration) = db.integration_of_app(&membership.app).await? else { return Ok(()) };
+    let integration = db.integration_of_app(&membership.app).await?;
     let to = next(membership, Event::Expire)?;
     let job = grantry_model::ids::JobId::fresh(db.clock(), db.random());
     let entity = Some(Entity::App(membership.app.clone()));
     let permit: Permit<actions::AppMembershipWrite> = Permit::for_job(&job, &machine(), entity);
     let mut tx = db.begin(permit.provenance()).await?;
     tx.change_membership(&permit, membership, &to, None).await?;
-    order_provisioning(db, &mut tx, &integration.id, &membership.id, &machine().id).await?;
+    match integration {
+        Some(integration) => {
+            let (integration, by) = (&integration.id, &machine().id);
+            order_provisioning(db, &mut tx, integration, &membership.id, by).await?;
+        }
+        None => {
+            manual::await_person(&mut tx, &permit, &membership.id, to.effect).await?;
+        }
+    }
     let changed = Membership { status: to.status, ending: to.ending, ..membership.clone() };
     tx.commit(changed_entry("membership.expired", membership, &changed)).await?;
     Ok(())

@@ -11,7 +11,7 @@ use crate::plugin::TestDepth;
 use crate::provision::Operation;
 use crate::settings::Settings;
 
-/// Why the gate is closed. A membership that meets it waits for a person.
+/// Why nothing is written to a target. A membership that meets it waits for a person.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, thiserror::Error)]
 #[serde(rename_all = "snake_case")]
 pub enum Closed {
@@ -32,11 +32,18 @@ pub enum Closed {
         "this integration creates and deletes no accounts: a person has to do it in the target"
     )]
     AccountCreation,
+    /// The app has no integration: there is no target that Grantry could write to.
+    #[error(
+        "no integration feeds this app: a person has to do it there and settles the membership, or \
+         the next list that is applied shows it"
+    )]
+    Manual,
 }
 
 impl Closed {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::ReadOnly, Self::PermissionChanges, Self::AccountCreation];
+    pub const ALL: [Self; 4] =
+        [Self::ReadOnly, Self::PermissionChanges, Self::AccountCreation, Self::Manual];
 
     /// The reason's code on the wire and in the database.
     pub fn code(self) -> &'static str {
@@ -44,6 +51,7 @@ impl Closed {
             Self::ReadOnly => "integration_read_only",
             Self::PermissionChanges => "permission_changes_off",
             Self::AccountCreation => "account_creation_off",
+            Self::Manual => "manual",
         }
     }
 

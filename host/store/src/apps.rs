@@ -45,7 +45,7 @@ statements! {
     GET = "SELECT a.id, a.name, i.id, a.created_ms, (SELECT COUNT(*) FROM entitlements e WHERE e.app_id = a.id AND e.removed_ms IS NULL), a.description, a.columns, a.revision, a.version FROM apps a LEFT JOIN integrations i ON i.app_id = a.id WHERE a.id = $1 AND ($2 = '' OR LOWER(a.name) LIKE $2 ESCAPE '\\')";
     FEEDERS = "SELECT (SELECT COUNT(*) FROM integrations i WHERE i.app_id = a.id) FROM apps a WHERE a.id = $1";
     UPDATE = "UPDATE apps SET name = $3, description = $4, version = version + 1 WHERE id = $1 AND version = $2";
-    DELETE = "DELETE FROM apps WHERE id = $1 AND version = $2 AND NOT EXISTS (SELECT 1 FROM integrations i WHERE i.app_id = apps.id)";
+    DELETE = "DELETE FROM apps WHERE id = $1 AND version = $2 AND NOT EXISTS (SELECT 1 FROM integrations i WHERE i.app_id = apps.id) AND NOT EXISTS (SELECT 1 FROM memberships m WHERE m.app_id = apps.id)";
     BUMP_HOLDERS = "UPDATE principals SET version = version + 1 WHERE id IN (SELECT principal_id FROM permissions WHERE entity_kind = 'app' AND entity_id = $1)";
     DELETE_PERMISSIONS = "DELETE FROM permissions WHERE entity_kind = 'app' AND entity_id = $1";
     DELETE_ASSIGNMENTS = "DELETE FROM assignments WHERE entitlement_id IN (SELECT id FROM entitlements WHERE app_id = $1)";
@@ -144,15 +144,20 @@ impl Tx {
         }
     }
 
-    /// Removes an app without an integration, with its accounts, roles and all permissions on it, if
-    /// it is still at that version.
+    /// Removes an app without an integration, with its accounts, roles, ended memberships and all
+    /// permissions on it, if it is still at that version. With living memberships it is kept: returns
+    /// how many, and the change must not be committed.
     pub async fn delete_app(
         &mut self,
         _: &Permit<actions::AppWrite>,
         id: &AppId,
         version: i64,
-    ) -> Result<()> {
+    ) -> Result<u64> {
         let id = id.as_str();
+        let memberships = match self.delete_ended_memberships(id).await? {
+            Ok(memberships) => memberships,
+            Err(living) => return Ok(living),
+        };
         if self.execute(DELETE, args![id, version]).await? == 0 {
             return Err(StoreError::VersionConflict { what: "app" });
         }
@@ -165,6 +170,7 @@ impl Tx {
         ] {
             self.execute(sql, args![id]).await?;
         }
-        Ok(())
+        self.tell_memberships(id, &memberships);
+        Ok(0)
     }
 }

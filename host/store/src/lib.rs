@@ -73,7 +73,7 @@ pub use issuers::Issuer;
 pub use jobs::{Job, NewJob};
 pub use kv::IntegrationKv;
 pub use mappings::{IdentityAccount, MappingChange, MappingCounts, StoredMapping};
-pub use memberships::{NewMembership, StoredOperation};
+pub use memberships::{MembershipQuery, NewMembership, StoredOperation};
 pub use migrate::SCHEMA_VERSION;
 pub use notices::StoredNotice;
 pub use people::{NewPerson, Person, PersonIdentity};

@@ -1,11 +1,14 @@
-//! Memberships, and the operations that make them true in the target.
+//! Memberships, and the operations that make them true in the target. Those of apps that lists feed
+//! are confirmed in [`lists`].
+
+pub(crate) mod lists;
 
 use grantry_authz::{Permit, actions};
 use grantry_model::clock::UnixMs;
 use grantry_model::fingerprint::Key;
 use grantry_model::gate::Closed;
 use grantry_model::ids::{AccountId, AppId, EntitlementId, MembershipId};
-use grantry_model::membership::{Ending, Membership, Status, Transition};
+use grantry_model::membership::{Effect, Ending, Membership, Status, Transition};
 
 use crate::catalogue::AssignmentRow;
 use crate::db::{Db, Row, Tx, args};
@@ -48,12 +51,14 @@ statements! {
     INSERT = "INSERT INTO memberships (id, app_id, role_id, account_id, status, ending, starts_ms, ends_ms, failure, effect_number, created_ms, version) VALUES ($1, $2, $3, $4, 'provisioning', NULL, $5, $6, NULL, 1, $5, 1)";
     GET = "SELECT id, app_id, role_id, account_id, status, ending, starts_ms, ends_ms, failure, version, effect_number, waiting FROM memberships WHERE id = $1";
     LIVING = "SELECT id, app_id, role_id, account_id, status, ending, starts_ms, ends_ms, failure, version, effect_number, waiting FROM memberships WHERE role_id = $1 AND account_id = $2 AND status IN ('provisioning', 'active', 'failed', 'deprovisioning')";
-    LIST = "SELECT id, app_id, role_id, account_id, status, ending, starts_ms, ends_ms, failure, version, effect_number, waiting FROM memberships WHERE app_id = $1 AND id > $2 AND ($3 = '' OR status = $3) AND ($4 = '' OR account_id = $4) AND ($5 = '' OR role_id = $5) ORDER BY id LIMIT $6";
+    LIST = "SELECT id, app_id, role_id, account_id, status, ending, starts_ms, ends_ms, failure, version, effect_number, waiting FROM memberships WHERE app_id = $1 AND id > $2 AND ($3 = '' OR status = $3) AND ($4 = '' OR account_id = $4) AND ($5 = '' OR role_id = $5) AND ($7 = '' OR (waiting IS NOT NULL) = ($7 = 'true')) ORDER BY id LIMIT $6";
     DUE = "SELECT id, app_id, role_id, account_id, status, ending, starts_ms, ends_ms, failure, version, effect_number, waiting FROM memberships WHERE status IN ('provisioning', 'active', 'failed') AND ends_ms <= $1 ORDER BY ends_ms LIMIT $2";
     CHANGE = "UPDATE memberships SET status = $3, ending = $4, ends_ms = $5, failure = $6, waiting = NULL, effect_number = effect_number + $7, version = version + 1 WHERE id = $1 AND version = $2";
     SET_WAITING = "UPDATE memberships SET waiting = $3 WHERE id = $1 AND version = $2";
     /// Those that wait look again whether they still have to.
     HASTEN_WAITING = "UPDATE jobs SET due_ms = CASE WHEN status = 'running' AND due_ms = $2 THEN $2 + 1 ELSE $2 END, attempt = CASE WHEN status = 'queued' THEN 0 ELSE attempt END WHERE status IN ('queued', 'running') AND queue IN (SELECT 'provision/' || id FROM memberships WHERE app_id = $1 AND waiting IS NOT NULL)";
+    /// One of them.
+    HASTEN = "UPDATE jobs SET due_ms = CASE WHEN status = 'running' AND due_ms = $2 THEN $2 + 1 ELSE $2 END, attempt = CASE WHEN status = 'queued' THEN 0 ELSE attempt END WHERE status IN ('queued', 'running') AND queue = 'provision/' || $1";
     INTEND = "INSERT INTO operations (id, membership_id, job_id, verb, state, attempts, started_ms, finished_ms, outcome, token) VALUES ($1, $2, $3, $4, 'intended', 0, $5, NULL, NULL, NULL) ON CONFLICT (id) DO NOTHING";
     GET_OPERATION = "SELECT id, membership_id, verb, state, attempts, started_ms, finished_ms, outcome, token, attempted_ms FROM operations WHERE id = $1";
     LIST_OPERATIONS = "SELECT id, membership_id, verb, state, attempts, started_ms, finished_ms, outcome, token, attempted_ms FROM operations WHERE membership_id = $1 ORDER BY started_ms, id LIMIT 200";
@@ -77,6 +82,19 @@ fn parse_ending(text: &str) -> Option<Ending> {
         "deletion" => Some(Ending::Deletion),
         _ => None,
     }
+}
+
+/// Which memberships of an app; empty texts and `None` are all of them.
+#[derive(Debug, Clone, Default)]
+#[expect(missing_docs, reason = "the names say it")]
+pub struct MembershipQuery {
+    pub status: Option<Status>,
+    pub account: String,
+    pub role: String,
+    /// Whether they wait for a person.
+    pub is_waiting: Option<bool>,
+    pub after: String,
+    pub limit: u32,
 }
 
 /// A membership with the number of its current effect on the target.
@@ -128,18 +146,20 @@ impl Db {
         Ok(row.as_ref().map(membership).transpose()?.map(|(membership, _)| membership))
     }
 
-    /// Memberships of an app after the given id.
+    /// Memberships of an app after the query's id.
     pub async fn list_memberships(
         &self,
         app: &AppId,
-        status: Option<Status>,
-        account: &str,
-        role: &str,
-        after: &str,
-        limit: u32,
+        query: &MembershipQuery,
     ) -> Result<Vec<Membership>> {
-        let status = status.map_or("", Status::name);
-        let args = args![app.as_str(), after, status, account, role, limit];
+        let status = query.status.map_or("", Status::name);
+        let waiting = match query.is_waiting {
+            None => "",
+            Some(true) => "true",
+            Some(false) => "false",
+        };
+        let (account, role) = (&query.account, &query.role);
+        let args = args![app.as_str(), &query.after, status, account, role, query.limit, waiting];
         let rows = self.fetch(LIST, args).await?;
         rows.iter().map(|row| Ok(membership(row)?.0)).collect()
     }
@@ -162,6 +182,11 @@ impl Db {
 }
 
 impl Tx {
+    /// The membership with that id as this transaction sees it, and the number of its current effect.
+    pub async fn membership(&mut self, id: &MembershipId) -> Result<Option<(Membership, i64)>> {
+        self.fetch_one(GET, args![id.as_str()]).await?.as_ref().map(membership).transpose()
+    }
+
     /// Creates a membership of the permit's app.
     pub async fn create_membership(
         &mut self,
@@ -191,10 +216,19 @@ impl Tx {
         to: &Transition,
         failure: Option<&str>,
     ) -> Result<()> {
-        use grantry_model::membership::Effect;
         if permit.app() != Some(&membership.app) {
             return Err(StoreError::NotFound { what: "membership" });
         }
+        self.move_membership(membership, to, failure).await
+    }
+
+    /// The same for whoever was permitted in another way.
+    async fn move_membership(
+        &mut self,
+        membership: &Membership,
+        to: &Transition,
+        failure: Option<&str>,
+    ) -> Result<()> {
         let step = i64::from(to.effect != Effect::None);
         let ending = ending_name(to.ending);
         let args = args![
@@ -241,6 +275,19 @@ impl Tx {
     ) -> Result<()> {
         let now = self.now();
         self.execute(HASTEN_WAITING, args![app.as_str(), now]).await.map(drop)
+    }
+
+    /// Lets a membership of the permit's app that waits for a setting look at the target now.
+    pub async fn hasten_membership(
+        &mut self,
+        permit: &Permit<actions::AppMembershipWrite>,
+        membership: &Membership,
+    ) -> Result<()> {
+        if permit.app() != Some(&membership.app) {
+            return Err(StoreError::NotFound { what: "membership" });
+        }
+        let now = self.now();
+        self.execute(HASTEN, args![membership.id.as_str(), now]).await.map(drop)
     }
 
     /// Writes down an effect before the target hears of it.

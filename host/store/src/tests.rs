@@ -117,6 +117,7 @@ async fn every_statement_prepares_on_both_databases() {
         leftovers::STATEMENTS,
         mappings::STATEMENTS,
         memberships::STATEMENTS,
+        memberships::lists::STATEMENTS,
         migrate::STATEMENTS,
         notices::STATEMENTS,
         people::STATEMENTS,

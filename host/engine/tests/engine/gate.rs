@@ -48,7 +48,7 @@ fn closing(closed: Closed) -> SettingsChange {
         Closed::ReadOnly => {
             SettingsChange { is_read_only: Some(true), ..SettingsChange::default() }
         }
-        Closed::PermissionChanges | Closed::AccountCreation => {
+        Closed::PermissionChanges | Closed::AccountCreation | Closed::Manual => {
             SettingsChange { allows_changing_permissions: Some(false), ..SettingsChange::default() }
         }
     }

@@ -9,6 +9,7 @@ mod external_changes;
 mod gate;
 mod host;
 mod lying;
+mod manual;
 mod mappings;
 mod platform;
 mod provisioning;

@@ -20,9 +20,9 @@ fn id_of(upload: &Upload) -> Answer {
 }
 
 /// An upload that waits: its id and its diff's hash.
-struct Waiting {
-    id: UploadId,
-    hash: String,
+pub(crate) struct Waiting {
+    pub(crate) id: UploadId,
+    pub(crate) hash: String,
 }
 
 impl Host {
@@ -38,7 +38,7 @@ impl Host {
         Entity::DataSource(DataSourceId::parse(&made.body).unwrap())
     }
 
-    async fn csv_app(&self) -> Entity {
+    pub(crate) async fn csv_app(&self) -> Entity {
         let answer = |app: &grantry_engine::App| Answer { status: 201, body: app.id.to_string() };
         let key = self.key();
         let request = Idempotent { key: &key, request: b"app", answer: &answer };
@@ -54,7 +54,7 @@ impl Host {
         intake.finish().await
     }
 
-    async fn send(&self, entity: &Entity, file: &str) -> Result<Waiting> {
+    pub(crate) async fn send(&self, entity: &Entity, file: &str) -> Result<Waiting> {
         let received = self.receive(entity, file.as_bytes()).await?;
         let key = self.key();
         let request = Idempotent { key: &key, request: b"upload", answer: &id_of };
@@ -63,7 +63,12 @@ impl Host {
         Ok(Waiting { id: UploadId::parse(id).unwrap(), hash: hash.to_owned() })
     }
 
-    async fn apply(&self, entity: &Entity, waiting: &Waiting, approve: bool) -> Result<Answer> {
+    pub(crate) async fn apply(
+        &self,
+        entity: &Entity,
+        waiting: &Waiting,
+        approve: bool,
+    ) -> Result<Answer> {
         let approved = approve.then_some(&*waiting.hash);
         let key = self.key();
         let request = Idempotent { key: &key, request: b"apply", answer: &id_of };

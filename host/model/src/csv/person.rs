@@ -49,6 +49,17 @@ impl ListedPerson {
         }
     }
 
+    /// The same person with or without a role.
+    #[must_use]
+    pub fn with_role(mut self, role: &str, is_held: bool) -> Self {
+        self.roles.retain(|held| held != role);
+        if is_held {
+            let place = self.roles.partition_point(|held| held.as_str() < role);
+            self.roles.insert(place, role.to_owned());
+        }
+        self
+    }
+
     /// The text in which a search looks.
     pub fn search(&self) -> String {
         let names = [&self.user_name, &self.email].into_iter().flatten();

@@ -93,7 +93,7 @@ async fn update_app(
 /// Delete an app
 ///
 /// That no integration feeds: with its accounts and roles, and the permissions that anybody holds
-/// on it.
+/// on it. Refused while memberships of it are living.
 #[utoipa::path(delete, path = "/apps/{app_id}", tag = "apps",
     extensions(("x-grantry-action" = json!("app.write"))),
     params(("app_id" = String, Path, description = "The app's id."), IfMatchHeader),

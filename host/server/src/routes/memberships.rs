@@ -30,6 +30,7 @@ pub(super) fn routes() -> OpenApiRouter<Server> {
         .routes(routes!(list_operations))
         .routes(routes!(extend_membership))
         .routes(routes!(renew_membership))
+        .routes(routes!(settle_membership))
 }
 
 /// A new membership is created; one that was there is answered as it is (security.md row 26).
@@ -55,15 +56,20 @@ async fn list_memberships(
 ) -> Reply<Body<List<Membership>>> {
     let status = query.status.map_or("", wire::read_status).to_owned();
     let wanted = PageQuery { status, ..page(query.limit, query.cursor) };
-    let account = query.account_id.unwrap_or_default();
-    let role = query.role_id.unwrap_or_default();
-    Ok(list(ctx.list_memberships(&app, &account, &role, &wanted).await?, wire::membership))
+    let of = grantry_engine::MembershipQuery {
+        account: query.account_id.unwrap_or_default(),
+        role: query.role_id.unwrap_or_default(),
+        is_waiting: query.waiting,
+        ..grantry_engine::MembershipQuery::default()
+    };
+    Ok(list(ctx.list_memberships(&app, of, &wanted).await?, wire::membership))
 }
 
 /// Grant a membership
 ///
-/// Gives a role of the app to an account, or to the account that is mapped to an identity. The access is made true in the target by a background
-/// job: the membership is `provisioning` until a read-back confirms it. Granting what is there
+/// Gives a role of the app to an account, or to the account that is mapped to an identity. The access
+/// is made true in the target by a background job: the membership is `provisioning` until a read-back
+/// confirms it. Where no integration feeds the app, it waits for a person. Granting what is there
 /// already changes nothing.
 #[utoipa::path(post, path = "/apps/{app_id}/memberships", tag = "memberships",
     extensions(("x-grantry-action" = json!("app_membership_write"))),
@@ -159,6 +165,27 @@ async fn renew_membership(
     let now = ctx.engine.db().now();
     let ends = wire::read_end(now, body.value.ends_ms, body.value.duration_ms)?;
     Ok(Settled(ctx.renew_membership(&app, &id, ends, &once.answered(&changed)).await?))
+}
+
+/// Settle a membership
+///
+/// Says that a person has done what the membership waits for. Of an app that no integration feeds this
+/// is taken as true: the membership is `active`, or its access is gone, and the app's list says so.
+/// Elsewhere the target is looked at now, and what is seen there counts. A membership that waits for
+/// nobody stays as it is.
+#[utoipa::path(post, path = "/apps/{app_id}/memberships/{membership_id}/settle",
+    tag = "memberships",
+    extensions(("x-grantry-action" = json!("app_membership_write"))),
+    params(("app_id" = String, Path, description = "The app's id."),
+        ("membership_id" = String, Path, description = "The membership's id."),
+        IdempotencyHeader),
+    responses((status = 200, description = "As it is now", body = Membership)))]
+async fn settle_membership(
+    ctx: Ctx,
+    Path((app, id)): Path<(AppId, MembershipId)>,
+    once: Once,
+) -> Reply<Settled> {
+    Ok(Settled(ctx.settle_membership(&app, &id, &once.answered(&changed)).await?))
 }
 
 /// Delete a membership

@@ -89,6 +89,7 @@ const ROWS: &[(&str, &str)] = &[
     ("list_operations", "app_and_role_read"),
     ("extend_membership", "app_membership_write"),
     ("renew_membership", "app_membership_write"),
+    ("settle_membership", "app_membership_write"),
     ("create_data_source", "data_source.write"),
     ("list_data_sources", "data_source_read"),
     ("get_data_source", "data_source_read"),

@@ -159,8 +159,8 @@ async fn global_actions_and_entities_add_up_over_http() {
         assert_eq!(as_client("POST", &format!("{app}/uploads"), "text/csv", file).await, 201);
         let path = format!("{app}/memberships");
         let status = as_client("POST", &path, "application/json", grant).await;
-        // Allowed to grant, but nothing provisions this app; or not allowed.
-        assert_eq!(status, if may_write { 409 } else { 403 });
+        // Allowed to grant, but there is no such role; or not allowed.
+        assert_eq!(status, if may_write { 404 } else { 403 });
     }
     for (source, may_update) in [(&entra, true), (&payroll, false)] {
         assert_eq!(as_client("GET", source, "text/csv", "").await, 200);
@@ -179,4 +179,35 @@ async fn global_actions_and_entities_add_up_over_http() {
     assert_eq!(effective("data_source", &entra).await, [true; 4]);
     assert_eq!(effective("app", &billing).await, [true, true, false, false]);
     assert_eq!(effective("data_source", &payroll).await, [true, true, false, false]);
+}
+
+/// What the platform's and the API's clients see of access to an app that lists feed.
+#[tokio::test]
+async fn access_to_a_listed_app_waits_for_a_person_over_http() {
+    let host = Host::start().await;
+    let path = app(&host, "Targeting").await;
+    host.applied(&path, "user_name,roles\nada,Audit\nbob,Admin\n").await;
+    let of = |list: &Value, name: &str| {
+        let items = list["items"].as_array().unwrap();
+        text(items.iter().find(|item| item["display"] == name).unwrap(), "id")
+    };
+    let role = of(&host.get(&format!("{path}/roles")).await.ok(), "Admin");
+    let ada = of(&host.get(&format!("{path}/accounts")).await.ok(), "ada");
+    let granted = json!({"role_id": role, "account_id": ada});
+    let granted = host.call("POST", &format!("{path}/memberships"), granted).await;
+    assert_eq!(granted.status, 201);
+    assert_eq!(granted.json()["waiting"]["code"], "manual");
+    let waiting = async || {
+        let list = host.get(&format!("{path}/memberships?waiting=true")).await.ok();
+        list["items"].as_array().unwrap().len()
+    };
+    assert_eq!(waiting().await, 1);
+    let id = text(&granted.json(), "id");
+    let (_, reader) = host.client(json!(["app_and_role_read"]), json!([])).await;
+    let settle = format!("{path}/memberships/{id}/settle");
+    let refused = host.call_as(&reader, "POST", &settle, Value::Null).await;
+    assert_eq!(refused.problem(), (403, "action_not_granted".to_owned()));
+    let settled = host.call("POST", &settle, Value::Null).await.ok();
+    assert_eq!((&settled["status"], &settled["waiting"]), (&json!("active"), &Value::Null));
+    assert_eq!(waiting().await, 0);
 }

@@ -95,7 +95,7 @@ impl Tx {
             Ok(abandoned) => abandoned,
             Err(kept) => return Ok(Err(kept)),
         };
-        let memberships = self.told_memberships(integration).await?;
+        let memberships = self.told_memberships(app).await?;
         self.execute(DELETE_OPERATIONS, args![app]).await?;
         self.execute(DELETE_MEMBERSHIPS, args![app, abandons]).await?;
         if self.execute(DELETE_APP, args![app]).await? == 0 {
@@ -121,6 +121,30 @@ impl Tx {
         Ok(Ok(Departed { memberships: memberships.len() as u64, abandoned }))
     }
 
+    /// Removes the memberships of an app that goes, which must all have ended, and returns what they
+    /// were; or how many are living.
+    pub(crate) async fn delete_ended_memberships(
+        &mut self,
+        app: &str,
+    ) -> Result<std::result::Result<Vec<Value>, u64>> {
+        let living = self.counted(LIVING, app).await?;
+        if living > 0 {
+            return Ok(Err(living));
+        }
+        let memberships = self.told_memberships(app).await?;
+        self.execute(DELETE_OPERATIONS, args![app]).await?;
+        self.execute(DELETE_MEMBERSHIPS, args![app, false]).await?;
+        Ok(Ok(memberships))
+    }
+
+    /// Tells the audit log what memberships of an app were removed with it.
+    pub(crate) fn tell_memberships(&mut self, app: &str, memberships: &[Value]) {
+        for some in memberships.chunks(TOLD_MAX) {
+            let detail = json!({ "memberships": some });
+            self.record(AuditEntry::about("app.memberships_removed", "app", app, detail));
+        }
+    }
+
     /// How many living memberships would be given up, or what keeps the integration.
     async fn departing(
         &mut self,
@@ -142,11 +166,11 @@ impl Tx {
         Ok(u64::try_from(row.map_or(Ok(0), |row| row.int(0))?).unwrap_or(0))
     }
 
-    /// What the app's memberships are, for the audit log.
-    async fn told_memberships(&mut self, integration: &Integration) -> Result<Vec<Value>> {
+    /// What an app's memberships are, for the audit log.
+    pub(crate) async fn told_memberships(&mut self, app: &str) -> Result<Vec<Value>> {
         let (mut after, mut memberships) = (String::new(), Vec::new());
         loop {
-            let args = args![integration.app_id.as_str(), &after, READ_MAX];
+            let args = args![app, &after, READ_MAX];
             let rows = self.fetch(MEMBERSHIPS, args).await?;
             let Some(last) = rows.last() else { return Ok(memberships) };
             after = last.text(0)?;
