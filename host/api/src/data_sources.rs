@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use crate::settings::present;
+
 /// A data source.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct DataSource {
@@ -20,8 +22,30 @@ pub struct DataSource {
     pub identities: u64,
     /// When it was created.
     pub created_ms: i64,
-    /// Grows with every change of its name or description.
+    /// Grows with every change of its name, description or sign-in.
     pub version: i64,
+    /// Whose people its identities are: who of them signs in is that identity.
+    pub sign_in: Option<DataSourceSignIn>,
+}
+
+/// The people of an issuer are identities of a data source.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DataSourceSignIn {
+    /// An issuer that people sign in by.
+    pub issuer_id: String,
+    /// What tells who somebody is.
+    pub known_by: KnownBy,
+}
+
+/// What tells which identity somebody who signs in is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum KnownBy {
+    /// `external_id` is the issuer's subject, exactly; with Entra ID the object id.
+    Subject,
+    /// `email` is the mail address that the issuer has verified, without case.
+    VerifiedMail,
 }
 
 /// A data source to be created.
@@ -47,6 +71,10 @@ pub struct UpdateDataSource {
     /// What it is for.
     #[schema(max_length = 4000)]
     pub description: Option<String>,
+    /// Whose people its identities are; `null` for nobody's.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    #[schema(value_type = Option<DataSourceSignIn>)]
+    pub sign_in: Option<Option<DataSourceSignIn>>,
 }
 
 /// Which data sources.

@@ -34,6 +34,7 @@ pub mod plugins;
 pub mod problem;
 pub mod removals;
 pub mod request_rules;
+pub mod resources;
 pub mod schedules;
 pub mod settings;
 pub mod sign_in;

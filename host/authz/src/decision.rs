@@ -1,7 +1,7 @@
 //! The decision itself: pure, total, and flat in the number of entity permissions.
 
 use grantry_model::ids::IntegrationId;
-use grantry_model::permission::{Action, AdminAction, Entity};
+use grantry_model::permission::{Action, AdminAction, Entity, ResourceAction};
 use serde::{Deserialize, Serialize};
 
 use crate::permissions::{Permissions, Relation, Role};
@@ -99,6 +99,31 @@ pub fn decide_integration(
     decide_admin(permissions, action).or_else(owned)
 }
 
+/// May a principal with these permissions take the action on the resource? Whoever may administer its
+/// integration may, and the resource's own people; where no integration feeds its app, an admin. A
+/// scoped token names actions, not resources, so it leaves nothing of what its owner is to them.
+pub fn decide_resource(
+    permissions: &Permissions,
+    action: ResourceAction,
+    integration: Option<&IntegrationId>,
+    resource: &str,
+) -> Option<Reason> {
+    let admin = action.on_integration();
+    let by_integration = match integration {
+        Some(integration) => decide_integration(permissions, admin, integration),
+        None => decide_admin(permissions, admin),
+    };
+    let related = || {
+        let is_held = |relation: &Relation| {
+            permissions.scope.is_none()
+                && relation.allows_resource(action)
+                && permissions.resources.contains(&(resource.to_owned(), *relation))
+        };
+        Relation::OF_RESOURCES.into_iter().find(is_held).map(Reason::Relation)
+    };
+    by_integration.or_else(related)
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::{BTreeSet, HashSet};
@@ -179,6 +204,58 @@ mod tests {
         let own = integration("a");
         assert!(decide_integration(&limited, AdminAction::IntegrationRead, &own).is_some());
         assert!(decide_integration(&limited, AdminAction::IntegrationWrite, &own).is_none());
+    }
+
+    #[test]
+    fn people_of_a_resource_may_do_what_the_table_says_there_and_nothing_beyond_it() {
+        use ResourceAction::{Read, Settle, Write};
+        let integration = IntegrationId::parse("i").unwrap();
+        let expected = [
+            (Relation::ResourceOwner, vec![Read, Write, Settle]),
+            (Relation::Maintainer, vec![Read, Settle]),
+        ];
+        for (relation, allowed) in expected {
+            let resources = HashSet::from([("r".to_owned(), relation)]);
+            let person = Permissions { resources, ..Default::default() };
+            let held = |held: &Permissions, resource: &str, of: Option<&IntegrationId>| {
+                let decide = |action| decide_resource(held, action, of, resource);
+                ResourceAction::ALL.into_iter().filter(|&a| decide(a).is_some()).collect::<Vec<_>>()
+            };
+            for of in [None, Some(&integration)] {
+                assert_eq!(held(&person, "r", of), allowed);
+                assert_eq!(held(&person, "other", of), []);
+            }
+            for action in AdminAction::ALL {
+                assert_eq!(decide_integration(&person, action, &integration), None);
+            }
+            for action in Action::ALL {
+                assert_eq!(decide(&person, action, &app("i")), Decision::Hidden);
+            }
+            // A scoped token leaves nothing of it.
+            let admin_actions = AdminAction::ALL.into_iter().collect();
+            let scope = Some(Scope { admin_actions, ..Scope::default() });
+            assert_eq!(held(&Permissions { scope, ..person }, "r", None), []);
+        }
+    }
+
+    #[test]
+    fn the_people_of_an_integration_hold_their_actions_on_its_resources() {
+        let (own, other) =
+            (IntegrationId::parse("own").unwrap(), IntegrationId::parse("other").unwrap());
+        let owner =
+            Permissions { integrations: HashSet::from([own.clone()]), ..Default::default() };
+        let role = |role| Permissions { role: Some(role), ..Default::default() };
+        let held = |held: &Permissions, of: Option<&IntegrationId>| {
+            ResourceAction::ALL.map(|action| decide_resource(held, action, of, "r").is_some())
+        };
+        assert_eq!(held(&owner, Some(&own)), [true; 3]);
+        assert_eq!(held(&owner, Some(&other)), [false; 3]);
+        assert_eq!(held(&owner, None), [false; 3]);
+        for of in [None, Some(&own)] {
+            assert_eq!(held(&role(Role::Admin), of), [true; 3]);
+            assert_eq!(held(&role(Role::Auditor), of), [true, false, false]);
+            assert_eq!(held(&role(Role::User), of), [false; 3]);
+        }
     }
 
     #[test]

@@ -8,6 +8,8 @@ mod decision;
 mod permissions;
 mod permit;
 
-pub use decision::{Decision, Reason, decide, decide_admin, decide_any, decide_integration};
+pub use decision::{
+    Decision, Reason, decide, decide_admin, decide_any, decide_integration, decide_resource,
+};
 pub use permissions::{Permissions, Relation, Role, Scope, Visible};
 pub use permit::{Actor, Door, Permit, Provenance, Refusal, actions};

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
 use grantry_model::ids::{AppId, DataSourceId, IntegrationId};
-use grantry_model::permission::{Action, AdminAction, Entity};
+use grantry_model::permission::{Action, AdminAction, Entity, ResourceAction};
 use serde::{Deserialize, Serialize};
 
 /// A person's role. Clients and plugins have none.
@@ -97,15 +97,43 @@ pub struct Scope {
 pub enum Relation {
     /// Administers one integration (INT-1).
     IntegrationOwner,
-    /// Answers for one resource: decides about requests for it.
+    /// Answers for one resource.
     ResourceOwner,
     /// Fulfils the manual tasks of one resource.
     Maintainer,
 }
 
 impl Relation {
-    /// The one table of what a relation allows on its thing. Owners and maintainers of resources
-    /// decide about requests and tasks, which are no admin actions.
+    /// The relations that a resource has to people.
+    pub const OF_RESOURCES: [Self; 2] = [Self::ResourceOwner, Self::Maintainer];
+
+    /// The relation's name on the wire and in the database.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::IntegrationOwner => "integration_owner",
+            Self::ResourceOwner => "owner",
+            Self::Maintainer => "maintainer",
+        }
+    }
+
+    /// The relation to a resource of that name.
+    pub fn parse_of_resource(name: &str) -> Option<Self> {
+        Self::OF_RESOURCES.into_iter().find(|relation| relation.name() == name)
+    }
+
+    /// The one table of what a relation allows on its resource. The owner of an integration holds
+    /// what its admin actions hold there ([`ResourceAction::on_integration`]).
+    pub fn allows_resource(self, action: ResourceAction) -> bool {
+        match (self, action) {
+            (Self::ResourceOwner, ResourceAction::Read | ResourceAction::Write)
+            | (Self::ResourceOwner | Self::Maintainer, ResourceAction::Settle)
+            | (Self::Maintainer, ResourceAction::Read) => true,
+            (Self::Maintainer, ResourceAction::Write) | (Self::IntegrationOwner, _) => false,
+        }
+    }
+
+    /// The one table of what a relation allows on its integration. Owners and maintainers of resources
+    /// hold no admin action.
     pub fn allows_admin(self, action: AdminAction) -> bool {
         match self {
             Self::IntegrationOwner => matches!(
@@ -134,6 +162,8 @@ pub struct Permissions {
     pub scope: Option<Scope>,
     /// Integrations that a person owns.
     pub integrations: HashSet<IntegrationId>,
+    /// What a person is to single resources, by their ids.
+    pub resources: HashSet<(String, Relation)>,
 }
 
 /// Which apps, or data sources, a list may show.

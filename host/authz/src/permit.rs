@@ -3,10 +3,14 @@
 use std::marker::PhantomData;
 
 use grantry_model::ids::{AppId, DataSourceId, IntegrationId, JobId, PrincipalId};
-use grantry_model::permission::{Action, AdminAction, Entity, Principal, PrincipalKind};
+use grantry_model::permission::{
+    Action, AdminAction, Entity, Principal, PrincipalKind, ResourceAction,
+};
 use serde::{Deserialize, Serialize};
 
-use crate::decision::{Decision, Reason, decide, decide_admin, decide_any, decide_integration};
+use crate::decision::{
+    Decision, Reason, decide, decide_admin, decide_any, decide_integration, decide_resource,
+};
 use crate::permissions::Permissions;
 use actions::NamedAction as _;
 
@@ -66,6 +70,12 @@ pub enum Refusal {
         /// What is missing.
         action: AdminAction,
     },
+    /// Neither the caller's role nor what the caller is to the resource allows it.
+    #[error("`{}` is not allowed to this caller on this resource", .action.name())]
+    ResourceActionNotGranted {
+        /// What is missing.
+        action: ResourceAction,
+    },
     /// Own sessions and tokens are for people who signed in, not for clients or scoped tokens.
     #[error(
         "only a signed-in person has sessions and tokens of their own: sign in, and do not send an \
@@ -112,13 +122,22 @@ pub struct Permit<A> {
 
 /// One type per action, so that a permit for reading cannot be used for writing.
 pub mod actions {
-    use super::{Action, AdminAction};
+    use super::{Action, AdminAction, ResourceAction};
 
     /// An action that is held on an entity.
     pub trait EntityAction {
         /// Which one.
         const ACTION: Action;
     }
+
+    /// An action about one resource.
+    pub trait OnResource {
+        /// Which one.
+        const ACTION: ResourceAction;
+    }
+
+    /// An action that settles memberships: of a whole app, or of one resource of it.
+    pub trait Settles {}
 
     /// An action that a person's role holds.
     pub trait RoleAction {
@@ -157,6 +176,24 @@ pub mod actions {
     impl NamedAction for DataSourceRead {
         const NAME: &'static str = "data_source_read";
     }
+
+    macro_rules! resource_actions {
+        ($($name:ident = $action:ident),+ $(,)?) => {$(
+            #[doc = concat!("Permits [`ResourceAction::", stringify!($action), "`].")]
+            #[derive(Debug, Clone, Copy)]
+            pub struct $name;
+            impl OnResource for $name { const ACTION: ResourceAction = ResourceAction::$action; }
+        )+};
+    }
+
+    resource_actions! {
+        ResourceRead = Read,
+        ResourceWrite = Write,
+        ResourceSettle = Settle,
+    }
+
+    impl Settles for ResourceSettle {}
+    impl Settles for AppMembershipWrite {}
 
     entity_actions! {
         AppAndRoleRead = "app_and_role_read",
@@ -251,6 +288,22 @@ impl Actor {
         match decide_integration(&self.permissions, A::ACTION, integration) {
             Some(reason) => Ok(self.grant(A::ACTION.name(), reason, None)),
             None => Err(Refusal::AdminActionNotGranted { action: A::ACTION }),
+        }
+    }
+
+    /// Decides about an action on a resource of an app, which an integration feeds or none.
+    pub fn permit_resource<A: actions::OnResource>(
+        &self,
+        app: &AppId,
+        integration: Option<&IntegrationId>,
+        resource: &str,
+    ) -> Result<Permit<A>, Refusal> {
+        match decide_resource(&self.permissions, A::ACTION, integration, resource) {
+            Some(reason) => {
+                let entity = Some(Entity::App(app.clone()));
+                Ok(self.grant(A::ACTION.name(), reason, entity))
+            }
+            None => Err(Refusal::ResourceActionNotGranted { action: A::ACTION }),
         }
     }
 

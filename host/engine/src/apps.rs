@@ -23,6 +23,7 @@ impl PageQuery {
             mapped: self.mapped,
             privileged: self.privileged,
             identity: self.identity.clone(),
+            resource: String::new(),
             after,
             limit: self.limit + 1,
         }

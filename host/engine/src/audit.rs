@@ -53,6 +53,7 @@ impl Ctx {
         let code = match refusal {
             Refusal::ActionNotGranted { .. }
             | Refusal::AdminActionNotGranted { .. }
+            | Refusal::ResourceActionNotGranted { .. }
             | Refusal::NotSignedIn => "action_not_granted",
             Refusal::Hidden => "not_found",
         };

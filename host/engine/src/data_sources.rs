@@ -1,7 +1,9 @@
 //! Data sources and their identities. What changes the identities is in `uploads`.
 
 use grantry_authz::{Permit, actions};
+use grantry_model::identity::{KnownBy, SignIn};
 use grantry_model::ids::{DataSourceId, IdentityId};
+use grantry_model::oidc::IssuerKind;
 use grantry_store::{AuditEntry, DataSource, NewDataSource, StoredIdentity, search_pattern};
 use serde_json::json;
 
@@ -25,6 +27,8 @@ pub struct DataSourceChange {
     pub name: Option<String>,
     /// The new description.
     pub description: Option<String>,
+    /// Whose people its identities are; `Some(None)` for nobody's.
+    pub sign_in: Option<Option<SignIn>>,
 }
 
 pub(crate) const NO_DATA_SOURCE: EngineError = EngineError::NotFound { what: "data source" };
@@ -61,6 +65,7 @@ impl Ctx {
                 identities: 0,
                 created: tx.now(),
                 version: 1,
+                sign_in: None,
             };
             let answer = claimed.finish(&mut tx, &source).await?;
             let (event, id) = ("data_source.created", new.id.as_str());
@@ -88,7 +93,8 @@ impl Ctx {
         self.db().data_source(id).await?.ok_or(NO_DATA_SOURCE)
     }
 
-    /// Changes the name or description of a data source that is still at that version.
+    /// Changes the name, the description or the sign-in of a data source that is still at that
+    /// version.
     pub async fn update_data_source(
         &self,
         id: &DataSourceId,
@@ -106,15 +112,40 @@ impl Ctx {
             check_description("/description", description)?;
             changed.description = description.clone();
         }
+        if let Some(sign_in) = &change.sign_in {
+            if let Some(sign_in) = sign_in {
+                self.check_sign_in(sign_in).await?;
+            }
+            changed.sign_in = sign_in.clone();
+        }
+        let said = |source: &DataSource| {
+            json!({
+                "name": source.name, "description": source.description, "sign_in": source.sign_in,
+            })
+        };
         let mut tx = self.db().begin(permit.provenance()).await?;
         tx.update_data_source(&permit, &changed).await?;
-        let detail = json!({
-            "before": { "name": before.name, "description": before.description },
-            "after": { "name": changed.name, "description": changed.description },
-        });
+        let detail = json!({ "before": said(&before), "after": said(&changed) });
         let event = "data_source.updated";
         tx.commit(AuditEntry::about(event, "data_source", id.as_str(), detail)).await?;
         Ok(DataSource { version: version + 1, ..changed })
+    }
+
+    /// The issuer is one that people sign in by, and vouches for what they are to be known by.
+    async fn check_sign_in(&self, sign_in: &SignIn) -> Result<()> {
+        let issuer = self.db().issuer(&sign_in.issuer).await?;
+        let issuer = issuer.filter(|issuer| issuer.trusted.client_id.is_some());
+        let Some(issuer) = issuer else {
+            let message =
+                "must be the id of an issuer that people sign in by: one with a `client_id`";
+            return Err(EngineError::field("/sign_in/issuer_id", "unknown_issuer", message));
+        };
+        if (issuer.trusted.kind, sign_in.known_by) == (IssuerKind::Entra, KnownBy::VerifiedMail) {
+            let message = "Entra ID proves no mail address: upload object ids as `external_id`, and \
+                           send `subject`";
+            return Err(EngineError::field("/sign_in/known_by", "not_proven", message));
+        }
+        Ok(())
     }
 
     /// Removes a data source with all its identities, if it is still at that version.
@@ -122,6 +153,7 @@ impl Ctx {
         let permit = self.permit_admin::<actions::DataSourceWrite>().await?;
         let source = self.db().data_source(id).await?.ok_or(NO_DATA_SOURCE)?;
         let mut tx = self.db().begin(permit.provenance()).await?;
+        tx.lock_mappings().await?;
         tx.delete_data_source(&permit, id, version).await?;
         mappings::apply(&mut tx, None, "data_source_deleted", 0).await?;
         let before = json!({
@@ -152,6 +184,12 @@ impl Ctx {
         let found = self.db().identity(id).await?;
         let found = found.filter(|found| found.identity.data_source == *source);
         found.ok_or(EngineError::NotFound { what: "identity" })
+    }
+
+    /// The identities that the caller, who signed in, is: at most one of a data source.
+    pub async fn own_identities(&self) -> Result<Vec<StoredIdentity>> {
+        let permit = self.permit_own().await?;
+        Ok(self.db().own_identities(&permit.provenance().principal_id).await?)
     }
 
     /// Any of the four actions on a data source; a refusal is audited.

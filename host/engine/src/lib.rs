@@ -39,6 +39,7 @@ mod reconcile;
 mod recovery;
 mod removals;
 mod request_rules;
+mod resource_people;
 mod runs;
 mod schedules;
 mod scope;
@@ -87,6 +88,7 @@ pub use plugins::Installed;
 pub use recovery::{Recovered, recover_admin};
 pub use removals::{RemovalQuery, RemovalView};
 pub use request_rules::{Requested, RulesView};
+pub use resource_people::{PeopleChange, ResourceView};
 pub use runs::RunView;
 pub use schedules::{ScheduleChange, ScheduleInput, ScheduleView};
 pub use sessions::{SESSION_IDLE_MS, SESSION_LIFE_MS, SessionView, csrf_token};
@@ -101,9 +103,9 @@ pub use grantry_store::{
     App, AuditFilter, AuditRow, Change, Channel, Checkpoint, Class, DataSource, Delivery,
     DeliveryState, ExternalChange, IdentityAccount, Integration, Issuer, Job, ListChange, ListRow,
     MappingChange, MappingCounts, MembershipQuery, NewRegistration, Person, PersonIdentity,
-    PrincipalRecord, Recipients, Registration, Removal, RemovedRow, RunIssue, RunLogLine, Schedule,
-    Sink, StoreError, StoredAssignment, StoredEntitlement, StoredIdentity, StoredMapping,
-    StoredObject, StoredOperation, TokenRecord, Upload,
+    PrincipalRecord, Recipients, Registration, Removal, RemovedRow, ResourcePerson, RunIssue,
+    RunLogLine, Schedule, Sink, StoreError, StoredAssignment, StoredEntitlement, StoredIdentity,
+    StoredMapping, StoredObject, StoredOperation, TokenRecord, Upload,
 };
 
 /// A result of the engine.

@@ -375,13 +375,22 @@ impl Ctx {
     ) -> Result<Page<Membership>> {
         self.permit_app::<actions::AppAndRoleRead>(app).await?;
         self.db().app(app).await?.ok_or(NO_APP)?;
+        self.page_of_memberships(format!("memberships/{app}"), app, wanted, query).await
+    }
+
+    pub(crate) async fn page_of_memberships(
+        &self,
+        list: String,
+        app: &AppId,
+        wanted: MembershipQuery,
+        query: &PageQuery,
+    ) -> Result<Page<Membership>> {
         let status = match query.status.as_str() {
             "" => None,
             name => Some(Status::parse(name).ok_or_else(|| {
                 EngineError::field("/status", "unknown_status", "no such status of a membership")
             })?),
         };
-        let list = format!("memberships/{app}");
         let after = self.engine.position(&list, query.cursor.as_deref())?;
         let wanted = MembershipQuery { status, after, limit: query.limit + 1, ..wanted };
         let rows = self.db().list_memberships(app, &wanted).await?;

@@ -51,7 +51,10 @@ fn refused(error: EngineError) -> PlatformError {
             PlatformError::Denied { action, entity: Some(entity) }
         }
         EngineError::Refused(
-            Refusal::AdminActionNotGranted { .. } | Refusal::NotSignedIn | Refusal::Hidden,
+            Refusal::AdminActionNotGranted { .. }
+            | Refusal::ResourceActionNotGranted { .. }
+            | Refusal::NotSignedIn
+            | Refusal::Hidden,
         )
         | EngineError::NotFound { .. } => PlatformError::NotFound,
         EngineError::Invalid(issues) => PlatformError::Invalid(

@@ -341,6 +341,7 @@ fn entitlement_row(
         display,
         is_privileged: entitlement.is_privileged,
         is_immutable: entitlement.is_immutable,
+        recommends: entitlement.recommends(),
         row_hash: row_hash(details.as_bytes()),
         details: without_nul(details),
     }

@@ -1,7 +1,7 @@
 //! How single resources and entitlements are requested: an admin's word, and the rules in force
 //! (INT-8, INT-12). Requests themselves come later; what they will follow is decided here.
 
-use grantry_authz::actions;
+use grantry_authz::{Permit, actions};
 use grantry_model::ids::{EntitlementId, IntegrationId};
 use grantry_model::request_rules::{OwnRules, RequestRules, RulesChange, in_force};
 use grantry_store::{AuditEntry, StoredEntitlement};
@@ -50,7 +50,7 @@ impl Ctx {
         integration: &IntegrationId,
         requested: &Requested,
     ) -> Result<RulesView> {
-        self.permit_integration::<actions::IntegrationRead>(integration).await?;
+        self.permit_rules::<actions::ResourceRead>(integration, requested).await?;
         self.load_rules(integration, requested).await
     }
 
@@ -62,7 +62,7 @@ impl Ctx {
         version: i64,
         change: &RulesChange,
     ) -> Result<RulesView> {
-        let permit = self.permit_integration::<actions::IntegrationWrite>(integration).await?;
+        let permit = self.permit_rules::<actions::ResourceWrite>(integration, requested).await?;
         let before = self.load_rules(integration, requested).await?.own;
         if matches!(requested, Requested::Entitlement(_)) && change.is_requestable.is_some() {
             let message = "is said of the resource, for all entitlements on it";
@@ -75,6 +75,32 @@ impl Ctx {
         let event = "request_rules.updated";
         tx.commit(AuditEntry::about(event, requested.what(), requested.id(), detail)).await?;
         self.load_rules(integration, requested).await
+    }
+
+    /// Decides about the resource, or that which the entitlement is on.
+    async fn permit_rules<A: actions::OnResource>(
+        &self,
+        integration: &IntegrationId,
+        requested: &Requested,
+    ) -> Result<Permit<A>> {
+        let resource = match requested {
+            Requested::Resource(id) => id.clone(),
+            Requested::Entitlement(id) => {
+                let found = self.db().integration(integration).await?;
+                let found = match found {
+                    Some(found) => self.db().role(&found.app_id, id).await?,
+                    None => None,
+                };
+                // Of what is not there nobody is an owner; who may learn that, does so later.
+                found.map_or_else(String::new, |found| found.resource_id)
+            }
+        };
+        let place = self.place_of(&resource).await?;
+        let place = place.filter(|place| place.integration.as_ref() == Some(integration));
+        match place {
+            Some(place) => self.permit_resource(&place, &resource).await,
+            None => self.permit_missing_resource(Some(integration), &resource).await,
+        }
     }
 
     async fn load_rules(

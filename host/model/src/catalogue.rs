@@ -157,6 +157,21 @@ pub struct Entitlement {
     pub attributes: Vec<Attribute>,
 }
 
+/// The slug by which an entitlement of ownership recommends its holders as maintainers.
+const MAINTAINER_SLUG: &str = "maintainer";
+
+impl Entitlement {
+    /// As what its holders are recommended for the resource that it is on (INT-9): `owner`,
+    /// `maintainer`, or nothing.
+    pub fn recommends(&self) -> Option<&'static str> {
+        let is_ownership = self.purpose == Purpose::Ownership;
+        is_ownership.then_some(match &*self.slug {
+            MAINTAINER_SLUG => "maintainer",
+            _ => "owner",
+        })
+    }
+}
+
 /// Whoever holds one of `entitlements` on the holder also holds the assigned entitlement.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "documented field by field in wit/types.wit")]

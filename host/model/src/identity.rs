@@ -2,7 +2,42 @@
 
 use std::collections::BTreeMap;
 
-use crate::ids::{DataSourceId, IdentityId};
+use serde::{Deserialize, Serialize};
+
+use crate::ids::{DataSourceId, IdentityId, IssuerId};
+
+/// By what somebody who signs in is known in a data source (ADR 11).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum KnownBy {
+    /// The issuer's subject (Entra ID: the object id) is the external id.
+    Subject,
+    /// The mail address that the issuer has verified is the e-mail address.
+    VerifiedMail,
+}
+
+impl KnownBy {
+    /// The name on the wire and in the database.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Subject => "subject",
+            Self::VerifiedMail => "verified_mail",
+        }
+    }
+
+    /// The one of that name.
+    pub fn parse(name: &str) -> Option<Self> {
+        [Self::Subject, Self::VerifiedMail].into_iter().find(|by| by.name() == name)
+    }
+}
+
+/// The people of this issuer are identities of a data source.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[expect(missing_docs, reason = "the names say it")]
+pub struct SignIn {
+    pub issuer: IssuerId,
+    pub known_by: KnownBy,
+}
 
 /// A person in a data source.
 #[derive(Debug, Clone, PartialEq, Eq)]

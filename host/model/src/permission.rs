@@ -140,6 +140,40 @@ impl AdminAction {
     }
 }
 
+/// What can be done about one resource: by whoever may do it on its whole integration, and by the
+/// resource's own people (PRM-6).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ResourceAction {
+    /// See the resource, its roles, and who is a member of it.
+    Read,
+    /// Change its people, and how it is requested.
+    Write,
+    /// Say that what a membership of it waits for has been done.
+    Settle,
+}
+
+impl ResourceAction {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Read, Self::Write, Self::Settle];
+
+    /// The action's name in the audit log.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Read => "resource.read",
+            Self::Write => "resource.write",
+            Self::Settle => "resource.settle",
+        }
+    }
+
+    /// Which admin action, held on the integration, holds this on each of its resources.
+    pub fn on_integration(self) -> AdminAction {
+        match self {
+            Self::Read => AdminAction::IntegrationRead,
+            Self::Write | Self::Settle => AdminAction::IntegrationWrite,
+        }
+    }
+}
+
 /// What an entity permission is about.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(tag = "kind", content = "id", rename_all = "snake_case")]

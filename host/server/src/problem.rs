@@ -163,6 +163,7 @@ impl From<EngineError> for Problem {
             EngineError::Refused(
                 Refusal::ActionNotGranted { .. }
                 | Refusal::AdminActionNotGranted { .. }
+                | Refusal::ResourceActionNotGranted { .. }
                 | Refusal::NotSignedIn,
             ) => Self::new("action_not_granted", detail),
             EngineError::Invalid(issues) => {

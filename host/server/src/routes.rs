@@ -27,6 +27,7 @@ mod permissions;
 mod plugins;
 mod removals;
 mod request_rules;
+mod resources;
 mod schedules;
 mod sign_in;
 mod templates;
@@ -50,6 +51,7 @@ pub(crate) fn all() -> OpenApiRouter<Server> {
         .merge(mappings::routes())
         .merge(entitlement_words::routes())
         .merge(request_rules::routes())
+        .merge(resources::routes())
         .merge(aggregations::routes())
         .merge(removals::routes())
         .merge(schedules::routes())

@@ -23,6 +23,7 @@ pub(crate) mod permissions;
 pub(crate) mod plugins;
 pub(crate) mod removals;
 pub(crate) mod request_rules;
+pub(crate) mod resources;
 pub(crate) mod schedules;
 pub(crate) mod settings;
 pub(crate) mod sign_in;

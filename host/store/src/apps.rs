@@ -5,7 +5,7 @@ use grantry_model::clock::UnixMs;
 use grantry_model::ids::{AppId, IntegrationId};
 
 use crate::db::{Db, Row, Tx, args};
-use crate::{Result, StoreError, statements};
+use crate::{Result, StoreError, resource_people, statements};
 
 /// An app.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -170,6 +170,7 @@ impl Tx {
         ] {
             self.execute(sql, args![id]).await?;
         }
+        resource_people::forget_source(self, id).await?;
         self.tell_memberships(id, &memberships);
         Ok(0)
     }

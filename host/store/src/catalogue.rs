@@ -62,6 +62,8 @@ pub struct EntitlementRow {
     pub search: String,
     pub is_privileged: bool,
     pub is_immutable: bool,
+    /// What its holders are recommended as.
+    pub recommends: Option<&'static str>,
     /// The entitlement as JSON.
     pub details: String,
     pub row_hash: i64,
@@ -156,6 +158,8 @@ pub struct RowQuery {
     pub identity: String,
     /// Only entitlements that are privileged, or not.
     pub privileged: Option<bool>,
+    /// Only roles on this resource.
+    pub resource: String,
     /// Rows after this id.
     pub after: String,
     /// At most this many.
@@ -165,9 +169,9 @@ pub struct RowQuery {
 const OBJECT_INSERT: &str = "INSERT INTO objects (id, integration_id, class, kind, native_id, name, display, search, status, details, row_hash, first_seen_ms, removed_ms) VALUES ";
 const OBJECT_UPSERT: &str = " ON CONFLICT (id) DO UPDATE SET name = excluded.name, display = excluded.display, search = excluded.search, status = excluded.status, details = excluded.details, row_hash = excluded.row_hash, removed_ms = NULL \
     WHERE objects.row_hash <> excluded.row_hash OR objects.removed_ms IS NOT NULL";
-const ENTITLEMENT_INSERT: &str = "INSERT INTO entitlements (id, integration_id, app_id, resource_id, kind, native_id, slug, display, search, is_privileged, is_immutable, details, row_hash, first_seen_ms, removed_ms) VALUES ";
+const ENTITLEMENT_INSERT: &str = "INSERT INTO entitlements (id, integration_id, app_id, resource_id, kind, native_id, slug, display, search, is_privileged, is_immutable, recommends, details, row_hash, first_seen_ms, removed_ms) VALUES ";
 /// A living entitlement keeps its kind: its loss counts where it was counted before.
-const ENTITLEMENT_UPSERT: &str = " ON CONFLICT (id) DO UPDATE SET resource_id = excluded.resource_id, kind = CASE WHEN entitlements.removed_ms IS NULL THEN entitlements.kind ELSE excluded.kind END, slug = excluded.slug, display = excluded.display, search = excluded.search, is_privileged = excluded.is_privileged, is_immutable = excluded.is_immutable, details = excluded.details, row_hash = excluded.row_hash, removed_ms = NULL \
+const ENTITLEMENT_UPSERT: &str = " ON CONFLICT (id) DO UPDATE SET resource_id = excluded.resource_id, kind = CASE WHEN entitlements.removed_ms IS NULL THEN entitlements.kind ELSE excluded.kind END, slug = excluded.slug, display = excluded.display, search = excluded.search, is_privileged = excluded.is_privileged, is_immutable = excluded.is_immutable, recommends = excluded.recommends, details = excluded.details, row_hash = excluded.row_hash, removed_ms = NULL \
     WHERE entitlements.row_hash <> excluded.row_hash OR entitlements.removed_ms IS NOT NULL";
 const ASSIGNMENT_INSERT: &str =
     "INSERT INTO assignments (entitlement_id, holder_id, details, removed_ms) VALUES ";
@@ -184,7 +188,8 @@ statements! {
     LIST_ENTITLEMENTS = "SELECT id, integration_id, app_id, resource_id, kind, native_id, slug, display, is_privileged, is_immutable, details, first_seen_ms, removed_ms, said_display, said_description, said_privileged, said_version FROM entitlements \
         WHERE integration_id = $1 AND id > $2 AND ($3 = '' OR search LIKE $3 ESCAPE '\\' OR said_search LIKE $3 ESCAPE '\\') AND ($4 = '' OR kind = $4) AND ($6 = '' OR COALESCE(said_privileged, is_privileged) = CASE $6 WHEN 'true' THEN 1 ELSE 0 END) AND removed_ms IS NULL ORDER BY id LIMIT $5";
     LIST_ROLES = "SELECT id, integration_id, app_id, resource_id, kind, native_id, slug, display, is_privileged, is_immutable, details, first_seen_ms, removed_ms, said_display, said_description, said_privileged, said_version FROM entitlements \
-        WHERE app_id = $1 AND id > $2 AND ($3 = '' OR search LIKE $3 ESCAPE '\\' OR said_search LIKE $3 ESCAPE '\\') AND ($4 = '' OR kind = $4) AND ($6 = '' OR COALESCE(said_privileged, is_privileged) = CASE $6 WHEN 'true' THEN 1 ELSE 0 END) AND removed_ms IS NULL ORDER BY id LIMIT $5";
+        WHERE app_id = $1 AND id > $2 AND ($3 = '' OR search LIKE $3 ESCAPE '\\' OR said_search LIKE $3 ESCAPE '\\') AND ($4 = '' OR kind = $4) AND ($6 = '' OR COALESCE(said_privileged, is_privileged) = CASE $6 WHEN 'true' THEN 1 ELSE 0 END) AND ($7 = '' OR resource_id = $7) AND removed_ms IS NULL ORDER BY id LIMIT $5";
+    RESOURCE = "SELECT o.id, o.kind, o.native_id, o.name, o.display, o.status, o.details, o.first_seen_ms, o.removed_ms, NULL, NULL, NULL, NULL, NULL, NULL, CAST(NULL AS BIGINT), o.integration_id FROM objects o WHERE o.id = $1 AND o.class = 'resource'";
     GET_ROLE = "SELECT id, integration_id, app_id, resource_id, kind, native_id, slug, display, is_privileged, is_immutable, details, first_seen_ms, removed_ms, said_display, said_description, said_privileged, said_version FROM entitlements WHERE id = $1 AND app_id = $2";
     LIST_ASSIGNMENTS = "SELECT a.entitlement_id, a.holder_id, COALESCE(e.said_display, e.display), o.kind, o.display, a.details, COALESCE(e.said_privileged, e.is_privileged) FROM entitlements e JOIN assignments a ON a.entitlement_id = e.id JOIN objects o ON o.id = a.holder_id \
         WHERE e.integration_id = $1 AND (a.entitlement_id > $2 OR (a.entitlement_id = $2 AND a.holder_id > $3)) AND ($4 = '' OR a.entitlement_id = $4) AND ($5 = '' OR o.search LIKE $5 ESCAPE '\\' OR e.search LIKE $5 ESCAPE '\\') AND a.removed_ms IS NULL AND e.removed_ms IS NULL \
@@ -293,6 +298,17 @@ impl Db {
         self.fetch_one(GET_OBJECT, args).await?.as_ref().map(object).transpose()
     }
 
+    /// The resource with that id, and under which id the catalogue keeps it: its integration's, or that
+    /// of the app that lists feed; removed ones too.
+    pub async fn resource_with_source(
+        &self,
+        id: &str,
+    ) -> Result<Option<(StoredObject, IntegrationId)>> {
+        let Some(row) = self.fetch_one(RESOURCE, args![id]).await? else { return Ok(None) };
+        let source = row.parsed(16, "integration id", |id| IntegrationId::parse(id).ok())?;
+        Ok(Some((object(&row)?, source)))
+    }
+
     /// Entitlements of an integration.
     pub async fn list_entitlements(
         &self,
@@ -324,7 +340,8 @@ impl Db {
             &pattern,
             &query.kind,
             query.limit,
-            wanted(query.privileged)
+            wanted(query.privileged),
+            &query.resource
         ];
         self.fetch(LIST_ROLES, args).await?.iter().map(entitlement).collect()
     }
@@ -486,12 +503,12 @@ impl HousekeepingTx {
         now: UnixMs,
         rows: &[EntitlementRow],
     ) -> Result<u64> {
-        let mut batch = Batch::new(ENTITLEMENT_INSERT, ENTITLEMENT_UPSERT, 14);
+        let mut batch = Batch::new(ENTITLEMENT_INSERT, ENTITLEMENT_UPSERT, 15);
         let mut written = 0;
         for chunk in rows.chunks(BATCH_ROWS) {
             let ids: Vec<(String, String)> =
                 chunk.iter().map(|row| (row.key.text(), row.resource.text())).collect();
-            let mut args: Vec<Arg<'_>> = Vec::with_capacity(chunk.len() * 14);
+            let mut args: Vec<Arg<'_>> = Vec::with_capacity(chunk.len() * 15);
             for (row, (id, resource)) in chunk.iter().zip(&ids) {
                 args.extend_from_slice(args![
                     id,
@@ -505,6 +522,7 @@ impl HousekeepingTx {
                     &row.search,
                     row.is_privileged,
                     row.is_immutable,
+                    row.recommends,
                     &row.details,
                     row.row_hash,
                     now
@@ -538,7 +556,7 @@ pub(crate) fn built_statements(is_postgres: bool) -> Vec<(&'static str, String)>
     let build = |insert, upsert, columns| Batch::new(insert, upsert, columns).text(is_postgres, 2);
     vec![
         ("OBJECT_UPSERT", build(OBJECT_INSERT, OBJECT_UPSERT, 12)),
-        ("ENTITLEMENT_UPSERT", build(ENTITLEMENT_INSERT, ENTITLEMENT_UPSERT, 14)),
+        ("ENTITLEMENT_UPSERT", build(ENTITLEMENT_INSERT, ENTITLEMENT_UPSERT, 15)),
         ("ASSIGNMENT_UPSERT", build(ASSIGNMENT_INSERT, ASSIGNMENT_UPSERT, 3)),
     ]
 }

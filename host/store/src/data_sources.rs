@@ -2,10 +2,11 @@
 
 use grantry_authz::{Permit, Visible, actions};
 use grantry_model::clock::UnixMs;
-use grantry_model::ids::DataSourceId;
+use grantry_model::identity::{KnownBy, SignIn};
+use grantry_model::ids::{DataSourceId, IssuerId};
 
 use crate::db::{Db, Row, Tx, args};
-use crate::{Result, StoreError, statements};
+use crate::{Result, StoreError, issuers, resource_people, statements};
 
 /// A stored data source.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,6 +27,8 @@ pub struct DataSource {
     pub created: UnixMs,
     /// Grows with every change of its own fields.
     pub version: i64,
+    /// Whose people its identities are.
+    pub sign_in: Option<SignIn>,
 }
 
 /// A data source to be created.
@@ -39,10 +42,10 @@ pub struct NewDataSource {
 
 statements! {
     INSERT = "INSERT INTO data_sources (id, name, description, columns, revision, created_ms, version) VALUES ($1, $2, $3, '[]', 0, $4, 1)";
-    GET = "SELECT s.id, s.name, s.description, s.columns, s.revision, s.created_ms, s.version, (SELECT COUNT(*) FROM identities i WHERE i.data_source_id = s.id AND i.removed_ms IS NULL) FROM data_sources s WHERE s.id = $1 AND ($2 = '' OR LOWER(s.name) LIKE $2 ESCAPE '\\')";
-    LIST = "SELECT s.id, s.name, s.description, s.columns, s.revision, s.created_ms, s.version, (SELECT COUNT(*) FROM identities i WHERE i.data_source_id = s.id AND i.removed_ms IS NULL) FROM data_sources s WHERE s.id > $1 AND ($3 = '' OR LOWER(s.name) LIKE $3 ESCAPE '\\') ORDER BY s.id LIMIT $2";
+    GET = "SELECT s.id, s.name, s.description, s.columns, s.revision, s.created_ms, s.version, (SELECT COUNT(*) FROM identities i WHERE i.data_source_id = s.id AND i.removed_ms IS NULL), s.issuer_id, s.known_by FROM data_sources s WHERE s.id = $1 AND ($2 = '' OR LOWER(s.name) LIKE $2 ESCAPE '\\')";
+    LIST = "SELECT s.id, s.name, s.description, s.columns, s.revision, s.created_ms, s.version, (SELECT COUNT(*) FROM identities i WHERE i.data_source_id = s.id AND i.removed_ms IS NULL), s.issuer_id, s.known_by FROM data_sources s WHERE s.id > $1 AND ($3 = '' OR LOWER(s.name) LIKE $3 ESCAPE '\\') ORDER BY s.id LIMIT $2";
     EXISTS = "SELECT 1 FROM data_sources WHERE id = $1";
-    UPDATE = "UPDATE data_sources SET name = $3, description = $4, version = version + 1 WHERE id = $1 AND version = $2";
+    UPDATE = "UPDATE data_sources SET name = $3, description = $4, issuer_id = $5, known_by = $6, version = version + 1 WHERE id = $1 AND version = $2";
     DELETE = "DELETE FROM data_sources WHERE id = $1 AND version = $2";
     BUMP_HOLDERS = "UPDATE principals SET version = version + 1 WHERE id IN (SELECT principal_id FROM permissions WHERE entity_kind = 'data_source' AND entity_id = $1)";
     DELETE_PERMISSIONS = "DELETE FROM permissions WHERE entity_kind = 'data_source' AND entity_id = $1";
@@ -58,6 +61,11 @@ fn data_source(row: &Row) -> Result<DataSource> {
         created: row.time(5)?,
         version: row.int(6)?,
         identities: u64::try_from(row.int(7)?).unwrap_or(0),
+        sign_in: row
+            .text_or_null(8)?
+            .and_then(|issuer| IssuerId::parse(&issuer).ok())
+            .zip(row.text_or_null(9)?.as_deref().and_then(KnownBy::parse))
+            .map(|(issuer, known_by)| SignIn { issuer, known_by }),
     })
 }
 
@@ -125,7 +133,14 @@ impl Tx {
         _: &Permit<actions::DataSourceWrite>,
         changed: &DataSource,
     ) -> Result<()> {
-        let args = args![changed.id.as_str(), changed.version, &changed.name, &changed.description];
+        if let Some(sign_in) = &changed.sign_in {
+            issuers::hold(self, &sign_in.issuer).await?;
+        }
+        let issuer = changed.sign_in.as_ref().map(|sign_in| sign_in.issuer.as_str());
+        let known_by = changed.sign_in.as_ref().map(|sign_in| sign_in.known_by.name());
+        let (name, description) = (&changed.name, &changed.description);
+        let id = changed.id.as_str();
+        let args = args![id, changed.version, name, description, issuer, known_by];
         match self.execute(UPDATE, args).await? {
             0 => Err(StoreError::VersionConflict { what: "data source" }),
             _ => Ok(()),
@@ -140,6 +155,7 @@ impl Tx {
         id: &DataSourceId,
         version: i64,
     ) -> Result<()> {
+        resource_people::forget_identities(self, id.as_str()).await?;
         if self.execute(DELETE, args![id.as_str(), version]).await? == 0 {
             return Err(StoreError::VersionConflict { what: "data source" });
         }

@@ -7,7 +7,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use grantry_authz::{Permissions, Provenance, Reason};
+use grantry_authz::{Permissions, Provenance, Reason, Relation};
 use grantry_model::ids::{AppId, DataSourceId, IntegrationId, PrincipalId};
 use grantry_model::permission::{Action, Entity, PrincipalKind};
 
@@ -59,7 +59,8 @@ impl Db {
             }
         };
         let integrations = self.owned(record).await?;
-        Ok(Permissions { role: record.role, integrations, ..held })
+        let resources = self.related(record).await?;
+        Ok(Permissions { role: record.role, integrations, resources, ..held })
     }
 
     /// The integrations that a person owns: an owner changes without the person's version.
@@ -70,6 +71,17 @@ impl Db {
         let rows = self.fetch(OWNED, args![record.principal.id.as_str()]).await?;
         let owned = |row: &Row| row.parsed(0, "integration id", |id| IntegrationId::parse(id).ok());
         rows.iter().map(owned).collect()
+    }
+}
+
+impl Db {
+    /// What a person is to resources: that changes with lists and syncs, and without the person's
+    /// version.
+    async fn related(&self, record: &PrincipalRecord) -> Result<HashSet<(String, Relation)>> {
+        if record.principal.kind != PrincipalKind::Person {
+            return Ok(HashSet::new());
+        }
+        Ok(self.related_resources(&record.principal.id).await?.into_iter().collect())
     }
 }
 

@@ -3,7 +3,7 @@
 use grantry_model::clock::UnixMs;
 use grantry_model::csv::ListedPerson;
 use grantry_model::identity::Identity;
-use grantry_model::ids::{DataSourceId, IdentityId};
+use grantry_model::ids::{DataSourceId, IdentityId, PrincipalId};
 
 use crate::catalogue::{RowQuery, search_pattern};
 use crate::db::{Db, Row, args};
@@ -20,7 +20,21 @@ pub struct StoredIdentity {
     pub removed: Option<UnixMs>,
 }
 
+/// The identities that somebody (`$1`) who signs in is: one of a data source, if its identities are told
+/// apart by what the issuer vouches for. Who is gone, or not active any more, is nobody.
+macro_rules! own_identities {
+    () => {
+        "SELECT MIN(own.id) FROM (\
+            SELECT s.id AS source, i.id AS id FROM people p JOIN data_sources s ON s.issuer_id = p.issuer_id AND s.known_by = 'subject' JOIN identities i ON i.data_source_id = s.id AND i.external_id = p.subject \
+                WHERE p.principal_id = $1 AND i.removed_ms IS NULL AND i.is_active = 1 \
+            UNION ALL SELECT s.id AS source, i.id AS id FROM people p JOIN data_sources s ON s.issuer_id = p.issuer_id AND s.known_by = 'verified_mail' JOIN identities i ON i.data_source_id = s.id AND i.email_key = p.verified_mail_key \
+                WHERE p.principal_id = $1 AND i.removed_ms IS NULL AND i.is_active = 1) own GROUP BY own.source HAVING COUNT(*) = 1"
+    };
+}
+pub(crate) use own_identities;
+
 statements! {
+    OWN = concat!("SELECT id, data_source_id, external_id, user_name, email, display, is_active, manager_external_id, details, first_seen_ms, removed_ms FROM identities WHERE id IN (", own_identities!(), ") ORDER BY data_source_id");
     GET = "SELECT id, data_source_id, external_id, user_name, email, display, is_active, manager_external_id, details, first_seen_ms, removed_ms FROM identities WHERE id = $1";
     LIST = "SELECT id, data_source_id, external_id, user_name, email, display, is_active, manager_external_id, details, first_seen_ms, removed_ms FROM identities \
         WHERE data_source_id = $1 AND id > $2 AND ($3 = '' OR search LIKE $3 ESCAPE '\\') AND ($4 = '' OR is_active = CASE $4 WHEN 'active' THEN 1 ELSE 0 END) AND removed_ms IS NULL ORDER BY id LIMIT $5";
@@ -45,6 +59,11 @@ impl Db {
     /// The identity with that id; removed ones too.
     pub async fn identity(&self, id: &IdentityId) -> Result<Option<StoredIdentity>> {
         self.fetch_one(GET, args![id.as_str()]).await?.as_ref().map(identity).transpose()
+    }
+
+    /// The identities that somebody who signs in is: at most one of a data source.
+    pub async fn own_identities(&self, person: &PrincipalId) -> Result<Vec<StoredIdentity>> {
+        self.fetch(OWN, args![person.as_str()]).await?.iter().map(identity).collect()
     }
 
     /// Identities of a data source; `query.status` is `active`, `inactive` or empty.

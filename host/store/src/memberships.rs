@@ -51,7 +51,7 @@ statements! {
     INSERT = "INSERT INTO memberships (id, app_id, role_id, account_id, status, ending, starts_ms, ends_ms, failure, effect_number, created_ms, version) VALUES ($1, $2, $3, $4, 'provisioning', NULL, $5, $6, NULL, 1, $5, 1)";
     GET = "SELECT id, app_id, role_id, account_id, status, ending, starts_ms, ends_ms, failure, version, effect_number, waiting FROM memberships WHERE id = $1";
     LIVING = "SELECT id, app_id, role_id, account_id, status, ending, starts_ms, ends_ms, failure, version, effect_number, waiting FROM memberships WHERE role_id = $1 AND account_id = $2 AND status IN ('provisioning', 'active', 'failed', 'deprovisioning')";
-    LIST = "SELECT id, app_id, role_id, account_id, status, ending, starts_ms, ends_ms, failure, version, effect_number, waiting FROM memberships WHERE app_id = $1 AND id > $2 AND ($3 = '' OR status = $3) AND ($4 = '' OR account_id = $4) AND ($5 = '' OR role_id = $5) AND ($7 = '' OR (waiting IS NOT NULL) = ($7 = 'true')) ORDER BY id LIMIT $6";
+    LIST = "SELECT id, app_id, role_id, account_id, status, ending, starts_ms, ends_ms, failure, version, effect_number, waiting FROM memberships WHERE app_id = $1 AND id > $2 AND ($3 = '' OR status = $3) AND ($4 = '' OR account_id = $4) AND ($5 = '' OR role_id = $5) AND ($7 = '' OR (waiting IS NOT NULL) = ($7 = 'true')) AND ($8 = '' OR EXISTS (SELECT 1 FROM entitlements e WHERE e.id = role_id AND e.resource_id = $8)) ORDER BY id LIMIT $6";
     DUE = "SELECT id, app_id, role_id, account_id, status, ending, starts_ms, ends_ms, failure, version, effect_number, waiting FROM memberships WHERE status IN ('provisioning', 'active', 'failed') AND ends_ms <= $1 ORDER BY ends_ms LIMIT $2";
     CHANGE = "UPDATE memberships SET status = $3, ending = $4, ends_ms = $5, failure = $6, waiting = NULL, effect_number = effect_number + $7, version = version + 1 WHERE id = $1 AND version = $2";
     SET_WAITING = "UPDATE memberships SET waiting = $3 WHERE id = $1 AND version = $2";
@@ -91,6 +91,8 @@ pub struct MembershipQuery {
     pub status: Option<Status>,
     pub account: String,
     pub role: String,
+    /// Of roles on this resource.
+    pub resource: String,
     /// Whether they wait for a person.
     pub is_waiting: Option<bool>,
     pub after: String,
@@ -159,7 +161,8 @@ impl Db {
             Some(false) => "false",
         };
         let (account, role) = (&query.account, &query.role);
-        let args = args![app.as_str(), &query.after, status, account, role, query.limit, waiting];
+        let (after, limit, resource) = (&query.after, query.limit, &query.resource);
+        let args = args![app.as_str(), after, status, account, role, limit, waiting, resource];
         let rows = self.fetch(LIST, args).await?;
         rows.iter().map(|row| Ok(membership(row)?.0)).collect()
     }
@@ -277,10 +280,24 @@ impl Tx {
         self.execute(HASTEN_WAITING, args![app.as_str(), now]).await.map(drop)
     }
 
-    /// Lets a membership of the permit's app that waits for a setting look at the target now.
-    pub async fn hasten_membership(
+    /// Moves a membership of the permit's app on that a person confirms.
+    pub async fn confirm_membership<A: actions::Settles>(
         &mut self,
-        permit: &Permit<actions::AppMembershipWrite>,
+        permit: &Permit<A>,
+        membership: &Membership,
+        to: &Transition,
+    ) -> Result<()> {
+        let is_confirmed = membership.waiting.is_some() && to.effect == Effect::None;
+        if permit.app() != Some(&membership.app) || !is_confirmed {
+            return Err(StoreError::NotFound { what: "membership" });
+        }
+        self.move_membership(membership, to, None).await
+    }
+
+    /// Lets a membership of the permit's app that waits for a setting look at the target now.
+    pub async fn hasten_membership<A: actions::Settles>(
+        &mut self,
+        permit: &Permit<A>,
         membership: &Membership,
     ) -> Result<()> {
         if permit.app() != Some(&membership.app) {

@@ -21,6 +21,8 @@ const MIGRATIONS: &[(i64, &str)] = &[
     (12, include_str!("../migrations/0012_departures.sql")),
     (13, include_str!("../migrations/0013_request_rules.sql")),
     (23, include_str!("../migrations/0023_appeared_changes.sql")),
+    (14, include_str!("../migrations/0014_own_identities.sql")),
+    (15, include_str!("../migrations/0015_resource_people.sql")),
 ];
 
 const fn newest(migrations: &[(i64, &str)]) -> i64 {

@@ -77,7 +77,7 @@ statements! {
     ADMINS = "SELECT COUNT(*) FROM principals p WHERE p.kind = 'person' AND p.role = 'admin' AND p.is_disabled = 0 AND (EXISTS (SELECT 1 FROM people o WHERE o.principal_id = p.id AND o.signed_in_ms IS NOT NULL) \
         OR EXISTS (SELECT 1 FROM tokens t WHERE t.principal_id = p.id AND t.scope IS NULL AND t.revoked_ms IS NULL AND (t.expires_ms IS NULL OR t.expires_ms > $1)))";
     ADMIN_ADDRESSES = "SELECT COALESCE(p.mail, o.user_name, '') FROM principals p LEFT JOIN people o ON o.principal_id = p.id WHERE p.kind = 'person' AND p.role = 'admin' AND p.is_disabled = 0 ORDER BY p.id LIMIT 200";
-    SIGNED_IN = "UPDATE people SET user_name = $2, signed_in_ms = $3 WHERE principal_id = $1";
+    SIGNED_IN = "UPDATE people SET user_name = $2, signed_in_ms = $3, verified_mail_key = $4 WHERE principal_id = $1";
     RENAME = "UPDATE principals SET name = $2 WHERE id = $1 AND name <> $2";
 }
 
@@ -244,7 +244,7 @@ impl Tx {
     }
 
     /// Notes a sign-in of the person who acts, with what the issuer told: names, and a verified mail
-    /// address for whoever has none yet.
+    /// address, which also becomes the own one of whoever has none yet.
     pub async fn person_signed_in(
         &mut self,
         permit: &Permit<actions::OwnAccount>,
@@ -259,6 +259,7 @@ impl Tx {
         if let Some(mail) = mail {
             self.execute(FILL_MAIL, args![id.as_str(), mail]).await?;
         }
-        self.execute(SIGNED_IN, args![id.as_str(), user_name, now]).await.map(drop)
+        let verified = mail.and_then(grantry_model::mapping::key);
+        self.execute(SIGNED_IN, args![id.as_str(), user_name, now, &verified]).await.map(drop)
     }
 }

@@ -33,7 +33,7 @@ impl Tx {
     /// Changes rules that are still at that version.
     pub async fn set_request_rules(
         &mut self,
-        _: &Permit<actions::IntegrationWrite>,
+        _: &Permit<actions::ResourceWrite>,
         integration: &IntegrationId,
         subject: &str,
         version: i64,

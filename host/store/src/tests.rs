@@ -126,6 +126,7 @@ async fn every_statement_prepares_on_both_databases() {
         recovery::STATEMENTS,
         removals::STATEMENTS,
         request_rules::STATEMENTS,
+        resource_people::STATEMENTS,
         run_log::STATEMENTS,
         runs::STATEMENTS,
         schedules::STATEMENTS,

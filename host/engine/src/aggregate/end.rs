@@ -16,7 +16,7 @@ use super::guard::{self, Judged};
 use super::{Stop, cancelled};
 use crate::external_changes::Ended;
 use crate::worker::Verdict;
-use crate::{Engine, Result, external_changes, mappings, removals};
+use crate::{Engine, Result, external_changes, mappings, removals, resource_people};
 
 /// Most rows that are removed in the transaction of the run's end; more are removed by a job of
 /// their own, so that no transaction outlasts a lease.
@@ -147,6 +147,10 @@ impl End<'_> {
         let ended = Ended { has_read_all: true, vanished: vanished.lost_alone() };
         let external = self.conclude(&mut tx, integration.as_ref(), &ended).await?;
         mappings::apply(&mut tx, Some(id), "aggregation", 0).await?;
+        let settings = tx.settings(id).await?;
+        for entry in resource_people::follow(&mut tx, self.permit, self.run, &settings).await? {
+            tx.record(entry);
+        }
         let live: u64 = live.iter().map(|(_, count)| count).sum();
         let added = if is_unchanged { 0 } else { live.saturating_sub(self.run.live_before) };
         let changed = self.progress.written.saturating_sub(added);

@@ -95,6 +95,16 @@ fn changed(membership: &Membership, to: &Transition) -> Membership {
     }
 }
 
+/// What a settled membership is changed with, once it is known what it is.
+struct Settling<'a, A> {
+    permit: &'a Permit<A>,
+    app: &'a AppId,
+    membership: &'a MembershipId,
+    /// Only a membership of a role on this resource.
+    resource: Option<&'a str>,
+    claimed: &'a Claimed<'a, Membership>,
+}
+
 impl Ctx {
     /// Says that what a membership waits for has been done. Where no integration feeds the app that is
     /// taken as true; elsewhere the target is looked at now. One that waits for nobody stays as it is.
@@ -105,32 +115,44 @@ impl Ctx {
         request: &Idempotent<'_, Membership>,
     ) -> Result<Answer> {
         let permit = self.permit_app::<actions::AppMembershipWrite>(app).await?;
+        self.settle_by(&permit, app, (id, None), request).await
+    }
+
+    pub(crate) async fn settle_by<A: actions::Settles>(
+        &self,
+        permit: &Permit<A>,
+        app: &AppId,
+        (membership, resource): (&MembershipId, Option<&str>),
+        request: &Idempotent<'_, Membership>,
+    ) -> Result<Answer> {
         let claimed = match self.claim(request).await? {
             Turn::Ours(claimed) => claimed,
             Turn::Answered(answer) => return Ok(answer),
         };
-        let outcome = self.settle_claimed(app, id, &permit, &claimed).await;
+        let settling = Settling { permit, app, membership, resource, claimed: &claimed };
+        let outcome = self.settle_claimed(&settling).await;
         self.engine.wake.notify_one();
         self.settle(&claimed, outcome).await
     }
 
-    async fn settle_claimed(
+    async fn settle_claimed<A: actions::Settles>(
         &self,
-        app: &AppId,
-        id: &MembershipId,
-        permit: &Write,
-        claimed: &Claimed<'_, Membership>,
+        settling: &Settling<'_, A>,
     ) -> Result<Answer> {
-        self.db().app(app).await?.ok_or(NO_APP)?;
+        self.db().app(settling.app).await?.ok_or(NO_APP)?;
         let mut outcome =
             Err(EngineError::Store(StoreError::VersionConflict { what: "membership" }));
         for _ in 0..CONFLICTS_MAX {
-            let there = self.load_membership(app, id).await?;
+            let there = self.load_membership(settling.app, settling.membership).await?;
+            if let Some(resource) = settling.resource {
+                let role = self.db().role(settling.app, &there.role).await?;
+                role.filter(|role| role.resource_id == resource).ok_or(NO_MEMBERSHIP)?;
+            }
             outcome = match there.waiting {
-                None => self.change_nothing(&there, permit, claimed).await,
-                Some(Closed::Manual) => self.take_word(&there, permit, claimed).await,
+                None => self.change_nothing(settling, &there).await,
+                Some(Closed::Manual) => self.take_word(settling, &there).await,
                 Some(Closed::ReadOnly | Closed::PermissionChanges | Closed::AccountCreation) => {
-                    self.look_now(&there, permit, claimed).await
+                    self.look_now(settling, &there).await
                 }
             };
             let is_conflict =
@@ -142,40 +164,38 @@ impl Ctx {
         outcome
     }
 
-    async fn change_nothing(
+    async fn change_nothing<A>(
         &self,
+        settling: &Settling<'_, A>,
         there: &Membership,
-        permit: &Write,
-        claimed: &Claimed<'_, Membership>,
     ) -> Result<Answer> {
-        let mut tx = self.db().begin(permit.provenance()).await?;
-        let answer = claimed.finish(&mut tx, there).await?;
+        let mut tx = self.db().begin(settling.permit.provenance()).await?;
+        let answer = settling.claimed.finish(&mut tx, there).await?;
         tx.commit(entry("membership.unchanged", there)).await?;
         Ok(answer)
     }
 
     /// Nobody but people can tell: the membership moves on, and the list with it.
-    async fn take_word(
+    async fn take_word<A: actions::Settles>(
         &self,
+        settling: &Settling<'_, A>,
         there: &Membership,
-        permit: &Write,
-        claimed: &Claimed<'_, Membership>,
     ) -> Result<Answer> {
         let Some((event, name)) = confirmation(there) else {
-            return self.change_nothing(there, permit, claimed).await;
+            return self.change_nothing(settling, there).await;
         };
         let to = next(there, event)?;
+        let permit = settling.permit;
         let mut tx = self.db().begin(permit.provenance()).await?;
         // The list first, as where a list is applied.
         tx.take_list(permit).await?;
         let (_, effect) = tx.membership(&there.id).await?.ok_or(NO_MEMBERSHIP)?;
-        tx.change_membership(permit, there, &to, None).await?;
+        tx.confirm_membership(permit, there, &to).await?;
         let operation = operation_id(&there.id, effect);
         tx.close_operation(&operation, "confirmed", "done, by a person's word").await?;
-        let is_held = matches!(event, Event::Provisioned);
-        tx.write_into_list(permit, there, is_held).await?;
+        tx.write_into_list(permit, there, matches!(event, Event::Provisioned)).await?;
         let changed = changed(there, &to);
-        let answer = claimed.finish(&mut tx, &changed).await?;
+        let answer = settling.claimed.finish(&mut tx, &changed).await?;
         let mut entry = changed_entry(name, there, &changed);
         entry.detail["confirmed_by"] = serde_json::json!("word");
         tx.commit(entry).await?;
@@ -183,15 +203,14 @@ impl Ctx {
     }
 
     /// The job that waits reads the target now; what it sees there counts.
-    async fn look_now(
+    async fn look_now<A: actions::Settles>(
         &self,
+        settling: &Settling<'_, A>,
         there: &Membership,
-        permit: &Write,
-        claimed: &Claimed<'_, Membership>,
     ) -> Result<Answer> {
-        let mut tx = self.db().begin(permit.provenance()).await?;
-        tx.hasten_membership(permit, there).await?;
-        let answer = claimed.finish(&mut tx, there).await?;
+        let mut tx = self.db().begin(settling.permit.provenance()).await?;
+        tx.hasten_membership(settling.permit, there).await?;
+        let answer = settling.claimed.finish(&mut tx, there).await?;
         tx.commit(entry("membership.look_ordered", there)).await?;
         Ok(answer)
     }

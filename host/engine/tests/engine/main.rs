@@ -14,6 +14,7 @@ mod mappings;
 mod platform;
 mod provisioning;
 mod removals;
+mod resource_people;
 mod run_log;
 mod schedules;
 mod scripted;

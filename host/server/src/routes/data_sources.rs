@@ -73,7 +73,8 @@ async fn get_data_source(ctx: Ctx, Path(id): Path<DataSourceId>) -> Reply<Versio
 
 /// Change a data source
 ///
-/// What is left out stays.
+/// What is left out stays. With `sign_in`, whoever signs in by that issuer and is known in the data source
+/// is that identity: sees the own accounts, and acts for what the identity owns.
 #[utoipa::path(patch, path = "/data-sources/{data_source_id}", tag = "data sources",
     extensions(("x-grantry-action" = json!("data_source.write"))),
     params(("data_source_id" = String, Path, description = "The data source's id."),
@@ -87,8 +88,9 @@ async fn update_data_source(
     IfMatch(version): IfMatch,
     body: Json<UpdateDataSource>,
 ) -> Reply<Versioned<DataSource>> {
-    let UpdateDataSource { name, description } = body.value;
-    let change = DataSourceChange { name, description };
+    let UpdateDataSource { name, description, sign_in } = body.value;
+    let sign_in = sign_in.map(|said| said.map(wire::read_sign_in).transpose()).transpose()?;
+    let change = DataSourceChange { name, description, sign_in };
     let source = ctx.update_data_source(&id, version, &change).await?;
     Ok(Versioned(source.version, wire::data_source(&source)))
 }

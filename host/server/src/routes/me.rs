@@ -2,8 +2,10 @@
 
 use axum::Json as Body;
 use axum::extract::State;
+use grantry_api::data_sources::Identity;
 use grantry_api::headers::IdempotencyHeader;
 use grantry_api::me::{CreateOwnToken, Me, NewOwnToken, OwnToken, UpdateMe};
+use grantry_api::resources::OwnResource;
 use grantry_api::sign_in::Session;
 use grantry_api::{List, ListQuery};
 use grantry_engine::TokenRecord;
@@ -19,11 +21,13 @@ use crate::path::Path;
 use crate::query::{Query, page};
 use crate::reply::{Reply, Settled, answer, list};
 use crate::state::Server;
-use crate::wire::{me as wire, sign_in};
+use crate::wire::{data_sources, me as wire, resources, sign_in};
 
 pub(super) fn routes() -> OpenApiRouter<Server> {
     OpenApiRouter::new()
         .routes(routes!(get_me, update_me))
+        .routes(routes!(list_own_identities))
+        .routes(routes!(list_own_resources))
         .routes(routes!(create_own_token, list_own_tokens))
         .routes(routes!(revoke_own_token))
         .routes(routes!(list_own_sessions, sign_out_everywhere))
@@ -51,6 +55,26 @@ async fn update_me(ctx: Ctx, body: Json<UpdateMe>) -> Reply<Body<Me>> {
         ctx.set_own_mail(mail.as_deref()).await?;
     }
     Ok(Body(wire::me(&ctx).await?))
+}
+
+/// List the identities that you are
+///
+/// At most one of each data source that is tied to the issuer that you sign in by.
+#[utoipa::path(get, path = "/me/identities", tag = "me",
+    extensions(("x-grantry-action" = json!("own"))),
+    responses((status = 200, description = "All of them", body = List<Identity>)))]
+async fn list_own_identities(ctx: Ctx) -> Reply<Body<List<Identity>>> {
+    let items = ctx.own_identities().await?.iter().map(data_sources::identity).collect();
+    Ok(Body(List { items, next: None }))
+}
+
+/// List the resources that you own or maintain
+#[utoipa::path(get, path = "/me/resources", tag = "me",
+    extensions(("x-grantry-action" = json!("own"))),
+    responses((status = 200, description = "All of them", body = List<OwnResource>)))]
+async fn list_own_resources(ctx: Ctx) -> Reply<Body<List<OwnResource>>> {
+    let items = ctx.own_resources().await?.iter().map(resources::own_resource).collect();
+    Ok(Body(List { items, next: None }))
 }
 
 /// Make an API token of your own

@@ -2,6 +2,10 @@
 
 use grantry_api::data_sources as wire;
 use grantry_engine::{DataSource, StoredIdentity};
+use grantry_model::identity::{KnownBy, SignIn};
+use grantry_model::ids::IssuerId;
+
+use crate::problem::Problem;
 
 /// A data source.
 pub(crate) fn data_source(source: &DataSource) -> wire::DataSource {
@@ -13,7 +17,27 @@ pub(crate) fn data_source(source: &DataSource) -> wire::DataSource {
         identities: source.identities,
         created_ms: source.created.0,
         version: source.version,
+        sign_in: source.sign_in.as_ref().map(|sign_in| wire::DataSourceSignIn {
+            issuer_id: sign_in.issuer.to_string(),
+            known_by: match sign_in.known_by {
+                KnownBy::Subject => wire::KnownBy::Subject,
+                KnownBy::VerifiedMail => wire::KnownBy::VerifiedMail,
+            },
+        }),
     }
+}
+
+/// Whose people its identities are, from the wire.
+pub(crate) fn read_sign_in(sign_in: wire::DataSourceSignIn) -> Result<SignIn, Problem> {
+    let issuer = IssuerId::parse(&sign_in.issuer_id);
+    let invalid = |error: grantry_model::ids::InvalidId| {
+        Problem::field("/sign_in/issuer_id", "invalid_id", error.to_string())
+    };
+    let known_by = match sign_in.known_by {
+        wire::KnownBy::Subject => KnownBy::Subject,
+        wire::KnownBy::VerifiedMail => KnownBy::VerifiedMail,
+    };
+    Ok(SignIn { issuer: issuer.map_err(invalid)?, known_by })
 }
 
 /// An identity.

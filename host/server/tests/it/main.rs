@@ -25,6 +25,7 @@ mod people;
 mod permission_matrix;
 mod removals;
 mod request_rules;
+mod resources;
 mod schedules;
 mod service;
 mod sessions;

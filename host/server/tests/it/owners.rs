@@ -49,15 +49,22 @@ pub async fn change(host: &Host, token: &str, id: &str, body: Value) -> Reply {
 }
 
 /// What an owner may do on the own integration.
-const ADMINISTERS: [&str; 4] =
-    ["integration.read", "integration.write", "aggregation.run", "job.read"];
+const ADMINISTERS: [&str; 7] = [
+    "integration.read",
+    "integration.write",
+    "aggregation.run",
+    "job.read",
+    "resource.read",
+    "resource.write",
+    "resource.settle",
+];
 /// Lists that show an owner the own ones.
 const LISTS: [&str; 2] = ["list_integrations", "list_jobs"];
 /// What changes an integration's plugin is an admin's to decide, on every integration.
 const ADMINS_ONLY: [&str; 2] = ["move_version", "roll_back_version"];
 
 fn oracle(id: &str, action: &str, path: &str, which: Which, held: &[&str]) -> u16 {
-    let is_about = ["integration_id", "aggregation_id", "job_id"]
+    let is_about = ["integration_id", "aggregation_id", "job_id", "resource_id"]
         .iter()
         .any(|name| path.contains(&format!("{{{name}}}")));
     let is_entity = path.contains("{app_id}") || path.contains("{data_source_id}");
@@ -83,7 +90,9 @@ async fn an_owner_administers_the_own_integration_and_nothing_beyond_it() {
     let owner = person(&world.host, "owner").await;
     let own = &world.own["integration_id"];
     change(&world.host, "", own, json!({"owner_id": "owner"})).await.ok();
-    assert_every_operation(&world, &owner, &ADMINISTERS, &[Which::Own, Which::Other]).await;
+    let expected =
+        |id: &str, action: &str, path: &str, which| oracle(id, action, path, which, &ADMINISTERS);
+    assert_every_operation(&world, &owner, &[Which::Own, Which::Other], expected).await;
 }
 
 #[tokio::test]
@@ -106,13 +115,21 @@ async fn an_owners_token_reaches_what_it_names_on_the_own_integration_and_nothin
     }
     let scope = ["integration.read", "job.read"];
     let token = text(&make(&scope).await.ok(), "token");
-    assert_every_operation(&world, &token, &scope, &[Which::Own]).await;
+    let held = ["integration.read", "job.read", "resource.read"];
+    let expected =
+        |id: &str, action: &str, path: &str, which| oracle(id, action, path, which, &held);
+    assert_every_operation(&world, &token, &[Which::Own], expected).await;
     let other = format!("/integrations/{}", world.other["integration_id"]);
     assert_eq!(host.get_as(&token, &other).await.code(), "action_not_granted");
 }
 
 /// Tries every operation on the own integration, or on another one.
-async fn assert_every_operation(world: &World, owner: &str, held: &[&str], which: &[Which]) {
+pub(crate) async fn assert_every_operation(
+    world: &World,
+    owner: &str,
+    which: &[Which],
+    expected: impl Fn(&str, &str, &str, Which) -> u16,
+) {
     let document = serde_json::to_value(grantry_server::openapi::document()).unwrap();
     let mut mismatches = Vec::new();
     for operation in operations(&document) {
@@ -123,7 +140,7 @@ async fn assert_every_operation(world: &World, owner: &str, held: &[&str], which
             continue;
         }
         for &which in which {
-            let expected = oracle(&id, &action, &operation.1, which, held);
+            let expected = expected(&id, &action, &operation.1, which);
             let request = world.request(&document, &operation, owner, which);
             let reply = world.host.copy().await.send(request).await;
             let status = reply.status.as_u16();

@@ -43,10 +43,15 @@ const ROWS: &[(&str, &str)] = &[
     ("get_entitlement", "integration.read"),
     ("update_entitlement", "integration.write"),
     ("set_privileged", "integration.write"),
-    ("get_resource_rules", "integration.read"),
-    ("update_resource_rules", "integration.write"),
-    ("get_entitlement_rules", "integration.read"),
-    ("update_entitlement_rules", "integration.write"),
+    ("get_resource_rules", "resource.read"),
+    ("update_resource_rules", "resource.write"),
+    ("get_entitlement_rules", "resource.read"),
+    ("update_entitlement_rules", "resource.write"),
+    ("get_resource", "resource.read"),
+    ("set_resource_people", "resource.write"),
+    ("list_resource_roles", "resource.read"),
+    ("list_resource_memberships", "resource.read"),
+    ("settle_resource_membership", "resource.settle"),
     ("get_mapping_rules", "integration.read"),
     ("set_mapping_rules", "integration.write"),
     ("preview_mapping", "integration.write"),
@@ -143,6 +148,8 @@ const ROWS: &[(&str, &str)] = &[
     ("finish_sign_in", "public"),
     ("get_me", "none"),
     ("update_me", "own"),
+    ("list_own_identities", "own"),
+    ("list_own_resources", "own"),
     ("list_own_sessions", "own"),
     ("sign_out_everywhere", "own"),
     ("end_own_session", "own"),
@@ -327,8 +334,8 @@ async fn values(host: &Host, name: &str) -> BTreeMap<&'static str, String> {
     let integration = host.aggregated(name).await;
     let (id, app) = (text(&integration, "id"), text(&integration, "app_id"));
     let account = host.first(&format!("/integrations/{id}/accounts")).await;
-    let role = host.first(&format!("/apps/{app}/roles")).await;
-    let resource = host.first(&format!("/integrations/{id}/resources")).await;
+    let role = host.get(&format!("/apps/{app}/roles")).await.ok()["items"][0].clone();
+    let (role, resource) = (text(&role, "id"), text(&role, "resource_id"));
     let path = format!("/apps/{app}/memberships");
     let body = json!({"role_id": role, "account_id": account});
     let membership = text(&host.call("POST", &path, body).await.ok(), "id");

@@ -8,17 +8,23 @@ use serde_json::{Value, json};
 use crate::host::{Host, Reply, text, wide};
 
 /// A browser: it keeps the cookies that it is given.
-struct Browser<'a> {
+pub(crate) struct Browser<'a> {
     host: &'a Host,
     cookies: Vec<(String, String)>,
 }
 
 impl<'a> Browser<'a> {
-    fn new(host: &'a Host) -> Self {
+    pub(crate) fn new(host: &'a Host) -> Self {
         Self { host, cookies: Vec::new() }
     }
 
-    async fn send(&mut self, method: &str, path: &str, csrf: Option<&str>, body: Value) -> Reply {
+    pub(crate) async fn send(
+        &mut self,
+        method: &str,
+        path: &str,
+        csrf: Option<&str>,
+        body: Value,
+    ) -> Reply {
         let line: Vec<_> =
             self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
         let request = Request::builder()
@@ -42,7 +48,7 @@ impl<'a> Browser<'a> {
         reply
     }
 
-    async fn get(&mut self, path: &str) -> Reply {
+    pub(crate) async fn get(&mut self, path: &str) -> Reply {
         self.send("GET", path, None, Value::Null).await
     }
 
@@ -52,7 +58,7 @@ impl<'a> Browser<'a> {
     }
 
     /// Signs in by the issuer as that person.
-    async fn sign_in(&mut self, issuer: &str, code: &str) -> Reply {
+    pub(crate) async fn sign_in(&mut self, issuer: &str, code: &str) -> Reply {
         let begun = self.get(&format!("/sign-in/{issuer}?return_to=/apps")).await;
         assert_eq!(begun.status, StatusCode::SEE_OTHER, "{begun:?}");
         let location = begun.header("location").to_owned();

@@ -58,7 +58,7 @@ impl Tx {
 
     /// Takes the lock of the list of the permit's app, before anything of it is changed by a person's
     /// word.
-    pub async fn take_list(&mut self, permit: &Permit<actions::AppMembershipWrite>) -> Result<()> {
+    pub async fn take_list<A: actions::Settles>(&mut self, permit: &Permit<A>) -> Result<()> {
         let app = permit.app().ok_or(StoreError::NotFound { what: "app" })?.clone();
         match self.execute(TAKE_LIST, args![app.as_str()]).await? {
             0 => Err(StoreError::VersionConflict { what: "list" }),
@@ -69,9 +69,9 @@ impl Tx {
     /// Brings the list of the permit's app in line with what a person says of a membership, so that
     /// an export and the next diff know it. An account or role that is not on the list any more stays
     /// so.
-    pub async fn write_into_list(
+    pub async fn write_into_list<A: actions::Settles>(
         &mut self,
-        permit: &Permit<actions::AppMembershipWrite>,
+        permit: &Permit<A>,
         membership: &Membership,
         is_held: bool,
     ) -> Result<()> {
