@@ -1,7 +1,7 @@
 //! What is measured, and how it is shown.
 
 /// All figures.
-pub const NAMES: [&str; 9] = [
+pub const NAMES: [&str; 11] = [
     "page_1000",
     "instantiate_call",
     "permission_decision_ns",
@@ -11,6 +11,8 @@ pub const NAMES: [&str; 9] = [
     "sync_1m_rss_mib",
     "resync_1m_cpu_ratio",
     "resync_1m_rows_written",
+    "search_1m_p99_ms_sqlite",
+    "search_1m_p99_ms_postgres",
 ];
 
 /// One figure with what it is compared to.

@@ -36,7 +36,8 @@ use grantry_store::seal::KeyRing;
 use crate::figure::Figure;
 use crate::process;
 
-struct SystemClock;
+/// The system's clock.
+pub struct SystemClock;
 impl Clock for SystemClock {
     fn now(&self) -> UnixMs {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -44,7 +45,8 @@ impl Clock for SystemClock {
     }
 }
 
-struct SystemRandom;
+/// The system's randomness.
+pub struct SystemRandom;
 impl Random for SystemRandom {
     fn fill(&self, buffer: &mut [u8]) {
         getrandom::fill(buffer).expect("the system gives random bytes");

@@ -10,6 +10,7 @@ mod figure;
 mod host;
 mod http_read;
 mod process;
+mod search;
 mod sync;
 
 use anyhow::{Context as _, Result, bail};
@@ -47,6 +48,9 @@ fn all(runtime: &tokio::runtime::Runtime, arguments: &[String]) -> Result<()> {
     }
     if is_wanted(&["sync_", "resync_"]) {
         figures.extend(sync::figures().context("the large aggregation")?);
+    }
+    if is_wanted(&["search_"]) {
+        figures.extend(runtime.block_on(search::figures()).context("searches")?);
     }
     figures.retain(|figure| names.is_empty() || names.contains(&figure.name));
     figure::print(&figures, is_json);

@@ -17,6 +17,7 @@ pub mod clients;
 pub mod data_sources;
 pub mod deletion_guards;
 pub mod deliveries;
+pub mod entitlement_search;
 #[cfg(feature = "client")]
 pub mod events;
 pub mod external_changes;

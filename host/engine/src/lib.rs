@@ -21,6 +21,7 @@ mod deletion_guards;
 mod deliver;
 mod deliveries;
 mod delivery_secrets;
+mod entitlement_search;
 mod entitlement_words;
 mod error;
 mod external_changes;
@@ -76,6 +77,7 @@ pub use clients::{ClientChange, ClientView, Effective, NewClient, NewToken};
 pub use connection_tests::TestReport;
 pub use cursor::{Page, PageQuery};
 pub use data_sources::{DataSourceChange, DataSourceInput};
+pub use entitlement_search::SearchQuery;
 pub use entitlement_words::{SaidChange, SaidInBulk, SelectionInput};
 pub use error::EngineError;
 pub use idempotency::{Answer, Idempotent};
@@ -106,6 +108,11 @@ pub use grantry_store::{
     PrincipalRecord, Recipients, Registration, Removal, RemovedRow, ResourcePerson, RunIssue,
     RunLogLine, Schedule, Sink, StoreError, StoredAssignment, StoredEntitlement, StoredIdentity,
     StoredMapping, StoredObject, StoredOperation, TokenRecord, Upload,
+    DeliveryState, ExternalChange, FoundEntitlement, IdentityAccount, Integration, Issuer, Job,
+    ListChange, ListRow, MappingChange, MappingCounts, NewRegistration, Person, PersonIdentity,
+    PrincipalRecord, Recipients, Registration, Removal, RemovedRow, RunIssue, RunLogLine, Schedule,
+    Sink, StoreError, StoredAssignment, StoredEntitlement, StoredIdentity, StoredMapping,
+    StoredObject, StoredOperation, TokenRecord, Upload,
 };
 
 /// A result of the engine.

@@ -11,6 +11,7 @@ pub mod clock;
 pub mod csv;
 pub mod deletion_guard;
 pub mod delivery;
+pub mod entitlement_search;
 pub mod fault;
 pub mod fingerprint;
 pub mod gate;

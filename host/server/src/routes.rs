@@ -13,6 +13,7 @@ mod data_source_uploads;
 mod data_sources;
 mod deletion_guards;
 mod deliveries;
+mod entitlement_search;
 mod entitlement_words;
 mod external_changes;
 mod health;
@@ -49,6 +50,7 @@ pub(crate) fn all() -> OpenApiRouter<Server> {
         .merge(catalogue::routes())
         .merge(deletion_guards::routes())
         .merge(mappings::routes())
+        .merge(entitlement_search::routes())
         .merge(entitlement_words::routes())
         .merge(request_rules::routes())
         .merge(resources::routes())

@@ -11,6 +11,7 @@ pub(crate) mod clients;
 pub(crate) mod data_sources;
 pub(crate) mod deletion_guards;
 pub(crate) mod deliveries;
+pub(crate) mod entitlement_search;
 pub(crate) mod external_changes;
 pub(crate) mod integrations;
 pub(crate) mod issuers;

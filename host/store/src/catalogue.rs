@@ -12,6 +12,8 @@ use crate::{Result, dialect, statements};
 
 /// Rows of one multi-row INSERT.
 pub(crate) const BATCH_ROWS: usize = 200;
+/// Characters of a name that lists are ordered by.
+const NAME_KEY_CHARACTERS: usize = 100;
 
 /// Accounts and resources share a table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -169,9 +171,9 @@ pub struct RowQuery {
 const OBJECT_INSERT: &str = "INSERT INTO objects (id, integration_id, class, kind, native_id, name, display, search, status, details, row_hash, first_seen_ms, removed_ms) VALUES ";
 const OBJECT_UPSERT: &str = " ON CONFLICT (id) DO UPDATE SET name = excluded.name, display = excluded.display, search = excluded.search, status = excluded.status, details = excluded.details, row_hash = excluded.row_hash, removed_ms = NULL \
     WHERE objects.row_hash <> excluded.row_hash OR objects.removed_ms IS NOT NULL";
-const ENTITLEMENT_INSERT: &str = "INSERT INTO entitlements (id, integration_id, app_id, resource_id, kind, native_id, slug, display, search, is_privileged, is_immutable, recommends, details, row_hash, first_seen_ms, removed_ms) VALUES ";
+const ENTITLEMENT_INSERT: &str = "INSERT INTO entitlements (id, integration_id, app_id, resource_id, kind, native_id, slug, display, search, is_privileged, is_immutable, recommends, details, row_hash, first_seen_ms, source_key, name_key, changed_ms, removed_ms) VALUES ";
 /// A living entitlement keeps its kind: its loss counts where it was counted before.
-const ENTITLEMENT_UPSERT: &str = " ON CONFLICT (id) DO UPDATE SET resource_id = excluded.resource_id, kind = CASE WHEN entitlements.removed_ms IS NULL THEN entitlements.kind ELSE excluded.kind END, slug = excluded.slug, display = excluded.display, search = excluded.search, is_privileged = excluded.is_privileged, is_immutable = excluded.is_immutable, recommends = excluded.recommends, details = excluded.details, row_hash = excluded.row_hash, removed_ms = NULL \
+const ENTITLEMENT_UPSERT: &str = " ON CONFLICT (id) DO UPDATE SET resource_id = excluded.resource_id, kind = CASE WHEN entitlements.removed_ms IS NULL THEN entitlements.kind ELSE excluded.kind END, slug = excluded.slug, display = excluded.display, source_key = excluded.source_key, name_key = CASE WHEN entitlements.said_display IS NULL THEN excluded.source_key ELSE entitlements.name_key END, changed_ms = excluded.changed_ms, search = excluded.search, is_privileged = excluded.is_privileged, is_immutable = excluded.is_immutable, recommends = excluded.recommends, details = excluded.details, row_hash = excluded.row_hash, removed_ms = NULL \
     WHERE entitlements.row_hash <> excluded.row_hash OR entitlements.removed_ms IS NOT NULL";
 const ASSIGNMENT_INSERT: &str =
     "INSERT INTO assignments (entitlement_id, holder_id, details, removed_ms) VALUES ";
@@ -204,13 +206,18 @@ statements! {
 }
 
 /// A filter that may be left out.
-fn wanted(filter: Option<bool>) -> &'static str {
+pub(crate) fn wanted(filter: Option<bool>) -> &'static str {
     filter.map_or("", |is_wanted| if is_wanted { "true" } else { "false" })
 }
 
 /// Makes a text safe inside a LIKE pattern whose escape character is the backslash.
 pub(crate) fn escape_like(text: &str) -> String {
     text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_")
+}
+
+/// What lists by name are ordered by: the name's first characters, folded. Short enough for an index.
+pub(crate) fn name_key(name: &str) -> String {
+    name.to_lowercase().chars().take(NAME_KEY_CHARACTERS).collect()
 }
 
 /// The LIKE pattern of a search text: lower case, `*` stands for anything, found anywhere.
@@ -236,7 +243,8 @@ fn object(row: &Row) -> Result<StoredObject> {
     })
 }
 
-fn entitlement(row: &Row) -> Result<StoredEntitlement> {
+/// From the seventeen columns of an entitlement.
+pub(crate) fn entitlement(row: &Row) -> Result<StoredEntitlement> {
     Ok(StoredEntitlement {
         id: row.parsed(0, "entitlement id", |text| EntitlementId::parse(text).ok())?,
         integration_id: row.parsed(1, "integration id", |text| IntegrationId::parse(text).ok())?,
@@ -503,13 +511,15 @@ impl HousekeepingTx {
         now: UnixMs,
         rows: &[EntitlementRow],
     ) -> Result<u64> {
-        let mut batch = Batch::new(ENTITLEMENT_INSERT, ENTITLEMENT_UPSERT, 15);
+        let mut batch = Batch::new(ENTITLEMENT_INSERT, ENTITLEMENT_UPSERT, 18);
         let mut written = 0;
         for chunk in rows.chunks(BATCH_ROWS) {
-            let ids: Vec<(String, String)> =
-                chunk.iter().map(|row| (row.key.text(), row.resource.text())).collect();
-            let mut args: Vec<Arg<'_>> = Vec::with_capacity(chunk.len() * 15);
-            for (row, (id, resource)) in chunk.iter().zip(&ids) {
+            let ids: Vec<(String, String, String)> = chunk
+                .iter()
+                .map(|row| (row.key.text(), row.resource.text(), name_key(&row.display)))
+                .collect();
+            let mut args: Vec<Arg<'_>> = Vec::with_capacity(chunk.len() * 18);
+            for (row, (id, resource, name_key)) in chunk.iter().zip(&ids) {
                 args.extend_from_slice(args![
                     id,
                     integration.as_str(),
@@ -525,6 +535,9 @@ impl HousekeepingTx {
                     row.recommends,
                     &row.details,
                     row.row_hash,
+                    now,
+                    name_key,
+                    name_key,
                     now
                 ]);
             }
@@ -556,7 +569,7 @@ pub(crate) fn built_statements(is_postgres: bool) -> Vec<(&'static str, String)>
     let build = |insert, upsert, columns| Batch::new(insert, upsert, columns).text(is_postgres, 2);
     vec![
         ("OBJECT_UPSERT", build(OBJECT_INSERT, OBJECT_UPSERT, 12)),
-        ("ENTITLEMENT_UPSERT", build(ENTITLEMENT_INSERT, ENTITLEMENT_UPSERT, 15)),
+        ("ENTITLEMENT_UPSERT", build(ENTITLEMENT_INSERT, ENTITLEMENT_UPSERT, 18)),
         ("ASSIGNMENT_UPSERT", build(ASSIGNMENT_INSERT, ASSIGNMENT_UPSERT, 3)),
     ]
 }

@@ -256,6 +256,15 @@ impl Db {
     }
 
     pub(crate) async fn fetch(&self, sql: &'static str, args: &[Arg<'_>]) -> Result<Vec<Row>> {
+        self.fetch_sql(sql.into_sql_str(), args).await
+    }
+
+    /// Reads with a statement whose text was assembled from constants.
+    pub(crate) async fn fetch_built(&self, sql: &str, args: &[Arg<'_>]) -> Result<Vec<Row>> {
+        self.fetch_sql(AssertSqlSafe(sql.to_owned()).into_sql_str(), args).await
+    }
+
+    async fn fetch_sql(&self, sql: SqlStr, args: &[Arg<'_>]) -> Result<Vec<Row>> {
         self.open.assert_none();
         Ok(match &self.pools {
             Pools::Sqlite { readers, .. } => {

@@ -27,9 +27,81 @@ pub(crate) enum Pools {
 /// Turns the migrations' text into this database's own.
 pub(crate) fn adapt_schema(sql: &str, is_postgres: bool) -> String {
     if is_postgres {
-        sql.replace(" BLOB", " BYTEA")
+        sql.replace(" BLOB", " BYTEA").replace("/* COLLATE \"C\" */", "COLLATE \"C\"")
     } else {
         sql.replace("/* WITHOUT ROWID */", "WITHOUT ROWID")
+    }
+}
+
+/// SQLite: three-letter pieces of an entitlement's words, by a number that a `VACUUM` does not change.
+/// The triggers are part of every statement that writes a row, so index and rows never disagree.
+const SQLITE_WORDS: &[&str] = &[
+    "ALTER TABLE entitlements ADD COLUMN number BIGINT",
+    "UPDATE entitlements SET number = rowid",
+    "CREATE UNIQUE INDEX entitlements_by_number ON entitlements (number)",
+    "CREATE VIRTUAL TABLE entitlement_words USING fts5 (words, content = '', contentless_delete = 1, detail = none, tokenize = 'trigram case_sensitive 1')",
+    "INSERT INTO entitlement_words (rowid, words) SELECT number, search || ' ' || said_search FROM entitlements ORDER BY number",
+    "CREATE TRIGGER entitlement_words_added AFTER INSERT ON entitlements BEGIN \
+        UPDATE entitlements SET number = (SELECT COALESCE(MAX(number), 0) + 1 FROM entitlements) WHERE id = new.id; \
+        INSERT INTO entitlement_words (rowid, words) SELECT number, search || ' ' || said_search FROM entitlements WHERE id = new.id; END",
+    "CREATE TRIGGER entitlement_words_changed AFTER UPDATE OF search, said_search ON entitlements WHEN new.search <> old.search OR new.said_search <> old.said_search BEGIN \
+        DELETE FROM entitlement_words WHERE rowid = old.number; \
+        INSERT INTO entitlement_words (rowid, words) VALUES (new.number, new.search || ' ' || new.said_search); END",
+    "CREATE TRIGGER entitlement_words_removed AFTER DELETE ON entitlements BEGIN \
+        DELETE FROM entitlement_words WHERE rowid = old.number; END",
+];
+
+/// PostgreSQL: the same with `pg_trgm`, which the owner of a database may add (trusted since 13). Where
+/// it cannot be had, searches read rows in order instead; it is tried again at every start. A short
+/// pending list: each search reads all of it.
+const POSTGRES_WORDS: &str = "DO $$ BEGIN \
+    IF to_regclass('entitlements_by_words') IS NULL THEN \
+    CREATE EXTENSION IF NOT EXISTS pg_trgm; \
+    CREATE INDEX entitlements_by_words ON entitlements USING gin ((search || ' ' || said_search) gin_trgm_ops) WITH (gin_pending_list_limit = 256); \
+    END IF; \
+    EXCEPTION WHEN insufficient_privilege OR undefined_file OR feature_not_supported OR undefined_object THEN \
+    RAISE WARNING 'entitlements have no index over their words, because the extension pg_trgm cannot be had: searches are slow'; END $$";
+
+/// What a migration needs beyond its file, on this database.
+pub(crate) fn beyond_migration(version: i64, is_postgres: bool) -> &'static [&'static str] {
+    if version == 18 && !is_postgres { SQLITE_WORDS } else { &[] }
+}
+
+/// What is tried at every start, once the schema is current.
+pub(crate) fn at_start(is_postgres: bool) -> Option<&'static str> {
+    is_postgres.then_some(POSTGRES_WORDS)
+}
+
+/// Entitlements (as `e`) whose words may fit, with a condition on what [`words_argument`] gives: a
+/// superset, so the pattern is still to be looked at. And whether the rows are to be gathered before
+/// anything else is: PostgreSQL would guess how many there are.
+pub(crate) fn words_source(is_postgres: bool, argument: &str) -> (&'static str, String, String) {
+    if is_postgres {
+        let condition = format!("(e.search || ' ' || e.said_search) LIKE {argument} ESCAPE '\\'");
+        ("MATERIALIZED", "entitlements e".to_owned(), condition)
+    } else {
+        let source = "entitlement_words w CROSS JOIN entitlements e".to_owned();
+        let condition = format!("entitlement_words MATCH {argument} AND e.number = w.rowid");
+        ("NOT MATERIALIZED", source, condition)
+    }
+}
+
+/// What the index over words is asked: for a LIKE pattern and pieces of three characters that a match
+/// holds.
+pub(crate) fn words_argument(is_postgres: bool, pattern: &str, pieces: &[String]) -> String {
+    if is_postgres {
+        return pattern.to_owned();
+    }
+    let quoted = pieces.iter().map(|piece| format!("\"{}\"", piece.replace('"', "\"\"")));
+    quoted.collect::<Vec<_>>().join(" AND ")
+}
+
+/// The texts of a JSON list, as the right side of `IN`.
+pub(crate) fn texts(is_postgres: bool, argument: &str) -> String {
+    if is_postgres {
+        format!("(SELECT jsonb_array_elements_text(CAST({argument} AS JSONB)))")
+    } else {
+        format!("(SELECT value FROM json_each({argument}))")
     }
 }
 

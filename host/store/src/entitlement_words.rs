@@ -4,7 +4,7 @@
 use grantry_authz::{Permit, actions};
 use grantry_model::ids::{EntitlementId, IntegrationId};
 
-use crate::catalogue::search_pattern;
+use crate::catalogue::{name_key, search_pattern};
 use crate::db::{Row, Tx, args};
 use crate::{Result, StoreError, statements};
 
@@ -32,12 +32,12 @@ impl Said {
 }
 
 statements! {
-    SAY = "UPDATE entitlements SET said_display = $4, said_description = $5, said_search = $6, said_privileged = $7, said_version = said_version + 1 WHERE id = $1 AND integration_id = $2 AND said_version = $3";
+    SAY = "UPDATE entitlements SET said_display = $4, said_description = $5, said_search = $6, said_privileged = $7, name_key = COALESCE($8, source_key), changed_ms = $9, said_version = said_version + 1 WHERE id = $1 AND integration_id = $2 AND said_version = $3";
     MATCHING = "SELECT COUNT(*) FROM entitlements WHERE integration_id = $1 AND ($2 = '' OR search LIKE $2 ESCAPE '\\' OR said_search LIKE $2 ESCAPE '\\') AND ($3 = '' OR kind = $3) AND removed_ms IS NULL";
-    SAY_PRIVILEGED = "UPDATE entitlements SET said_privileged = $4, said_version = said_version + 1 \
+    SAY_PRIVILEGED = "UPDATE entitlements SET said_privileged = $4, changed_ms = $5, said_version = said_version + 1 \
         WHERE integration_id = $1 AND ($2 = '' OR search LIKE $2 ESCAPE '\\' OR said_search LIKE $2 ESCAPE '\\') AND ($3 = '' OR kind = $3) AND removed_ms IS NULL AND said_privileged IS DISTINCT FROM $4";
     IS_THERE = "SELECT 1 FROM entitlements WHERE id = $1 AND integration_id = $2 AND removed_ms IS NULL";
-    SAY_ONE_PRIVILEGED = "UPDATE entitlements SET said_privileged = $3, said_version = said_version + 1 WHERE id = $1 AND integration_id = $2 AND removed_ms IS NULL AND said_privileged IS DISTINCT FROM $3";
+    SAY_ONE_PRIVILEGED = "UPDATE entitlements SET said_privileged = $3, changed_ms = $4, said_version = said_version + 1 WHERE id = $1 AND integration_id = $2 AND removed_ms IS NULL AND said_privileged IS DISTINCT FROM $3";
 }
 
 fn as_int(said: Option<bool>) -> crate::Arg<'static> {
@@ -55,6 +55,7 @@ impl Tx {
     ) -> Result<()> {
         let words = [&said.display, &said.description].map(|text| text.as_deref().unwrap_or(""));
         let search = words.join(" ").trim().to_lowercase();
+        let (name_key, now) = (said.display.as_deref().map(name_key), self.now());
         let args = args![
             id.as_str(),
             integration.as_str(),
@@ -62,7 +63,9 @@ impl Tx {
             &said.display,
             &said.description,
             &search,
-            as_int(said.is_privileged)
+            as_int(said.is_privileged),
+            &name_key,
+            now
         ];
         match self.execute(SAY, args).await? {
             0 => Err(StoreError::VersionConflict { what: "entitlement" }),
@@ -82,7 +85,8 @@ impl Tx {
         let (of, pattern) = (integration.as_str(), search_pattern(search));
         let row = self.fetch_one(MATCHING, args![of, &pattern, kind]).await?;
         let found = u64::try_from(row.map_or(Ok(0), |row| row.int(0))?).unwrap_or(0);
-        let args = args![of, &pattern, kind, as_int(said)];
+        let now = self.now();
+        let args = args![of, &pattern, kind, as_int(said), now];
         Ok((found, self.execute(SAY_PRIVILEGED, args).await?))
     }
 
@@ -95,10 +99,10 @@ impl Tx {
         id: &EntitlementId,
         said: Option<bool>,
     ) -> Result<Option<bool>> {
-        let (id, of) = (id.as_str(), integration.as_str());
+        let (id, of, now) = (id.as_str(), integration.as_str(), self.now());
         if self.fetch_one(IS_THERE, args![id, of]).await?.is_none() {
             return Ok(None);
         }
-        Ok(Some(self.execute(SAY_ONE_PRIVILEGED, args![id, of, as_int(said)]).await? == 1))
+        Ok(Some(self.execute(SAY_ONE_PRIVILEGED, args![id, of, as_int(said), now]).await? == 1))
     }
 }

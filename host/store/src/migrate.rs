@@ -20,6 +20,7 @@ const MIGRATIONS: &[(i64, &str)] = &[
     (11, include_str!("../migrations/0011_upload_readings.sql")),
     (12, include_str!("../migrations/0012_departures.sql")),
     (13, include_str!("../migrations/0013_request_rules.sql")),
+    (18, include_str!("../migrations/0018_catalogue_view.sql")),
     (23, include_str!("../migrations/0023_appeared_changes.sql")),
     (14, include_str!("../migrations/0014_own_identities.sql")),
     (15, include_str!("../migrations/0015_resource_people.sql")),
@@ -70,8 +71,14 @@ impl Db {
             for statement in split(&sql) {
                 tx.execute_built(&statement, &[]).await?;
             }
+            for statement in dialect::beyond_migration(*version, self.is_postgres()) {
+                tx.execute(statement, &[]).await?;
+            }
             tx.execute(RECORD, args![*version, self.now()]).await?;
             applied.push(*version);
+        }
+        if let Some(statement) = dialect::at_start(self.is_postgres()) {
+            tx.execute(statement, &[]).await?;
         }
         tx.commit().await?;
         Ok(applied)

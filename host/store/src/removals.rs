@@ -87,7 +87,7 @@ statements! {
     RECENT = "SELECT what, kind, CAST(SUM(row_count) AS BIGINT) FROM removal_steps WHERE integration_id = $1 AND removed_ms > $2 AND restored_ms IS NULL AND is_approved = 0 GROUP BY what, kind ORDER BY what, kind";
     RESTORED = "SELECT row_keys FROM removal_steps WHERE integration_id = $1 AND what = $2 AND restored_ms > $3";
     REMOVE_OBJECT = "UPDATE objects SET removed_ms = $2 WHERE id = $1 AND removed_ms IS NULL";
-    REMOVE_ENTITLEMENT = "UPDATE entitlements SET removed_ms = $2 WHERE id = $1 AND removed_ms IS NULL";
+    REMOVE_ENTITLEMENT = "UPDATE entitlements SET removed_ms = $2, changed_ms = $2 WHERE id = $1 AND removed_ms IS NULL";
     REMOVE_ASSIGNMENT = "UPDATE assignments SET removed_ms = $3 WHERE entitlement_id = $1 AND holder_id = $2 AND removed_ms IS NULL";
     /// Also of one that is gone already: an undoing of what took it before does not bring it back.
     RESTAMP_ASSIGNMENT = "UPDATE assignments SET removed_ms = $3 WHERE entitlement_id = $1 AND holder_id = $2";

@@ -13,6 +13,7 @@ use sqlx::{AssertSqlSafe, Executor as _, SqlSafeStr as _};
 use super::*;
 use crate::dialect::Pools;
 
+mod entitlement_search;
 mod tampering;
 
 struct TestClock(AtomicI64);
@@ -103,6 +104,7 @@ async fn every_statement_prepares_on_both_databases() {
         deliveries::STATEMENTS,
         delivery_secrets::STATEMENTS,
         data_sources::STATEMENTS,
+        crate::entitlement_search::STATEMENTS,
         entitlement_words::STATEMENTS,
         external_changes::STATEMENTS,
         held::STATEMENTS,
@@ -147,8 +149,15 @@ async fn every_statement_prepares_on_both_databases() {
         let pairs = external_changes::built_statements(is_postgres);
         let mapped = mappings::built_statements(is_postgres);
         let counted = leftovers::built_statements();
-        let all: Vec<(&str, String)> =
-            fixed.chain(built).chain(staged).chain(pairs).chain(mapped).chain(counted).collect();
+        let searches = crate::entitlement_search::text::built_statements(is_postgres);
+        let all: Vec<(&str, String)> = fixed
+            .chain(searches)
+            .chain(built)
+            .chain(staged)
+            .chain(pairs)
+            .chain(mapped)
+            .chain(counted)
+            .collect();
         for (name, sql) in &all {
             let sql = AssertSqlSafe(sql.clone()).into_sql_str();
             let prepared = match &test.db.pools {

@@ -6,6 +6,7 @@ mod authentication;
 mod bodies;
 mod connections;
 mod data_sources;
+mod entitlement_search;
 mod entitlement_words;
 mod events;
 mod fake;

@@ -40,6 +40,7 @@ const ROWS: &[(&str, &str)] = &[
     ("list_resources", "integration.read"),
     ("list_entitlements", "integration.read"),
     ("list_assignments", "integration.read"),
+    ("search_entitlements", "app_and_role_read"),
     ("get_entitlement", "integration.read"),
     ("update_entitlement", "integration.write"),
     ("set_privileged", "integration.write"),

@@ -20,15 +20,15 @@ statements! {
 
     TAKE_MEMBERS = "UPDATE apps SET revision = revision + $3, columns = $4 WHERE id = $1 AND revision = $2 AND NOT EXISTS (SELECT 1 FROM integrations i WHERE i.app_id = apps.id)";
     REMOVE_GRANTS = "UPDATE assignments SET removed_ms = $3 WHERE removed_ms IS NULL AND entitlement_id IN (SELECT e.id FROM entitlements e WHERE e.integration_id = $2) AND NOT EXISTS (SELECT 1 FROM upload_grants u WHERE u.reading_id = $1 AND u.role_id = assignments.entitlement_id AND u.account_id = assignments.holder_id)";
-    REMOVE_ROLES = "UPDATE entitlements SET removed_ms = $3 WHERE integration_id = $2 AND removed_ms IS NULL AND NOT EXISTS (SELECT 1 FROM upload_roles u WHERE u.reading_id = $1 AND u.id = entitlements.id)";
+    REMOVE_ROLES = "UPDATE entitlements SET removed_ms = $3, changed_ms = $3 WHERE integration_id = $2 AND removed_ms IS NULL AND NOT EXISTS (SELECT 1 FROM upload_roles u WHERE u.reading_id = $1 AND u.id = entitlements.id)";
     REMOVE_MEMBERS = "UPDATE objects SET removed_ms = $3 WHERE integration_id = $2 AND class = 'account' AND removed_ms IS NULL AND NOT EXISTS (SELECT 1 FROM upload_people u WHERE u.reading_id = $1 AND u.id = objects.id)";
     WRITE_MEMBERS = "INSERT INTO objects (id, integration_id, class, kind, native_id, name, display, search, status, details, row_hash, first_seen_ms, removed_ms) \
         SELECT u.id, CAST($2 AS TEXT), 'account', 'Account', u.external_id, u.user_name, u.display, u.search, CASE u.is_active WHEN 1 THEN 'enabled' ELSE 'disabled' END, u.details, u.row_hash, CAST($3 AS BIGINT), NULL FROM upload_people u WHERE u.reading_id = $1 \
         ON CONFLICT (id) DO UPDATE SET name = excluded.name, display = excluded.display, search = excluded.search, status = excluded.status, details = excluded.details, row_hash = excluded.row_hash, removed_ms = NULL \
         WHERE objects.row_hash <> excluded.row_hash OR objects.removed_ms IS NOT NULL";
-    WRITE_ROLES = "INSERT INTO entitlements (id, integration_id, app_id, resource_id, kind, native_id, slug, display, search, is_privileged, is_immutable, details, row_hash, first_seen_ms, removed_ms) \
-        SELECT u.id, CAST($2 AS TEXT), CAST($2 AS TEXT), CAST($4 AS TEXT), 'Role', u.name, u.name, u.name, u.search, 0, 0, u.details, u.row_hash, CAST($3 AS BIGINT), NULL FROM upload_roles u WHERE u.reading_id = $1 \
-        ON CONFLICT (id) DO UPDATE SET removed_ms = NULL WHERE entitlements.removed_ms IS NOT NULL";
+    WRITE_ROLES = "INSERT INTO entitlements (id, integration_id, app_id, resource_id, kind, native_id, slug, display, search, is_privileged, is_immutable, details, row_hash, first_seen_ms, source_key, name_key, changed_ms, removed_ms) \
+        SELECT u.id, CAST($2 AS TEXT), CAST($2 AS TEXT), CAST($4 AS TEXT), 'Role', u.name, u.name, u.name, u.search, 0, 0, u.details, u.row_hash, CAST($3 AS BIGINT), SUBSTR(u.search, 1, 100), SUBSTR(u.search, 1, 100), CAST($3 AS BIGINT), NULL FROM upload_roles u WHERE u.reading_id = $1 \
+        ON CONFLICT (id) DO UPDATE SET removed_ms = NULL, changed_ms = excluded.changed_ms WHERE entitlements.removed_ms IS NOT NULL";
     WRITE_GRANTS = "INSERT INTO assignments (entitlement_id, holder_id, details, removed_ms) SELECT u.role_id, u.account_id, NULL, NULL FROM upload_grants u WHERE u.reading_id = $1 \
         ON CONFLICT (entitlement_id, holder_id) DO UPDATE SET removed_ms = NULL WHERE assignments.removed_ms IS NOT NULL";
 }
