@@ -36,6 +36,7 @@ pub mod problem;
 pub mod removals;
 pub mod request_rules;
 pub mod resources;
+pub mod run_changes;
 pub mod schedules;
 pub mod settings;
 pub mod sign_in;

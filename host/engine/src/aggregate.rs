@@ -27,6 +27,7 @@ use self::end::End;
 use crate::external_changes;
 use crate::integrations::require;
 use crate::reconcile::{self, Known, Rows};
+use crate::run_changes;
 use crate::worker::{LEASE_MS, Verdict};
 use crate::{Engine, EngineError, Result};
 
@@ -460,6 +461,7 @@ impl Aggregation<'_> {
             rows.retain(|row| !newer.has(What::Assignment, &(row.entitlement, row.holder)));
             is_overtaken = rows.len() < before;
         }
+        run_changes::name(&mut tx, &self.run, &prepared.rows).await?;
         let (now, id, app) = (tx.now(), &self.integration.id, &self.integration.app_id);
         let written = match &prepared.rows {
             Rows::Objects(rows) => tx.upsert_objects(id, now, rows).await?,

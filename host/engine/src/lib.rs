@@ -41,6 +41,7 @@ mod recovery;
 mod removals;
 mod request_rules;
 mod resource_people;
+mod run_changes;
 mod runs;
 mod schedules;
 mod scope;
@@ -91,6 +92,7 @@ pub use recovery::{Recovered, recover_admin};
 pub use removals::{RemovalQuery, RemovalView};
 pub use request_rules::{Requested, RulesView};
 pub use resource_people::{PeopleChange, ResourceView};
+pub use run_changes::{ChangedRow, RowChange, RunChangeQuery};
 pub use runs::RunView;
 pub use schedules::{ScheduleChange, ScheduleInput, ScheduleView};
 pub use sessions::{SESSION_IDLE_MS, SESSION_LIFE_MS, SessionView, csrf_token};
@@ -110,9 +112,9 @@ pub use grantry_store::{
     StoredMapping, StoredObject, StoredOperation, TokenRecord, Upload,
     DeliveryState, ExternalChange, FoundEntitlement, IdentityAccount, Integration, Issuer, Job,
     ListChange, ListRow, MappingChange, MappingCounts, NewRegistration, Person, PersonIdentity,
-    PrincipalRecord, Recipients, Registration, Removal, RemovedRow, RunIssue, RunLogLine, Schedule,
-    Sink, StoreError, StoredAssignment, StoredEntitlement, StoredIdentity, StoredMapping,
-    StoredObject, StoredOperation, TokenRecord, Upload,
+    PrincipalRecord, Recipients, Registration, Removal, RemovedRow, RunChange, RunIssue,
+    RunLogLine, Schedule, Sink, StoreError, StoredAssignment, StoredEntitlement, StoredIdentity,
+    StoredMapping, StoredObject, StoredOperation, TokenRecord, Upload, Written,
 };
 
 /// A result of the engine.

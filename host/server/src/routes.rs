@@ -29,6 +29,7 @@ mod plugins;
 mod removals;
 mod request_rules;
 mod resources;
+mod run_changes;
 mod schedules;
 mod sign_in;
 mod templates;
@@ -56,6 +57,7 @@ pub(crate) fn all() -> OpenApiRouter<Server> {
         .merge(resources::routes())
         .merge(aggregations::routes())
         .merge(removals::routes())
+        .merge(run_changes::routes())
         .merge(schedules::routes())
         .merge(apps::routes())
         .merge(memberships::routes())

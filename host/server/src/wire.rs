@@ -25,6 +25,7 @@ pub(crate) mod plugins;
 pub(crate) mod removals;
 pub(crate) mod request_rules;
 pub(crate) mod resources;
+pub(crate) mod run_changes;
 pub(crate) mod schedules;
 pub(crate) mod settings;
 pub(crate) mod sign_in;

@@ -129,6 +129,7 @@ async fn every_statement_prepares_on_both_databases() {
         removals::STATEMENTS,
         request_rules::STATEMENTS,
         resource_people::STATEMENTS,
+        run_changes::STATEMENTS,
         run_log::STATEMENTS,
         runs::STATEMENTS,
         schedules::STATEMENTS,
@@ -149,9 +150,11 @@ async fn every_statement_prepares_on_both_databases() {
         let pairs = external_changes::built_statements(is_postgres);
         let mapped = mappings::built_statements(is_postgres);
         let counted = leftovers::built_statements();
+        let changes = run_changes::built_statements(is_postgres);
         let searches = crate::entitlement_search::text::built_statements(is_postgres);
         let all: Vec<(&str, String)> = fixed
             .chain(searches)
+            .chain(changes)
             .chain(built)
             .chain(staged)
             .chain(pairs)

@@ -83,15 +83,30 @@ impl Ctx {
         let what = filter.what.map_or("", What::name);
         let list = format!("removal/{id}/{what}/{}", filter.kind);
         let position = self.engine.position(&list, query.cursor.as_deref())?;
-        let (mut step, mut offset) = parse_position(&position);
         let limit = query.limit as usize + 1;
+        let rows = self.removed_from(id, (filter, false), &position, limit).await?;
+        let page = self.engine.page(&list, rows, query.limit, |(at, _)| at.clone());
+        let items = page.items.into_iter().map(|(_, row)| row).collect();
+        Ok(Page { items, next: page.next })
+    }
+
+    /// Rows of a removal from a position on, each with the position behind it; only what is gone
+    /// already, if so.
+    pub(crate) async fn removed_from(
+        &self,
+        id: &RunId,
+        (filter, is_done): (&RemovalQuery, bool),
+        position: &str,
+        limit: usize,
+    ) -> Result<Vec<(String, RemovedRow)>> {
+        let (mut step, mut offset) = parse_position(position);
         let mut rows: Vec<(String, RemovedRow)> = Vec::with_capacity(limit);
         'steps: loop {
             let of = (filter.what, filter.kind.as_str());
             let steps = self.db().removal_steps(id, step, of, STEPS_A_TIME).await?;
             let Some(last) = steps.last() else { break };
             let after = last.position + 1;
-            for found in &steps {
+            for found in steps.iter().filter(|step| !is_done || step.removed.is_some()) {
                 if found.position != step {
                     offset = 0;
                 }
@@ -106,9 +121,7 @@ impl Ctx {
             }
             (step, offset) = (after, 0);
         }
-        let page = self.engine.page(&list, rows, query.limit, |(at, _)| at.clone());
-        let items = page.items.into_iter().map(|(_, row)| row).collect();
-        Ok(Page { items, next: page.next })
+        Ok(rows)
     }
 
     /// Approves exactly what was shown: `hash` is that of the removal as it was read.

@@ -15,6 +15,7 @@ mod platform;
 mod provisioning;
 mod removals;
 mod resource_people;
+mod run_changes;
 mod run_log;
 mod schedules;
 mod scripted;

@@ -67,6 +67,7 @@ const ROWS: &[(&str, &str)] = &[
     ("cancel_aggregation", "aggregation.run"),
     ("watch_aggregation", "integration.read"),
     ("list_issues", "integration.read"),
+    ("list_run_changes", "integration.read"),
     ("list_log", "integration.read"),
     ("create_schedule", "integration.write"),
     ("list_schedules", "integration.read"),
