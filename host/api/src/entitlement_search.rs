@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use crate::access_profiles::AccessProfileName;
 use crate::catalogue::Entitlement;
 
 /// An entitlement that was found, with its app.
@@ -10,6 +11,8 @@ use crate::catalogue::Entitlement;
 pub struct FoundEntitlement {
     /// What the app is called.
     pub app_name: String,
+    /// The access profiles that it is in; nothing for whoever may not see them.
+    pub access_profiles: Vec<AccessProfileName>,
     /// The entitlement.
     #[serde(flatten)]
     pub entitlement: Entitlement,

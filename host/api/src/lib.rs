@@ -4,6 +4,7 @@
 //! reference text. Names are snake_case, times are Unix milliseconds and named `…_ms`, and inputs
 //! refuse fields that they do not know. Not here: any rule about what is allowed.
 
+pub mod access_profiles;
 pub mod aggregations;
 pub mod application_types;
 pub mod apps;

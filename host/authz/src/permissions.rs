@@ -58,7 +58,8 @@ const fn admin_action_holders(action: AdminAction) -> &'static [Role] {
         | AdminAction::PersonRead
         | AdminAction::AuditRead
         | AdminAction::NotificationRead
-        | AdminAction::JobRead => &[Role::Admin, Role::Auditor],
+        | AdminAction::JobRead
+        | AdminAction::AccessProfileRead => &[Role::Admin, Role::Auditor],
         AdminAction::PluginInstall
         | AdminAction::IntegrationWrite
         | AdminAction::AggregationRun
@@ -67,6 +68,7 @@ const fn admin_action_holders(action: AdminAction) -> &'static [Role] {
         | AdminAction::NotificationWrite
         | AdminAction::AppWrite
         | AdminAction::DataSourceWrite
+        | AdminAction::AccessProfileWrite
         | AdminAction::IssuerWrite
         | AdminAction::PersonWrite => &[Role::Admin],
     }

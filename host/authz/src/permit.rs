@@ -227,6 +227,8 @@ pub mod actions {
         JobRead = "job.read",
         AppWrite = "app.write",
         DataSourceWrite = "data_source.write",
+        AccessProfileRead = "access_profile.read",
+        AccessProfileWrite = "access_profile.write",
     }
 }
 

@@ -4,6 +4,7 @@
 //! engine. Background work is in [`worker`]. Plugins are seen through the traits of `model` only;
 //! there is no HTTP and no Wasm here.
 
+mod access_profiles;
 mod aggregate;
 mod application_types;
 mod apps;
@@ -68,6 +69,7 @@ use grantry_model::runner::TaskRunner;
 use grantry_store::Db;
 use grantry_store::seal::KeyRing;
 
+pub use access_profiles::{AccessProfileChange, AccessProfileInput, ProfilesOf};
 pub use application_types::ApplicationType;
 pub use audit::AuditExport;
 pub use audit_sinks::{SinkChange, SinkInput, WithSigningKey};
@@ -115,6 +117,13 @@ pub use grantry_store::{
     PrincipalRecord, Recipients, Registration, Removal, RemovedRow, RunChange, RunIssue,
     RunLogLine, Schedule, Sink, StoreError, StoredAssignment, StoredEntitlement, StoredIdentity,
     StoredMapping, StoredObject, StoredOperation, TokenRecord, Upload, Written,
+    AccessProfile, App, AuditFilter, AuditRow, Change, Channel, Checkpoint, Class, DataSource,
+    Delivery, DeliveryState, ExternalChange, FoundEntitlement, IdentityAccount, Integration,
+    Issuer, Job, ListChange, ListRow, MappingChange, MappingCounts, NewRegistration, Person,
+    PersonIdentity, PrincipalRecord, ProfileEntitlement, Recipients, Registration, Removal,
+    RemovedRow, RunChange, RunIssue, RunLogLine, Schedule, Sink, StoreError, StoredAssignment,
+    StoredEntitlement, StoredIdentity, StoredMapping, StoredObject, StoredOperation, TokenRecord,
+    Upload, Written,
 };
 
 /// A result of the engine.

@@ -95,6 +95,8 @@ ids! {
     EntitlementId,
     /// An observed fact: an account holds an entitlement.
     AssignmentId,
+    /// A named set of entitlements.
+    AccessProfileId,
     /// A managed access with a start and an end.
     MembershipId,
     /// One aggregation.

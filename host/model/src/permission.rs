@@ -85,11 +85,15 @@ pub enum AdminAction {
     AppWrite,
     /// Create, rename and delete data sources.
     DataSourceWrite,
+    /// See access profiles.
+    AccessProfileRead,
+    /// Create, change and delete access profiles.
+    AccessProfileWrite,
 }
 
 impl AdminAction {
     /// All of them.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 20] = [
         Self::PluginRead,
         Self::PluginInstall,
         Self::IntegrationRead,
@@ -108,6 +112,8 @@ impl AdminAction {
         Self::JobRead,
         Self::AppWrite,
         Self::DataSourceWrite,
+        Self::AccessProfileRead,
+        Self::AccessProfileWrite,
     ];
 
     /// The action's name in the audit log.
@@ -131,6 +137,8 @@ impl AdminAction {
             Self::JobRead => "job.read",
             Self::AppWrite => "app.write",
             Self::DataSourceWrite => "data_source.write",
+            Self::AccessProfileRead => "access_profile.read",
+            Self::AccessProfileWrite => "access_profile.write",
         }
     }
 

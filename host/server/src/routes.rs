@@ -1,5 +1,6 @@
 //! All routes, by noun. Each file holds the handlers of one noun with their operations.
 
+mod access_profiles;
 mod aggregations;
 mod app_uploads;
 mod application_types;
@@ -52,6 +53,7 @@ pub(crate) fn all() -> OpenApiRouter<Server> {
         .merge(deletion_guards::routes())
         .merge(mappings::routes())
         .merge(entitlement_search::routes())
+        .merge(access_profiles::routes())
         .merge(entitlement_words::routes())
         .merge(request_rules::routes())
         .merge(resources::routes())

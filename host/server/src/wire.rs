@@ -1,5 +1,6 @@
 //! From the engine's words to the wire's and back: plain, total, without decisions.
 
+pub(crate) mod access_profiles;
 pub(crate) mod aggregations;
 pub(crate) mod application_types;
 pub(crate) mod apps;

@@ -4,6 +4,7 @@
 //! begun with a permit's provenance and cannot be committed without an audit entry. Dialects differ
 //! in `dialect.rs` alone. Secrets are sealed in [`seal`].
 
+mod access_profiles;
 mod apps;
 mod audit;
 mod audit_sinks;
@@ -51,6 +52,7 @@ mod tokens;
 mod uploads;
 mod vanished;
 
+pub use access_profiles::{AccessProfile, NewAccessProfile, ProfileEntitlement};
 pub use apps::{App, NewApp};
 pub use audit::{AuditEntry, AuditFilter, AuditRow, Denied};
 pub use audit_sinks::Sink;

@@ -94,6 +94,7 @@ fn admin() -> Actor {
 #[tokio::test]
 async fn every_statement_prepares_on_both_databases() {
     let lists = [
+        access_profiles::STATEMENTS,
         apps::STATEMENTS,
         audit::STATEMENTS,
         audit_sinks::STATEMENTS,
@@ -150,11 +151,13 @@ async fn every_statement_prepares_on_both_databases() {
         let pairs = external_changes::built_statements(is_postgres);
         let mapped = mappings::built_statements(is_postgres);
         let counted = leftovers::built_statements();
+        let profiles = access_profiles::built_statements(is_postgres);
         let changes = run_changes::built_statements(is_postgres);
         let searches = crate::entitlement_search::text::built_statements(is_postgres);
         let all: Vec<(&str, String)> = fixed
             .chain(searches)
             .chain(changes)
+            .chain(profiles)
             .chain(built)
             .chain(staged)
             .chain(pairs)

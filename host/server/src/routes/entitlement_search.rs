@@ -29,5 +29,8 @@ async fn search_entitlements(
     ctx: Ctx,
     Query(query): Query<EntitlementSearchQuery>,
 ) -> Reply<Body<List<FoundEntitlement>>> {
-    Ok(list(ctx.search_entitlements(&wire::read_query(query)).await?, wire::found))
+    let found = ctx.search_entitlements(&wire::read_query(query)).await?;
+    let ids: Vec<&str> = found.items.iter().map(|found| found.entitlement.id.as_str()).collect();
+    let profiles = ctx.profiles_of(&ids).await?;
+    Ok(list(found, |found| wire::found(found, &profiles)))
 }

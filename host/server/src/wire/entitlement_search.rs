@@ -1,8 +1,10 @@
 //! Searches over all entitlements, and what they find.
 
+use grantry_api::access_profiles::AccessProfileName;
 use grantry_api::entitlement_search as wire;
-use grantry_engine::{FoundEntitlement, PageQuery, SearchQuery};
+use grantry_engine::{FoundEntitlement, PageQuery, ProfilesOf, SearchQuery};
 use grantry_model::entitlement_search::{Order, State};
+use grantry_model::ids::AccessProfileId;
 
 use crate::query::page;
 
@@ -35,9 +37,15 @@ pub(crate) fn read_query(query: wire::EntitlementSearchQuery) -> SearchQuery {
     }
 }
 
-/// What was found.
-pub(crate) fn found(found: &FoundEntitlement) -> wire::FoundEntitlement {
+/// What was found, with the access profiles that it is in.
+pub(crate) fn found(found: &FoundEntitlement, profiles: &ProfilesOf) -> wire::FoundEntitlement {
+    let of = profiles.get(found.entitlement.id.as_str()).map(Vec::as_slice).unwrap_or_default();
+    let named = |(id, name): &(AccessProfileId, String)| AccessProfileName {
+        id: id.to_string(),
+        name: name.clone(),
+    };
     wire::FoundEntitlement {
+        access_profiles: of.iter().map(named).collect(),
         app_name: found.app_name.clone(),
         entitlement: super::catalogue::entitlement(&found.entitlement),
     }

@@ -2,6 +2,7 @@
 //!
 //! Each file is about one promise of the API; `host.rs` is what they stand on.
 
+mod access_profiles;
 mod authentication;
 mod bodies;
 mod connections;

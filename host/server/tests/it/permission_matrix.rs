@@ -40,6 +40,12 @@ const ROWS: &[(&str, &str)] = &[
     ("list_resources", "integration.read"),
     ("list_entitlements", "integration.read"),
     ("list_assignments", "integration.read"),
+    ("create_access_profile", "access_profile.write"),
+    ("list_access_profiles", "access_profile.read"),
+    ("get_access_profile", "access_profile.read"),
+    ("update_access_profile", "access_profile.write"),
+    ("delete_access_profile", "access_profile.write"),
+    ("list_profile_entitlements", "access_profile.read"),
     ("search_entitlements", "app_and_role_read"),
     ("get_entitlement", "integration.read"),
     ("update_entitlement", "integration.write"),
@@ -353,6 +359,7 @@ async fn values(host: &Host, name: &str) -> BTreeMap<&'static str, String> {
     let source = text(&source, "id");
     let users = host.applied(&format!("/data-sources/{source}"), "external_id\n1\n").await;
     let identity = host.first(&format!("/data-sources/{source}/identities")).await;
+    let profile = host.call("POST", "/access-profiles", json!({"name": name})).await.ok();
     let csv_app = text(&host.call("POST", "/apps", json!({"name": name})).await.ok(), "id");
     let members = host.applied(&format!("/apps/{csv_app}"), "external_id\n1\n").await;
     let webhook =
@@ -368,6 +375,7 @@ async fn values(host: &Host, name: &str) -> BTreeMap<&'static str, String> {
         ("users upload_id", text(&users, "id")),
         ("users diff", text(&users["diff"], "hash")),
         ("csv app_id", csv_app),
+        ("access_profile_id", text(&profile, "id")),
         ("members upload_id", text(&members, "id")),
         ("members diff", text(&members["diff"], "hash")),
         ("kind", "added".to_owned()),
