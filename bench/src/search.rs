@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use anyhow::{Context as _, Result};
 use grantry_authz::{Actor, Door, Permissions, Role, Visible, actions};
+use grantry_model::csv::ListKind;
 use grantry_model::entitlement_search::{Order, State};
 use grantry_model::fingerprint::Key;
 use grantry_model::ids::{AppId, IntegrationId, PrincipalId};
@@ -178,6 +179,7 @@ async fn fill(db: &Db, rows: u64) -> Result<()> {
             id: app(number),
             name: format!("Application {number:02}"),
             description: String::new(),
+            list: ListKind::Members,
         };
         tx.create_app(&permit, &new).await?;
     }

@@ -14,6 +14,8 @@ pub struct App {
     pub description: String,
     /// The integration that feeds it. Without one, uploads of its members do.
     pub integration_id: Option<String>,
+    /// Which list is uploaded for it, unless an integration feeds it.
+    pub list: AppList,
     /// How many roles it has.
     pub roles: u32,
     /// The columns of the members list that was applied last.
@@ -22,6 +24,17 @@ pub struct App {
     pub created_ms: i64,
     /// Grows with every change of its name or description.
     pub version: i64,
+}
+
+/// Which list is uploaded for an app.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum AppList {
+    /// Its accounts with their roles.
+    #[default]
+    Members,
+    /// Its entitlements: a flat file source.
+    Entitlements,
 }
 
 /// An app to be created, which uploads of its members will feed.
@@ -35,6 +48,9 @@ pub struct CreateApp {
     #[serde(default)]
     #[schema(max_length = 4000)]
     pub description: String,
+    /// Which list will be uploaded for it; it stays so.
+    #[serde(default)]
+    pub list: AppList,
 }
 
 /// A change of an app. What is left out stays.

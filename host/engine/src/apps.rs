@@ -1,6 +1,7 @@
 //! Apps with their roles, and what an integration's catalogue holds.
 
 use grantry_authz::actions;
+use grantry_model::csv::ListKind;
 use grantry_model::ids::{AppId, IntegrationId};
 use grantry_store::{
     App, AuditEntry, Class, NewApp, RowQuery, StoredAssignment, StoredEntitlement, StoredObject,
@@ -46,11 +47,11 @@ impl Ctx {
         self.db().app(id).await?.ok_or(NO_APP)
     }
 
-    /// Creates an app that no integration feeds, without members.
+    /// Creates an app that no integration feeds, with an empty list.
     pub async fn create_app(
         &self,
-        name: &str,
-        description: &str,
+        (name, description): (&str, &str),
+        list: ListKind,
         request: &Idempotent<'_, App>,
     ) -> Result<Answer> {
         let permit = self.permit_admin::<actions::AppWrite>().await?;
@@ -65,6 +66,7 @@ impl Ctx {
             id: AppId::fresh(db.clock(), db.random()),
             name: name.trim().to_owned(),
             description: description.to_owned(),
+            list,
         };
         let work = async {
             let mut tx = db.begin(permit.provenance()).await?;
@@ -75,13 +77,14 @@ impl Ctx {
                 description: new.description.clone(),
                 integration_id: None,
                 roles: 0,
+                list,
                 columns: Vec::new(),
                 revision: 0,
                 created: tx.now(),
                 version: 1,
             };
             let answer = claimed.finish(&mut tx, &app).await?;
-            let detail = json!({ "name": new.name });
+            let detail = json!({ "name": new.name, "list": list.name() });
             tx.commit(AuditEntry::about("app.created", "app", new.id.as_str(), detail)).await?;
             Ok(answer)
         };

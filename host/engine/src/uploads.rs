@@ -6,6 +6,7 @@
 mod intake;
 
 use grantry_authz::{Permit, Provenance, actions};
+use grantry_model::csv::ListKind;
 use grantry_model::ids::{PrincipalId, UploadId};
 use grantry_model::permission::{Entity, PrincipalKind};
 use grantry_model::upload::{
@@ -44,8 +45,11 @@ impl UploadPermit {
         }
     }
 
-    async fn apply(&self, tx: &mut Tx, upload: &Upload) -> Result<()> {
+    async fn apply(&self, tx: &mut Tx, upload: &Upload, kind: ListKind) -> Result<()> {
         let applied = match (self, &upload.entity) {
+            (Self::Members(permit), Entity::App(app)) if kind == ListKind::Entitlements => {
+                tx.apply_entitlements(permit, app, upload).await
+            }
             (Self::Members(permit), Entity::App(app)) => {
                 tx.apply_members(permit, app, upload).await
             }
@@ -89,6 +93,14 @@ impl Ctx {
         }
     }
 
+    /// Which list an entity has.
+    async fn list_kind(&self, entity: &Entity) -> Result<ListKind> {
+        match entity {
+            Entity::DataSource(_) => Ok(ListKind::Users),
+            Entity::App(app) => self.db().list_kind(app).await?.ok_or(NO_APP),
+        }
+    }
+
     /// Begins to receive a list. What is fed to the intake is staged; the list stays as it is.
     pub async fn receive_upload(&self, entity: &Entity) -> Result<Intake> {
         self.permit_upload(entity).await?;
@@ -106,7 +118,8 @@ impl Ctx {
         let Some(reading) = self.db().begin_reading(id).await? else {
             return Err(not_ready(self.db(), entity, id).await?);
         };
-        Ok(Intake::new(self.engine.clone(), entity.clone(), reading, sender.clone()))
+        let of = (entity.clone(), self.list_kind(entity).await?);
+        Ok(Intake::new(self.engine.clone(), of, reading, sender.clone()))
     }
 
     async fn new_upload(&self, entity: &Entity) -> Result<UploadId> {
@@ -159,7 +172,8 @@ impl Ctx {
     ) -> Result<(Upload, Option<Answer>)> {
         let Received { reading, entity, .. } = received;
         let id = &reading.upload;
-        let (revision, diff) = self.db().compare_upload(entity, &reading.id).await?;
+        let of = (entity, received.kind);
+        let (revision, diff) = self.db().compare_upload(of, &reading.id).await?;
         let end = UploadEnd {
             bytes: received.bytes,
             rows: received.rows,
@@ -256,6 +270,7 @@ impl Ctx {
                     id: there.reading.clone().ok_or(EngineError::DiffChanged)?,
                 },
                 entity: entity.clone(),
+                kind: self.list_kind(entity).await?,
                 bytes: there.bytes,
                 rows: there.rows,
                 columns: there.columns.clone(),
@@ -294,6 +309,7 @@ impl Ctx {
         claimed: &Claimed<'_, Upload>,
     ) -> Result<Answer> {
         let mut upload = self.load_upload(entity, id).await?;
+        let kind = self.list_kind(entity).await?;
         if upload.diff_hash != diff || approved.is_some_and(|approved| approved != diff) {
             return Err(EngineError::DiffChanged);
         }
@@ -317,7 +333,7 @@ impl Ctx {
             }
             UploadStatus::Ready => {
                 upload.is_approved = is_mass_removal;
-                permit.apply(&mut tx, &upload).await?;
+                permit.apply(&mut tx, &upload, kind).await?;
                 if let (UploadPermit::Members(permit), Entity::App(app)) = (permit, entity) {
                     manual::confirm_by_list(&mut tx, permit, app, &upload).await?;
                 }
@@ -383,7 +399,8 @@ impl Ctx {
         let after = self.engine.position(&list, query.cursor.as_deref())?;
         let (kind, limit) = (&query.kind, query.limit + 1);
         let reading = upload.reading.as_ref().ok_or(NO_UPLOAD)?;
-        let rows = self.db().list_upload_changes(entity, reading, kind, &after, limit).await?;
+        let of = (entity, self.list_kind(entity).await?);
+        let rows = self.db().list_upload_changes(of, reading, kind, &after, limit).await?;
         Ok(self.engine.page(&list, rows, query.limit, |row| row.id.clone()))
     }
 
@@ -415,12 +432,25 @@ impl Ctx {
                 self.db().data_source(source).await?.ok_or(NO_DATA_SOURCE)?.columns
             }
         };
-        if columns.is_empty() { Ok(intake::kind_of(entity).template()) } else { Ok(columns) }
+        if columns.is_empty() {
+            return Ok(self.list_kind(entity).await?.template());
+        }
+        Ok(columns)
     }
 
-    /// The next people of a list that is exported.
-    pub async fn export_people(&self, entity: &Entity, after: &str) -> Result<Vec<ListRow>> {
-        Ok(self.db().list_rows(entity, after, EXPORT_ROWS).await?)
+    /// The next lines of a list that is exported, each with its cells.
+    pub async fn export_lines(
+        &self,
+        entity: &Entity,
+        columns: &[String],
+        after: &str,
+    ) -> Result<Vec<(String, Vec<String>)>> {
+        let kind = self.list_kind(entity).await?;
+        let rows = self.db().list_rows((entity, kind), after, EXPORT_ROWS).await?;
+        let cells = |row: &ListRow| -> Vec<String> {
+            columns.iter().map(|column| row.person.cell(kind, column)).collect()
+        };
+        Ok(rows.iter().map(|row| (row.id.clone(), cells(row))).collect())
     }
 }
 

@@ -1,13 +1,15 @@
-//! Lists of people as CSV (CAT-10): read as they arrive, written so that a spreadsheet runs nothing.
+//! Lists of people (CAT-10) and of entitlements (CAT-7) as CSV: read as they arrive, written so that a spreadsheet runs nothing.
 //!
 //! [`Reader`] cuts bytes into records and holds no more than one of them. [`Layout`] gives the columns
 //! their meaning and turns a record into a [`ListedPerson`]. [`write_record`] is the way back. Pure: no I/O.
 
+mod entitlement;
 mod layout;
 mod person;
 mod reader;
 mod writer;
 
+pub use entitlement::ListedEntitlement;
 pub use layout::{Layout, ListKind, ROLE_OF_EVERY_MEMBER};
 pub use person::ListedPerson;
 pub use reader::{CELL_BYTES_MAX, RECORD_BYTES_MAX, Reader, Record, SyntaxError};

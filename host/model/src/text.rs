@@ -67,6 +67,12 @@ pub fn is_hiding(text: &str) -> bool {
     text.chars().any(|c| c.is_control() || is_direction_control(c))
 }
 
+/// Whether a character is drawn as an emoji, or makes one of what stands before it.
+pub fn is_emoji(c: char) -> bool {
+    matches!(c, '\u{20E3}' | '\u{2600}'..='\u{27BF}' | '\u{2B05}'..='\u{2B07}' | '\u{2B1B}' | '\u{2B1C}' | '\u{2B50}' | '\u{2B55}'
+        | '\u{FE0F}' | '\u{1F000}'..='\u{1FAFF}' | '\u{E0020}'..='\u{E007F}')
+}
+
 /// Bidirectional controls, zero-width characters and the byte order mark.
 fn is_direction_control(c: char) -> bool {
     matches!(c, '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2060}'..='\u{2069}' | '\u{FEFF}')
@@ -100,6 +106,15 @@ mod tests {
         assert_eq!(check_name("a\0"), Err(InvalidText::Invisible { code: 0 }));
         assert_eq!(check_name(" "), Err(InvalidText::Empty));
         assert_eq!(check_name("Ada Lovelace"), Ok(()));
+    }
+
+    #[test]
+    fn emoji_are_told_from_letters_and_signs() {
+        assert!("😀🇫🇷✔️👩‍💻☀5️⃣".chars().any(is_emoji));
+        for emoji in ["😀", "🇫🇷", "✔", "👩‍💻", "☀", "5️⃣", "⭐"] {
+            assert!(emoji.chars().any(is_emoji), "{emoji}");
+        }
+        assert!(!"Größe 日本語 §©®™ №1 → ½ #*0".chars().any(is_emoji));
     }
 
     #[test]

@@ -117,15 +117,14 @@ pub(crate) async fn export(ctx: Ctx, entity: Entity, name: &'static str) -> Repl
     let begun = Some(String::new());
     let rest = stream::unfold((ctx, entity, columns, begun), |state| async move {
         let (ctx, entity, columns, after) = state;
-        let rows = match ctx.export_people(&entity, &after?).await {
+        let rows = match ctx.export_lines(&entity, &columns, &after?).await {
             Ok(rows) => rows,
             // Cut short, so that nobody takes half of a list for all of it.
             Err(error) => return Some((Err(error), (ctx, entity, columns, None))),
         };
-        let next = rows.last()?.id.clone();
+        let next = rows.last()?.0.clone();
         let mut text = String::new();
-        for row in &rows {
-            let cells: Vec<String> = columns.iter().map(|column| row.person.cell(column)).collect();
+        for (_, cells) in &rows {
             write_record(&mut text, cells.iter().map(String::as_str));
         }
         Some((Ok(Bytes::from(text)), (ctx, entity, columns, Some(next))))

@@ -2,6 +2,7 @@
 
 use grantry_authz::{Permit, Visible, actions};
 use grantry_model::clock::UnixMs;
+use grantry_model::csv::ListKind;
 use grantry_model::ids::{AppId, IntegrationId};
 
 use crate::db::{Db, Row, Tx, args};
@@ -20,6 +21,8 @@ pub struct App {
     pub integration_id: Option<IntegrationId>,
     /// How many roles it has.
     pub roles: u32,
+    /// Which list is uploaded for it, unless an integration feeds it.
+    pub list: ListKind,
     /// Columns of the last file.
     pub columns: Vec<String>,
     /// Grows with every applied change of its members list.
@@ -37,12 +40,15 @@ pub struct NewApp {
     pub id: AppId,
     pub name: String,
     pub description: String,
+    /// Which list will be uploaded.
+    pub list: ListKind,
 }
 
 statements! {
-    INSERT = "INSERT INTO apps (id, name, created_ms, description) VALUES ($1, $2, $3, $4)";
-    LIST = "SELECT a.id, a.name, i.id, a.created_ms, (SELECT COUNT(*) FROM entitlements e WHERE e.app_id = a.id AND e.removed_ms IS NULL), a.description, a.columns, a.revision, a.version FROM apps a LEFT JOIN integrations i ON i.app_id = a.id WHERE a.id > $1 AND ($3 = '' OR LOWER(a.name) LIKE $3 ESCAPE '\\') ORDER BY a.id LIMIT $2";
-    GET = "SELECT a.id, a.name, i.id, a.created_ms, (SELECT COUNT(*) FROM entitlements e WHERE e.app_id = a.id AND e.removed_ms IS NULL), a.description, a.columns, a.revision, a.version FROM apps a LEFT JOIN integrations i ON i.app_id = a.id WHERE a.id = $1 AND ($2 = '' OR LOWER(a.name) LIKE $2 ESCAPE '\\')";
+    INSERT = "INSERT INTO apps (id, name, created_ms, description, list_kind) VALUES ($1, $2, $3, $4, $5)";
+    LIST_KIND = "SELECT list_kind FROM apps WHERE id = $1";
+    LIST = "SELECT a.id, a.name, i.id, a.created_ms, (SELECT COUNT(*) FROM entitlements e WHERE e.app_id = a.id AND e.removed_ms IS NULL), a.description, a.columns, a.revision, a.version, a.list_kind FROM apps a LEFT JOIN integrations i ON i.app_id = a.id WHERE a.id > $1 AND ($3 = '' OR LOWER(a.name) LIKE $3 ESCAPE '\\') ORDER BY a.id LIMIT $2";
+    GET = "SELECT a.id, a.name, i.id, a.created_ms, (SELECT COUNT(*) FROM entitlements e WHERE e.app_id = a.id AND e.removed_ms IS NULL), a.description, a.columns, a.revision, a.version, a.list_kind FROM apps a LEFT JOIN integrations i ON i.app_id = a.id WHERE a.id = $1 AND ($2 = '' OR LOWER(a.name) LIKE $2 ESCAPE '\\')";
     FEEDERS = "SELECT (SELECT COUNT(*) FROM integrations i WHERE i.app_id = a.id) FROM apps a WHERE a.id = $1";
     UPDATE = "UPDATE apps SET name = $3, description = $4, version = version + 1 WHERE id = $1 AND version = $2";
     DELETE = "DELETE FROM apps WHERE id = $1 AND version = $2 AND NOT EXISTS (SELECT 1 FROM integrations i WHERE i.app_id = apps.id) AND NOT EXISTS (SELECT 1 FROM memberships m WHERE m.app_id = apps.id)";
@@ -64,6 +70,7 @@ fn app(row: &Row) -> Result<App> {
         columns: row.json(6, "columns")?,
         revision: row.int(7)?,
         version: row.int(8)?,
+        list: row.parsed(9, "list", ListKind::parse)?,
     })
 }
 
@@ -89,6 +96,12 @@ impl Db {
     pub async fn is_app_fed(&self, id: &AppId) -> Result<Option<bool>> {
         let row = self.fetch_one(FEEDERS, args![id.as_str()]).await?;
         row.map(|row| row.is_true(0)).transpose()
+    }
+
+    /// Which list is uploaded for an app; `None` if there is no such app.
+    pub async fn list_kind(&self, id: &AppId) -> Result<Option<ListKind>> {
+        let row = self.fetch_one(LIST_KIND, args![id.as_str()]).await?;
+        row.map(|row| row.parsed(0, "list", ListKind::parse)).transpose()
     }
 
     async fn matching_app(&self, id: &AppId, pattern: &str) -> Result<Option<App>> {
@@ -125,14 +138,16 @@ impl Tx {
     /// Creates an app without an integration.
     pub async fn create_app(&mut self, _: &Permit<actions::AppWrite>, new: &NewApp) -> Result<()> {
         let now = self.now();
-        let args = args![new.id.as_str(), &new.name, now, &new.description];
+        let args = args![new.id.as_str(), &new.name, now, &new.description, new.list.name()];
         self.execute(INSERT, args).await.map(drop)
     }
 
     /// Creates the app that an integration feeds.
     pub(crate) async fn create_fed_app(&mut self, id: &AppId, name: &str) -> Result<()> {
         let now = self.now();
-        self.execute(INSERT, args![id.as_str(), name, now, ""]).await.map(drop)
+        self.execute(INSERT, args![id.as_str(), name, now, "", ListKind::Members.name()])
+            .await
+            .map(drop)
     }
 
     /// Changes the fields of an app that is still at that version.

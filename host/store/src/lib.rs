@@ -94,7 +94,8 @@ pub use schedules::{LastDue, Schedule};
 pub use sessions::Session;
 pub use tokens::TokenRecord;
 pub use uploads::{
-    ListChange, ListRow, Reading, Staged, StagedPerson, StagedRole, Upload, UploadEnd,
+    HierarchyFault, ListChange, ListRow, Reading, Staged, StagedPerson, StagedRole, Upload,
+    UploadEnd,
 };
 pub use vanished::{Newer, Vanished};
 

@@ -139,6 +139,7 @@ async fn every_statement_prepares_on_both_databases() {
         uploads::STATEMENTS,
         uploads::apply::STATEMENTS,
         uploads::diff::STATEMENTS,
+        uploads::hierarchy::STATEMENTS,
         uploads::rows::STATEMENTS,
         uploads::tidying::STATEMENTS,
         vanished::STATEMENTS,

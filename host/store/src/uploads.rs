@@ -3,6 +3,7 @@
 
 pub(crate) mod apply;
 pub(crate) mod diff;
+pub(crate) mod hierarchy;
 pub(crate) mod rows;
 pub(crate) mod tidying;
 
@@ -15,6 +16,7 @@ use crate::db::{Db, Row, Tx, args};
 use crate::{Result, StoreError, statements};
 
 pub use diff::ListChange;
+pub use hierarchy::HierarchyFault;
 pub use rows::{ListRow, Reading, Staged, StagedPerson, StagedRole};
 
 /// An upload.

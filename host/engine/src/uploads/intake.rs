@@ -11,7 +11,7 @@ use grantry_model::upload::{
     UPLOAD_BYTES_MAX, UPLOAD_ERRORS_TOLD, UPLOAD_ROLES_MAX, UPLOAD_ROWS_MAX,
     UPLOAD_SENDER_BYTES_MAX,
 };
-use grantry_store::{Reading, Staged, StagedPerson, StagedRole};
+use grantry_store::{HierarchyFault, Reading, Staged, StagedPerson, StagedRole};
 use sha2::{Digest as _, Sha256};
 
 use crate::{Engine, EngineError, Result};
@@ -26,6 +26,7 @@ const BATCH_BYTES: usize = 256 * 1024;
 pub struct Received {
     pub(super) reading: Reading,
     pub(super) entity: Entity,
+    pub(super) kind: ListKind,
     pub(super) bytes: u64,
     pub(super) rows: u64,
     pub(super) columns: Vec<String>,
@@ -59,22 +60,14 @@ pub struct Intake {
     buffered_max: usize,
 }
 
-/// What the list of an entity is.
-pub(super) fn kind_of(entity: &Entity) -> ListKind {
-    match entity {
-        Entity::App(_) => ListKind::Members,
-        Entity::DataSource(_) => ListKind::Users,
-    }
-}
-
 impl Intake {
     pub(super) fn new(
         engine: Engine,
-        entity: Entity,
+        (entity, kind): (Entity, ListKind),
         reading: Reading,
         sender: PrincipalId,
     ) -> Self {
-        let lines = Lines::of(&entity);
+        let lines = Lines::of(&entity, kind);
         Self {
             engine,
             reading,
@@ -121,6 +114,9 @@ impl Intake {
             self.lines.refuse(error.into());
         }
         self.flush().await?;
+        if self.lines.error_count == 0 && self.lines.has_parents {
+            self.check_hierarchy().await?;
+        }
         if self.lines.error_count > 0 {
             self.refused().await?;
         }
@@ -129,12 +125,34 @@ impl Intake {
             bytes: self.bytes,
             rows: self.lines.rows,
             // A file without a byte is an empty list; the guard against mass removals looks at it.
-            columns: layout.map_or_else(|| kind_of(&self.entity).template(), Layout::columns),
+            columns: layout.map_or_else(|| self.lines.kind.template(), Layout::columns),
             digest: hex::encode(self.hash.finalize()),
             buffered_max: self.buffered_max,
             reading: self.reading,
             entity: self.entity,
+            kind: self.lines.kind,
         })
+    }
+
+    /// Every parent is a line of the file, and none is above itself.
+    async fn check_hierarchy(&mut self) -> Result<()> {
+        let limit = u32::try_from(UPLOAD_ERRORS_TOLD).unwrap_or(u32::MAX);
+        let fault = self.engine.db().hierarchy_fault(&self.reading.id, limit).await?;
+        let (lines, code, message) = match fault {
+            None => return Ok(()),
+            Some(HierarchyFault::Dangling(lines)) => {
+                (lines, "unknown_parent", "no line has the id that stands here")
+            }
+            Some(HierarchyFault::Circular(lines)) => {
+                let message = "its parents lead in a circle, or more than 50 levels up";
+                (lines, "circular_parent", message)
+            }
+        };
+        let column = self.lines.layout.as_ref().and_then(Layout::parent_column);
+        for line in lines {
+            self.lines.refuse(LineError::new(line, column.as_deref(), code, message));
+        }
+        Ok(())
     }
 
     /// The sender is gone before the end.
@@ -158,7 +176,7 @@ impl Intake {
         }
         let db = self.engine.db();
         self.staged_bytes = self.staged_bytes.saturating_add(bytes);
-        let staged = Staged { people, roles, bytes: self.staged_bytes };
+        let staged = Staged { kind: self.lines.kind, people, roles, bytes: self.staged_bytes };
         let Some(repeated) = db.stage(&self.reading, &staged).await? else {
             return Err(super::not_ready(db, &self.entity, &self.reading.upload).await?);
         };
@@ -167,7 +185,11 @@ impl Intake {
             return Err(EngineError::UploadQuota);
         }
         for (line, first) in repeated {
-            let message = format!("line {first} names the same person");
+            let what = match self.lines.kind {
+                ListKind::Users | ListKind::Members => "person",
+                ListKind::Entitlements => "entitlement",
+            };
+            let message = format!("line {first} names the same {what}");
             self.lines.refuse(LineError::new(line, None, "duplicate_row", message));
         }
         Ok(())
@@ -183,26 +205,28 @@ struct Lines {
     people: Vec<StagedPerson>,
     roles: Vec<StagedRole>,
     known_roles: HashSet<Key>,
+    has_parents: bool,
     batch_bytes: usize,
     errors: Vec<LineError>,
     error_count: u64,
 }
 
 impl Lines {
-    fn of(entity: &Entity) -> Self {
+    fn of(entity: &Entity, kind: ListKind) -> Self {
         let id = match entity {
             Entity::App(app) => app.as_str(),
             Entity::DataSource(source) => source.as_str(),
         };
         let source = IntegrationId::parse(id).expect("ids of all kinds look alike");
         Self {
-            kind: kind_of(entity),
+            kind,
             keys: Keys::of(&source),
             layout: None,
             rows: 0,
             people: Vec::new(),
             roles: Vec::new(),
             known_roles: HashSet::new(),
+            has_parents: false,
             batch_bytes: 0,
             errors: Vec::new(),
             error_count: 0,
@@ -244,6 +268,16 @@ impl Lines {
     fn stage(&mut self, line: u64, person: ListedPerson) {
         let content = serde_json::to_vec(&person).unwrap_or_default();
         self.batch_bytes += content.len();
+        let row_hash = row_hash(&content);
+        if self.kind == ListKind::Entitlements {
+            let key = self.keys.entitlement(&person.external_id);
+            let parent = person.manager_external_id.as_deref();
+            let parent = parent.map(|parent| self.keys.entitlement(parent));
+            self.has_parents |= parent.is_some();
+            let roles = Vec::new();
+            self.people.push(StagedPerson { key, line, person, parent, row_hash, roles });
+            return;
+        }
         let key = self.keys.object(Domain::Account, "Account", &person.external_id);
         let mut roles = Vec::with_capacity(person.roles.len());
         for name in &person.roles {
@@ -258,7 +292,7 @@ impl Lines {
             self.refuse(LineError::new(line, Some("roles"), "too_many_roles", message));
             return;
         }
-        self.people.push(StagedPerson { key, line, person, row_hash: row_hash(&content), roles });
+        self.people.push(StagedPerson { key, line, person, parent: None, row_hash, roles });
     }
 }
 

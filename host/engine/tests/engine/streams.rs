@@ -2,6 +2,7 @@
 
 use grantry_engine::{Answer, EngineError, Idempotent, PageQuery, Sink, SinkChange, SinkInput};
 use grantry_model::clock::UnixMs;
+use grantry_model::csv::ListKind;
 use grantry_model::delivery::{SinkSettings, Undelivered};
 use grantry_model::ids::SinkId;
 use grantry_verify::{PublicKey, Trusted};
@@ -196,7 +197,10 @@ async fn a_search_does_not_look_at_the_case_of_any_letter() {
         let answer = |app: &grantry_engine::App| Answer { status: 201, body: app.id.to_string() };
         let key = host.key();
         let request = Idempotent { key: &key, request: b"app", answer: &answer };
-        host.ctx.create_app("\u{c4}PFEL \u{416}ivago", "", &request).await.unwrap();
+        host.ctx
+            .create_app(("\u{c4}PFEL \u{416}ivago", ""), ListKind::Members, &request)
+            .await
+            .unwrap();
         let query = PageQuery { limit: 5, ..PageQuery::default() };
         for words in ["\u{e4}pfel", "\u{c4}pfel \u{436}", "IVAGO"] {
             let search = Some(words.to_owned());

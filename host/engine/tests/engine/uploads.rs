@@ -7,6 +7,7 @@ use grantry_authz::{Door, Permissions};
 use grantry_engine::{
     Answer, Ctx, DataSourceInput, EngineError, Idempotent, NewClient, PageQuery, Received, Upload,
 };
+use grantry_model::csv::ListKind;
 use grantry_model::ids::{AppId, DataSourceId, PrincipalId, UploadId};
 use grantry_model::permission::{Entity, PrincipalKind};
 
@@ -42,7 +43,8 @@ impl Host {
         let answer = |app: &grantry_engine::App| Answer { status: 201, body: app.id.to_string() };
         let key = self.key();
         let request = Idempotent { key: &key, request: b"app", answer: &answer };
-        let made = self.ctx.create_app("Targeting", "", &request).await.unwrap();
+        let made =
+            self.ctx.create_app(("Targeting", ""), ListKind::Members, &request).await.unwrap();
         Entity::App(AppId::parse(&made.body).unwrap())
     }
 

@@ -19,9 +19,28 @@ pub enum ListKind {
     Users,
     /// The accounts of an app with their roles.
     Members,
+    /// The entitlements of an app (CAT-7).
+    Entitlements,
 }
 
 impl ListKind {
+    /// All of them.
+    const ALL: [Self; 3] = [Self::Users, Self::Members, Self::Entitlements];
+
+    /// Its name in the database.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Users => "users",
+            Self::Members => "members",
+            Self::Entitlements => "entitlements",
+        }
+    }
+
+    /// The list of that name.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+
     /// The columns of a template.
     pub fn template(self) -> Vec<String> {
         let columns: &[&str] = match self {
@@ -34,6 +53,7 @@ impl ListKind {
                 "manager_external_id",
             ],
             Self::Members => &["user_name", "email", "display_name", "active", "roles"],
+            Self::Entitlements => &["id", "name", "displayName", "description", "parentId"],
         };
         columns.iter().map(|&column| column.to_owned()).collect()
     }
@@ -49,11 +69,32 @@ pub(super) enum Column {
     Active,
     Manager,
     Roles,
+    Description,
     Attribute,
 }
 
 impl Column {
-    pub(super) fn known(name: &str) -> Option<Self> {
+    /// What a column of that name, folded, means in a list.
+    pub(super) fn of(kind: ListKind, name: &str) -> Option<Self> {
+        match kind {
+            ListKind::Entitlements => Self::of_entitlements(name),
+            ListKind::Users => Self::of_people(name).filter(|column| *column != Self::Roles),
+            ListKind::Members => Self::of_people(name).filter(|column| *column != Self::Manager),
+        }
+    }
+
+    fn of_entitlements(name: &str) -> Option<Self> {
+        Some(match name {
+            "id" => Self::ExternalId,
+            "name" => Self::UserName,
+            "displayname" | "display_name" => Self::DisplayName,
+            "description" => Self::Description,
+            "parentid" | "parent_id" => Self::Manager,
+            _ => return None,
+        })
+    }
+
+    fn of_people(name: &str) -> Option<Self> {
         Some(match name {
             "external_id" => Self::ExternalId,
             "user_name" => Self::UserName,
@@ -72,7 +113,9 @@ impl Column {
             Self::ExternalId | Self::UserName | Self::Email | Self::DisplayName | Self::Manager => {
                 NATIVE_ID_BYTES_MAX
             }
-            Self::Active | Self::Roles | Self::Attribute => super::CELL_BYTES_MAX,
+            Self::Active | Self::Roles | Self::Description | Self::Attribute => {
+                super::CELL_BYTES_MAX
+            }
         }
     }
 }
@@ -110,13 +153,21 @@ impl Layout {
                 refuse(&number, "invalid_header", format!("the column's name {error}"));
                 continue;
             }
-            let plain = name.to_lowercase().replace([' ', '-'], "_");
+            let plain = folded(name);
             if seen.contains(&plain) {
                 let message = format!("the column `{name}` is there twice");
                 refuse(name, "duplicate_header", message);
                 continue;
             }
-            match Column::known(&plain).filter(|column| is_column_of(kind, *column)) {
+            match Column::of(kind, &plain) {
+                Some(column) if columns.iter().any(|(other, _)| *other == column) => {
+                    let message = format!("the column `{name}` is there under two names");
+                    refuse(name, "duplicate_header", message);
+                }
+                // Known under its own name, also in a file that comes back.
+                Some(column) if kind == ListKind::Entitlements => {
+                    columns.push((column, name.to_owned()));
+                }
                 Some(column) => columns.push((column, plain.clone())),
                 None => columns.push((Column::Attribute, name.to_owned())),
             }
@@ -124,10 +175,15 @@ impl Layout {
         }
         let has = |column: Column| columns.iter().any(|(other, _)| *other == column);
         let keys: &[Column] = match kind {
-            ListKind::Users => &[Column::ExternalId],
+            ListKind::Users | ListKind::Entitlements => &[Column::ExternalId],
             ListKind::Members => &[Column::ExternalId, Column::UserName, Column::Email],
         };
-        let key = keys.iter().copied().find(|key| has(*key));
+        let required: &[Column] = match kind {
+            ListKind::Users | ListKind::Members => &[],
+            ListKind::Entitlements => &[Column::UserName, Column::DisplayName, Column::Description],
+        };
+        let is_whole = required.iter().all(|column| has(*column));
+        let key = keys.iter().copied().find(|key| has(*key) && is_whole);
         match key {
             Some(key) if errors.is_empty() => Ok(Self { kind, columns, key }),
             Some(_) => Err(errors),
@@ -143,6 +199,12 @@ impl Layout {
         self.columns.iter().map(|(_, name)| name.clone()).collect()
     }
 
+    /// The column that names what is above an entitlement.
+    pub fn parent_column(&self) -> Option<String> {
+        let named = self.columns.iter().find(|(column, _)| *column == Column::Manager);
+        named.map(|(_, name)| name.clone())
+    }
+
     /// Reads one line.
     pub fn person(&self, record: &Record<'_>) -> Result<ListedPerson, Vec<LineError>> {
         let line = record.line;
@@ -154,7 +216,9 @@ impl Layout {
         let mut draft = Draft::default();
         let mut errors = Vec::new();
         for ((column, name), cell) in self.columns.iter().zip(record.cells()) {
-            let read = check_cell(*column, cell).and_then(|text| draft.put(*column, name, text));
+            let read = check_cell(*column, cell)
+                .and_then(|text| check_words(self.kind, *column, text))
+                .and_then(|text| draft.put(*column, name, text));
             if let Err((code, message)) = read {
                 errors.push(LineError::new(line, Some(name), code, message));
             }
@@ -168,7 +232,10 @@ impl Layout {
             if errors.is_empty() {
                 let named = self.columns.iter().find(|(column, _)| *column == self.key);
                 let column = named.map(|(_, name)| name.as_str());
-                let message = "must not be empty: it names the person";
+                let message = match self.kind {
+                    ListKind::Users | ListKind::Members => "must not be empty: it names the person",
+                    ListKind::Entitlements => "must not be empty: it names the entitlement",
+                };
                 errors.push(LineError::new(line, column, "required", message));
             }
             return Err(errors);
@@ -186,12 +253,24 @@ impl Layout {
 
 const NOT_UTF8: &str = "is not UTF-8: save the file as UTF-8";
 
-fn is_column_of(kind: ListKind, column: Column) -> bool {
-    let is_other = match kind {
-        ListKind::Users => Column::Roles,
-        ListKind::Members => Column::Manager,
-    };
-    column != is_other
+/// A column's name, as it is compared.
+pub(super) fn folded(name: &str) -> String {
+    name.to_lowercase().replace([' ', '-'], "_")
+}
+
+/// Words of an entitlement stand in requests, mails and tickets: a name is there and plain.
+fn check_words(kind: ListKind, column: Column, text: &str) -> Result<&str, Refused> {
+    let is_word = matches!(column, Column::UserName | Column::DisplayName | Column::Description);
+    if kind != ListKind::Entitlements || !is_word {
+        return Ok(text);
+    }
+    if column == Column::UserName && text.trim().is_empty() {
+        return Err(("required", "must not be empty: it is the entitlement's name".to_owned()));
+    }
+    match text.chars().find(|&c| text::is_emoji(c)) {
+        Some(c) => Err(("emoji", format!("must not hold the emoji U+{:04X}", c as u32))),
+        None => Ok(text),
+    }
 }
 
 /// What to say where the column is missing that names the person.
@@ -203,6 +282,10 @@ fn missing_header(kind: ListKind, line: u64) -> LineError {
         ListKind::Members => {
             "the first line names the columns, with commas between them: one of `external_id`, \
              `user_name` and `email` is missing"
+        }
+        ListKind::Entitlements => {
+            "the first line names the columns, with commas between them: `id`, `name`, \
+             `displayName` and `description` have to be there"
         }
     };
     LineError::new(line, None, "missing_header", message)
@@ -265,6 +348,37 @@ mod tests {
         assert_eq!(people[0].roles, ["Admin", "Audit"]);
         let people = read(ListKind::Members, b"email\na@x.example\n").unwrap();
         assert_eq!(people[0].roles, ["member"]);
+    }
+
+    #[test]
+    fn a_line_becomes_an_entitlement_and_is_written_as_it_came() {
+        let text = b"id,Name,displayName,description,parentId,Owner\nr1,reader,Read,All,r0,Ada\n";
+        let lines = read(ListKind::Entitlements, text).unwrap();
+        let entitlement = super::super::ListedEntitlement::from(&lines[0]);
+        assert_eq!((entitlement.name.as_str(), entitlement.display.as_str()), ("reader", "Read"));
+        assert_eq!(entitlement.description.as_deref(), Some("All"));
+        assert_eq!(entitlement.parent_id.as_deref(), Some("r0"));
+        assert_eq!(ListedPerson::from(entitlement), lines[0]);
+        let cell = |column| lines[0].cell(ListKind::Entitlements, column);
+        let cells = ["id", "Name", "displayName", "description", "parentId", "Owner"].map(cell);
+        assert_eq!(cells, ["r1", "reader", "Read", "All", "r0", "Ada"]);
+    }
+
+    #[test]
+    fn an_entitlement_without_a_name_or_with_an_emoji_is_refused() {
+        let faults = |text: &str| read(ListKind::Entitlements, text.as_bytes()).unwrap_err();
+        let header = "id,name,displayName,description\n";
+        let told = |line, code: &str| vec![(line, code.to_owned())];
+        assert_eq!(faults("id,name\n"), told(1, "missing_header"));
+        assert_eq!(
+            faults("id,name,displayName,description,display name\n"),
+            told(1, "duplicate_header")
+        );
+        assert_eq!(faults(&format!("{header}1,,x,y\n")), told(2, "required"));
+        assert_eq!(faults(&format!("{header},n,x,y\n")), told(2, "required"));
+        for line in ["1,n😀,x,y", "1,n,x☀,y", "1,n,x,5️⃣"] {
+            assert_eq!(faults(&format!("{header}{line}\n")), told(2, "emoji"), "{line}");
+        }
     }
 
     #[test]

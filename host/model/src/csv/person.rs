@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::layout::{Column, Refused};
+use super::entitlement::DESCRIPTION;
+use super::layout::{Column, ListKind, Refused, folded};
 use crate::text::{self, NAME_CHARACTERS_MAX};
 
 /// Most roles on one line.
@@ -33,11 +34,11 @@ pub struct ListedPerson {
 
 impl ListedPerson {
     /// The cell of a column, for writing the list.
-    pub fn cell(&self, column: &str) -> String {
+    pub fn cell(&self, kind: ListKind, column: &str) -> String {
         if let Some(attribute) = self.attributes.get(column) {
             return attribute.clone();
         }
-        match Column::known(column) {
+        match Column::of(kind, &folded(column)) {
             Some(Column::ExternalId) => self.external_id.clone(),
             Some(Column::UserName) => self.user_name.clone().unwrap_or_default(),
             Some(Column::Email) => self.email.clone().unwrap_or_default(),
@@ -45,6 +46,9 @@ impl ListedPerson {
             Some(Column::Active) => self.is_active.to_string(),
             Some(Column::Manager) => self.manager_external_id.clone().unwrap_or_default(),
             Some(Column::Roles) => self.roles.join(";"),
+            Some(Column::Description) => {
+                self.attributes.get(DESCRIPTION).cloned().unwrap_or_default()
+            }
             Some(Column::Attribute) | None => String::new(),
         }
     }
@@ -97,6 +101,9 @@ impl Draft {
             Column::Manager => self.manager = some(),
             Column::Active => self.is_inactive = !is_active(text)?,
             Column::Roles => self.roles = roles(text)?,
+            Column::Description => {
+                self.attributes.extend(some().map(|text| (DESCRIPTION.to_owned(), text)));
+            }
             Column::Attribute => {
                 self.attributes.extend(some().map(|text| (name.to_owned(), text)));
             }

@@ -30,6 +30,8 @@ pub(super) fn routes() -> OpenApiRouter<Server> {
         .routes(routes!(apply_members_upload))
         .routes(routes!(get_members_template))
         .routes(routes!(export_members))
+        .routes(routes!(get_list_template))
+        .routes(routes!(export_list))
 }
 
 /// Upload an app's members
@@ -162,4 +164,29 @@ async fn get_members_template(ctx: Ctx, Path(id): Path<AppId>) -> Reply<CsvFile>
         content_type = "text/csv")))]
 async fn export_members(ctx: Ctx, Path(id): Path<AppId>) -> Reply<CsvFile> {
     csv::export(ctx, Entity::App(id), "members").await
+}
+
+/// Download the template for an app's list
+///
+/// Of members or of entitlements: the columns of the file that was applied last, or the usual ones.
+#[utoipa::path(get, path = "/apps/{app_id}/list/template", tag = "uploads",
+    extensions(("x-grantry-action" = json!("csv_app_user_upload"))),
+    params(("app_id" = String, Path, description = "The app's id.")),
+    responses((status = 200, description = "One line", body = String,
+        content_type = "text/csv")))]
+async fn get_list_template(ctx: Ctx, Path(id): Path<AppId>) -> Reply<CsvFile> {
+    csv::template(&ctx, &Entity::App(id), "list").await
+}
+
+/// Export an app's list
+///
+/// Of members or of entitlements, as it is now, in the columns of the file that was applied last. A
+/// cell that a spreadsheet would run has a `'` in front.
+#[utoipa::path(get, path = "/apps/{app_id}/list/export", tag = "uploads",
+    extensions(("x-grantry-action" = json!("app_and_role_read"))),
+    params(("app_id" = String, Path, description = "The app's id.")),
+    responses((status = 200, description = "The list", body = String,
+        content_type = "text/csv")))]
+async fn export_list(ctx: Ctx, Path(id): Path<AppId>) -> Reply<CsvFile> {
+    csv::export(ctx, Entity::App(id), "list").await
 }

@@ -34,16 +34,18 @@ pub(super) fn routes() -> OpenApiRouter<Server> {
 
 /// Create an app
 ///
-/// That no integration feeds: it has no members until a list of them is uploaded.
+/// That no integration feeds: it has no members until a list of them is uploaded. With the list
+/// `entitlements` it is a flat file source: its entitlements come by file.
 #[utoipa::path(post, path = "/apps", tag = "apps",
     extensions(("x-grantry-action" = json!("app.write"))),
     params(IdempotencyHeader), request_body = CreateApp,
     responses((status = 201, description = "Created", body = App)))]
 async fn create_app(ctx: Ctx, once: Once, body: Json<CreateApp>) -> Reply<Settled> {
     let once = once.with(&body.bytes);
-    let CreateApp { name, description } = &body.value;
+    let CreateApp { name, description, list } = &body.value;
+    let list = wire::apps::read_list(*list);
     let created = |app: &Stored| answer(StatusCode::CREATED, &wire::apps::app(app));
-    Ok(Settled(ctx.create_app(name, description, &once.answered(&created)).await?))
+    Ok(Settled(ctx.create_app((name, description), list, &once.answered(&created)).await?))
 }
 
 /// List apps

@@ -12,6 +12,7 @@ mod entitlement_words;
 mod events;
 mod fake;
 mod fake_issuer;
+mod flat_files;
 mod host;
 mod idempotency;
 mod integrations;

@@ -119,6 +119,8 @@ const ROWS: &[(&str, &str)] = &[
     ("apply_members_upload", "csv_app_user_upload"),
     ("get_members_template", "csv_app_user_upload"),
     ("export_members", "app_and_role_read"),
+    ("get_list_template", "csv_app_user_upload"),
+    ("export_list", "app_and_role_read"),
     ("upload_users", "data_source_users_update"),
     ("list_users_uploads", "data_source_users_update"),
     ("get_users_upload", "data_source_users_update"),
@@ -443,7 +445,10 @@ impl World {
         }
         let values = if which == Which::Other { &self.other } else { &self.own };
         // Lists are uploaded for apps that no integration feeds, and only such an app is deleted.
-        let is_fed = !path.contains("/uploads") && !path.contains("/members/") && path != "DELETE";
+        let is_fed = !path.contains("/uploads")
+            && !path.contains("/members/")
+            && !path.contains("/list/")
+            && path != "DELETE";
         let name = match name {
             "upload_id" | "diff" if path.contains("{app_id}") => format!("members {name}"),
             "upload_id" | "diff" => format!("users {name}"),

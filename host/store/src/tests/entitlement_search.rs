@@ -2,6 +2,7 @@
 //! while rows change.
 
 use grantry_authz::Visible;
+use grantry_model::csv::ListKind;
 use grantry_model::entitlement_search::{Order, State};
 use grantry_model::fingerprint::Key;
 use grantry_model::ids::{AppId, EntitlementId};
@@ -105,7 +106,12 @@ async fn filled(db: &Db, count: usize) -> Vec<Known> {
     let mut tx = db.begin(permit.provenance()).await.unwrap();
     for name in APPS {
         let id = AppId::parse(name).unwrap();
-        let new = NewApp { id, name: name.to_uppercase(), description: String::new() };
+        let new = NewApp {
+            id,
+            name: name.to_uppercase(),
+            description: String::new(),
+            list: ListKind::Members,
+        };
         tx.create_app(&permit, &new).await.unwrap();
     }
     tx.commit(AuditEntry::about("test", "app", "x", serde_json::json!({}))).await.unwrap();

@@ -29,6 +29,12 @@ statements! {
     WRITE_ROLES = "INSERT INTO entitlements (id, integration_id, app_id, resource_id, kind, native_id, slug, display, search, is_privileged, is_immutable, details, row_hash, first_seen_ms, source_key, name_key, changed_ms, removed_ms) \
         SELECT u.id, CAST($2 AS TEXT), CAST($2 AS TEXT), CAST($4 AS TEXT), 'Role', u.name, u.name, u.name, u.search, 0, 0, u.details, u.row_hash, CAST($3 AS BIGINT), SUBSTR(u.search, 1, 100), SUBSTR(u.search, 1, 100), CAST($3 AS BIGINT), NULL FROM upload_roles u WHERE u.reading_id = $1 \
         ON CONFLICT (id) DO UPDATE SET removed_ms = NULL, changed_ms = excluded.changed_ms WHERE entitlements.removed_ms IS NOT NULL";
+    /// What is removed takes its assignments along; a list of entitlements names none.
+    REMOVE_ENTITLEMENTS = "UPDATE entitlements SET removed_ms = $3, changed_ms = $3 WHERE integration_id = $2 AND removed_ms IS NULL AND NOT EXISTS (SELECT 1 FROM upload_people u WHERE u.reading_id = $1 AND u.id = entitlements.id)";
+    WRITE_ENTITLEMENTS = "INSERT INTO entitlements (id, integration_id, app_id, resource_id, kind, native_id, slug, display, search, is_privileged, is_immutable, details, row_hash, first_seen_ms, source_key, name_key, changed_ms, removed_ms) \
+        SELECT u.id, CAST($2 AS TEXT), CAST($2 AS TEXT), CAST($4 AS TEXT), 'Entitlement', u.external_id, COALESCE(u.user_name, u.external_id), u.display, u.search, 0, 0, u.details, u.row_hash, CAST($3 AS BIGINT), COALESCE(u.user_name_key, ''), COALESCE(u.user_name_key, ''), CAST($3 AS BIGINT), NULL FROM upload_people u WHERE u.reading_id = $1 \
+        ON CONFLICT (id) DO UPDATE SET slug = excluded.slug, display = excluded.display, search = excluded.search, details = excluded.details, row_hash = excluded.row_hash, source_key = excluded.source_key, name_key = CASE WHEN entitlements.said_display IS NULL THEN excluded.source_key ELSE entitlements.name_key END, changed_ms = excluded.changed_ms, removed_ms = NULL \
+        WHERE entitlements.row_hash <> excluded.row_hash OR entitlements.removed_ms IS NOT NULL";
     WRITE_GRANTS = "INSERT INTO assignments (entitlement_id, holder_id, details, removed_ms) SELECT u.role_id, u.account_id, NULL, NULL FROM upload_grants u WHERE u.reading_id = $1 \
         ON CONFLICT (entitlement_id, holder_id) DO UPDATE SET removed_ms = NULL WHERE assignments.removed_ms IS NOT NULL";
 }
@@ -74,6 +80,25 @@ impl Tx {
         let with_resource = args![reading.as_str(), app.as_str(), now, &resource];
         self.execute(WRITE_ROLES, with_resource).await?;
         self.execute(WRITE_GRANTS, args![reading.as_str()]).await.map(drop)
+    }
+
+    /// Makes an upload the entitlements of its app, if nothing changed since it was compared (CAT-7).
+    pub async fn apply_entitlements(
+        &mut self,
+        permit: &Permit<actions::CsvAppUserUpload>,
+        app: &AppId,
+        upload: &Upload,
+    ) -> Result<()> {
+        if permit.app() != Some(app) {
+            return Err(StoreError::NotFound { what: "app" });
+        }
+        self.take(TAKE_MEMBERS, app.as_str(), upload).await?;
+        let (now, reading) = (self.now(), reading_of(upload)?);
+        let resource = self.write_own_resource(app).await?;
+        let args = args![reading.as_str(), app.as_str(), now];
+        self.execute(REMOVE_ENTITLEMENTS, args).await?;
+        let with_resource = args![reading.as_str(), app.as_str(), now, &resource];
+        self.execute(WRITE_ENTITLEMENTS, with_resource).await.map(drop)
     }
 
     /// Takes the list's lock: the first of two uploads that were compared with the same revision

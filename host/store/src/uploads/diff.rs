@@ -1,13 +1,13 @@
 //! What an upload would change, compared with the list as it is now.
 
-use grantry_model::csv::ListedPerson;
+use grantry_model::csv::{ListKind, ListedPerson};
 use grantry_model::deletion_guard::WINDOW_MS;
 use grantry_model::ids::ReadingId;
 use grantry_model::permission::Entity;
 use grantry_model::upload::{Diff, Taken};
 
 use crate::db::{Db, Row, args};
-use crate::uploads::named;
+use crate::uploads::{named, rows};
 use crate::{Result, StoreError, statements};
 
 /// A person about whom an upload would change something.
@@ -45,6 +45,14 @@ statements! {
     LIST_MEMBERS_CHANGED = "SELECT u.id, o.details, u.details FROM upload_people u JOIN objects o ON o.id = u.id WHERE u.reading_id = $1 AND u.id > $2 AND o.removed_ms IS NULL AND o.row_hash <> u.row_hash ORDER BY u.id LIMIT $3";
     LIST_MEMBERS_REMOVED = "SELECT o.id, o.details, NULL FROM objects o WHERE o.integration_id = $4 AND o.class = 'account' AND o.id > $2 AND o.removed_ms IS NULL AND NOT EXISTS (SELECT 1 FROM upload_people u WHERE u.reading_id = $1 AND u.id = o.id) ORDER BY o.id LIMIT $3";
 
+    ENTITLEMENTS_BEFORE = "SELECT COUNT(*) FROM entitlements WHERE integration_id = $1 AND removed_ms IS NULL";
+    ENTITLEMENTS_CHANGED = "SELECT COUNT(*) FROM upload_people u JOIN entitlements e ON e.id = u.id WHERE u.reading_id = $1 AND e.removed_ms IS NULL AND e.row_hash <> u.row_hash";
+    ENTITLEMENTS_ADDED = "SELECT COUNT(*) FROM upload_people u WHERE u.reading_id = $1 AND NOT EXISTS (SELECT 1 FROM entitlements e WHERE e.id = u.id AND e.removed_ms IS NULL)";
+    ENTITLEMENTS_REMOVED = "SELECT COUNT(*) FROM entitlements e WHERE e.integration_id = $2 AND e.removed_ms IS NULL AND NOT EXISTS (SELECT 1 FROM upload_people u WHERE u.reading_id = $1 AND u.id = e.id)";
+    LIST_ENTITLEMENTS_ADDED = "SELECT u.id, NULL, u.details FROM upload_people u WHERE u.reading_id = $1 AND u.id > $2 AND NOT EXISTS (SELECT 1 FROM entitlements e WHERE e.id = u.id AND e.removed_ms IS NULL) ORDER BY u.id LIMIT $3";
+    LIST_ENTITLEMENTS_CHANGED = "SELECT u.id, e.details, u.details FROM upload_people u JOIN entitlements e ON e.id = u.id WHERE u.reading_id = $1 AND u.id > $2 AND e.removed_ms IS NULL AND e.row_hash <> u.row_hash ORDER BY u.id LIMIT $3";
+    LIST_ENTITLEMENTS_REMOVED = "SELECT e.id, e.details, NULL FROM entitlements e WHERE e.integration_id = $4 AND e.id > $2 AND e.removed_ms IS NULL AND NOT EXISTS (SELECT 1 FROM upload_people u WHERE u.reading_id = $1 AND u.id = e.id) ORDER BY e.id LIMIT $3";
+
     GRANTS_BEFORE = "SELECT COUNT(*) FROM entitlements e JOIN assignments a ON a.entitlement_id = e.id WHERE e.integration_id = $1 AND a.removed_ms IS NULL";
     GRANTS_ADDED = "SELECT COUNT(*) FROM upload_grants u WHERE u.reading_id = $1 AND NOT EXISTS (SELECT 1 FROM assignments a WHERE a.entitlement_id = u.role_id AND a.holder_id = u.account_id AND a.removed_ms IS NULL)";
     GRANTS_REMOVED = "SELECT COUNT(*) FROM entitlements e JOIN assignments a ON a.entitlement_id = e.id WHERE e.integration_id = $2 AND a.removed_ms IS NULL AND NOT EXISTS (SELECT 1 FROM upload_grants u WHERE u.reading_id = $1 AND u.role_id = a.entitlement_id AND u.account_id = a.holder_id)";
@@ -52,11 +60,9 @@ statements! {
     ROLES_REMOVED = "SELECT COUNT(*) FROM entitlements e WHERE e.integration_id = $2 AND e.removed_ms IS NULL AND NOT EXISTS (SELECT 1 FROM upload_roles u WHERE u.reading_id = $1 AND u.id = e.id)";
 }
 
-fn change(row: &Row) -> Result<ListChange> {
+fn change(row: &Row, kind: ListKind) -> Result<ListChange> {
     let person = |index| -> Result<Option<ListedPerson>> {
-        let text = row.text_or_null(index)?;
-        let person = text.map(|text| serde_json::from_str(&text)).transpose();
-        person.map_err(|error| StoreError::Corrupt { what: "person", reason: error.to_string() })
+        row.text_or_null(index)?.map(|text| rows::line(kind, &text)).transpose()
     };
     Ok(ListChange { id: row.text(0)?, before: person(1)?, after: person(2)? })
 }
@@ -64,13 +70,28 @@ fn change(row: &Row) -> Result<ListChange> {
 impl Db {
     /// Compares a reading of a file with the list. The revision is read first: what changes meanwhile makes
     /// the result one of an older revision, which is never applied.
-    pub async fn compare_upload(&self, entity: &Entity, id: &ReadingId) -> Result<(i64, Diff)> {
+    pub async fn compare_upload(
+        &self,
+        (entity, kind): (&Entity, ListKind),
+        id: &ReadingId,
+    ) -> Result<(i64, Diff)> {
         let (_, of) = named(entity);
         let is_app = matches!(entity, Entity::App(_));
         let pick = |members, users| if is_app { members } else { users };
         let row = self.fetch_one(pick(MEMBERS_REVISION, USERS_REVISION), args![of]).await?;
         let row = row.ok_or(StoreError::NotFound { what: "list" })?;
         let (revision, id) = (row.int(0)?, id.as_str());
+        if kind == ListKind::Entitlements {
+            let diff = Diff {
+                before: self.count(ENTITLEMENTS_BEFORE, &[of]).await?,
+                added: self.count(ENTITLEMENTS_ADDED, &[id]).await?,
+                changed: self.count(ENTITLEMENTS_CHANGED, &[id]).await?,
+                removed: self.count(ENTITLEMENTS_REMOVED, &[id, of]).await?,
+                recent: self.taken_recently(entity).await?,
+                ..Diff::default()
+            };
+            return Ok((revision, diff));
+        }
         let mut diff = Diff {
             before: self.count(pick(MEMBERS_BEFORE, USERS_BEFORE), &[of]).await?,
             added: self.count(pick(MEMBERS_ADDED, USERS_ADDED), &[id]).await?,
@@ -111,26 +132,29 @@ impl Db {
     /// People who would come (`added`), change (`changed`) or go (`removed`), after the given id.
     pub async fn list_upload_changes(
         &self,
-        entity: &Entity,
+        (entity, list): (&Entity, ListKind),
         id: &ReadingId,
         kind: &str,
         after: &str,
         limit: u32,
     ) -> Result<Vec<ListChange>> {
         let (_, of) = named(entity);
-        let sql = match (entity, kind) {
-            (Entity::App(_), "added") => LIST_MEMBERS_ADDED,
-            (Entity::App(_), "changed") => LIST_MEMBERS_CHANGED,
-            (Entity::App(_), _) => LIST_MEMBERS_REMOVED,
-            (Entity::DataSource(_), "added") => LIST_USERS_ADDED,
-            (Entity::DataSource(_), "changed") => LIST_USERS_CHANGED,
-            (Entity::DataSource(_), _) => LIST_USERS_REMOVED,
+        let sql = match (list, kind) {
+            (ListKind::Members, "added") => LIST_MEMBERS_ADDED,
+            (ListKind::Members, "changed") => LIST_MEMBERS_CHANGED,
+            (ListKind::Members, _) => LIST_MEMBERS_REMOVED,
+            (ListKind::Users, "added") => LIST_USERS_ADDED,
+            (ListKind::Users, "changed") => LIST_USERS_CHANGED,
+            (ListKind::Users, _) => LIST_USERS_REMOVED,
+            (ListKind::Entitlements, "added") => LIST_ENTITLEMENTS_ADDED,
+            (ListKind::Entitlements, "changed") => LIST_ENTITLEMENTS_CHANGED,
+            (ListKind::Entitlements, _) => LIST_ENTITLEMENTS_REMOVED,
         };
         let rows = if matches!(kind, "added" | "changed") {
             self.fetch(sql, args![id.as_str(), after, limit]).await?
         } else {
             self.fetch(sql, args![id.as_str(), after, limit, of]).await?
         };
-        rows.iter().map(change).collect()
+        rows.iter().map(|row| change(row, list)).collect()
     }
 }

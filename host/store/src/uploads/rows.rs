@@ -3,13 +3,13 @@
 //! Lines are staged under the reading of the file that they come from, while that reading counts:
 //! what was compared is what is applied. [`super::tidying`] frees what is over.
 
-use grantry_model::csv::ListedPerson;
+use grantry_model::csv::{ListKind, ListedEntitlement, ListedPerson};
 use grantry_model::fingerprint::Key;
 use grantry_model::ids::{ReadingId, UploadId};
 use grantry_model::mapping;
 use grantry_model::permission::Entity;
 
-use crate::catalogue::{BATCH_ROWS, Batch, Class};
+use crate::catalogue::{BATCH_ROWS, Batch, Class, name_key};
 use crate::db::{Arg, Db, HousekeepingTx, args};
 use crate::uploads::{named, stored};
 use crate::{Result, StoreError, statements};
@@ -21,8 +21,10 @@ pub struct StagedPerson {
     pub key: Key,
     /// Where it is in the file.
     pub line: u64,
-    /// Who.
+    /// Who, or what.
     pub person: ListedPerson,
+    /// The key of the entitlement above it.
+    pub parent: Option<Key>,
     /// Tells whether something changed.
     pub row_hash: i64,
     /// The keys of the roles that the account holds.
@@ -50,8 +52,10 @@ pub struct Reading {
 }
 
 /// A part of a file.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Staged {
+    /// Which list it is of.
+    pub kind: ListKind,
     /// Lines.
     pub people: Vec<StagedPerson>,
     /// Roles that no part before it names.
@@ -69,7 +73,7 @@ pub struct ListRow {
     pub person: ListedPerson,
 }
 
-const PEOPLE_INSERT: &str = "INSERT INTO upload_people (reading_id, id, line, external_id, external_id_key, user_name, user_name_key, email, email_key, display, is_active, manager_external_id, details, search, row_hash) VALUES ";
+const PEOPLE_INSERT: &str = "INSERT INTO upload_people (reading_id, id, line, external_id, external_id_key, user_name, user_name_key, email, email_key, display, is_active, manager_external_id, details, search, row_hash, parent_id) VALUES ";
 const GRANTS_INSERT: &str = "INSERT INTO upload_grants (reading_id, role_id, account_id) VALUES ";
 const KEEP_FIRST: &str = " ON CONFLICT DO NOTHING";
 
@@ -83,6 +87,7 @@ statements! {
     INSERT_PIECE = "INSERT INTO upload_pieces (upload_id, begins, content) VALUES ($1, $2, $3)";
     PIECE = "SELECT begins, content FROM upload_pieces WHERE upload_id = $1 AND begins >= $2 ORDER BY begins LIMIT 1";
     LIST_USERS = "SELECT id, details FROM identities WHERE data_source_id = $1 AND id > $2 AND removed_ms IS NULL ORDER BY id LIMIT $3";
+    LIST_ENTITLEMENTS = "SELECT id, details FROM entitlements WHERE integration_id = $1 AND id > $2 AND removed_ms IS NULL ORDER BY id LIMIT $3";
     LIST_MEMBERS = "SELECT id, details FROM objects WHERE integration_id = $1 AND class = $4 AND id > $2 AND removed_ms IS NULL ORDER BY id LIMIT $3";
 }
 
@@ -96,7 +101,7 @@ pub(crate) fn built_statements(is_postgres: bool) -> Vec<(&'static str, String)>
 }
 
 fn people() -> Batch {
-    Batch::plain(PEOPLE_INSERT, KEEP_FIRST, 15)
+    Batch::plain(PEOPLE_INSERT, KEEP_FIRST, 16)
 }
 
 fn grants() -> Batch {
@@ -131,7 +136,7 @@ impl Db {
             return Ok(None);
         }
         stage_roles(&mut tx, &reading.id, &staged.roles).await?;
-        let repeated = stage_people(&mut tx, &reading.id, &staged.people).await?;
+        let repeated = stage_people(&mut tx, &reading.id, staged).await?;
         tx.commit().await?;
         Ok(Some(repeated))
     }
@@ -162,25 +167,39 @@ impl Db {
         row.map(|row| row.blob(1)).transpose()
     }
 
-    /// The people of a list as it is, after the given id.
+    /// The lines of a list as it is, after the given id.
     pub async fn list_rows(
         &self,
-        entity: &Entity,
+        (entity, kind): (&Entity, ListKind),
         after: &str,
         limit: u32,
     ) -> Result<Vec<ListRow>> {
         let (_, id) = named(entity);
-        let rows = match entity {
-            Entity::DataSource(_) => self.fetch(LIST_USERS, args![id, after, limit]).await?,
-            Entity::App(_) => {
+        let rows = match kind {
+            ListKind::Users => self.fetch(LIST_USERS, args![id, after, limit]).await?,
+            ListKind::Entitlements => {
+                self.fetch(LIST_ENTITLEMENTS, args![id, after, limit]).await?
+            }
+            ListKind::Members => {
                 let class = Class::Account.name();
                 self.fetch(LIST_MEMBERS, args![id, after, limit, class]).await?
             }
         };
         rows.iter()
-            .map(|row| Ok(ListRow { id: row.text(0)?, person: row.json(1, "person")? }))
+            .map(|row| Ok(ListRow { id: row.text(0)?, person: line(kind, &row.text(1)?)? }))
             .collect()
     }
+}
+
+/// A line as it is kept.
+pub(super) fn line(kind: ListKind, text: &str) -> Result<ListedPerson> {
+    let read = match kind {
+        ListKind::Users | ListKind::Members => serde_json::from_str(text),
+        ListKind::Entitlements => {
+            serde_json::from_str::<ListedEntitlement>(text).map(ListedPerson::from)
+        }
+    };
+    read.map_err(|error| StoreError::Corrupt { what: "line", reason: error.to_string() })
 }
 
 /// The texts of a line that are made of others.
@@ -191,13 +210,30 @@ struct Texts {
     email_key: Option<String>,
     details: String,
     search: String,
+    parent: Option<String>,
 }
 
 impl Texts {
-    fn of(row: &StagedPerson) -> Result<Self> {
+    fn of(row: &StagedPerson, kind: ListKind) -> Result<Self> {
         let person = &row.person;
-        let details = serde_json::to_string(person)
-            .map_err(|error| StoreError::Corrupt { what: "person", reason: error.to_string() })?;
+        let corrupt = |error: serde_json::Error| StoreError::Corrupt {
+            what: "line",
+            reason: error.to_string(),
+        };
+        if kind == ListKind::Entitlements {
+            let entitlement = ListedEntitlement::from(person);
+            return Ok(Self {
+                id: row.key.text(),
+                external_id_key: None,
+                // What lists by name are ordered by.
+                user_name_key: Some(name_key(&entitlement.display)),
+                email_key: None,
+                details: serde_json::to_string(&entitlement).map_err(corrupt)?,
+                search: entitlement.search(),
+                parent: row.parent.map(|key| key.text()),
+            });
+        }
+        let details = serde_json::to_string(person).map_err(corrupt)?;
         let key = |text: &Option<String>| text.as_deref().and_then(mapping::key);
         Ok(Self {
             id: row.key.text(),
@@ -206,6 +242,7 @@ impl Texts {
             email_key: key(&person.email),
             details,
             search: person.search(),
+            parent: None,
         })
     }
 }
@@ -213,13 +250,14 @@ impl Texts {
 async fn stage_people(
     tx: &mut HousekeepingTx,
     reading: &ReadingId,
-    rows: &[StagedPerson],
+    staged: &Staged,
 ) -> Result<Vec<(u64, u64)>> {
     let (mut people, mut grants) = (people(), grants());
     let mut repeated = Vec::new();
-    for chunk in rows.chunks(BATCH_ROWS) {
-        let texts = chunk.iter().map(Texts::of).collect::<Result<Vec<_>>>()?;
-        let mut args: Vec<Arg<'_>> = Vec::with_capacity(chunk.len() * 15);
+    for chunk in staged.people.chunks(BATCH_ROWS) {
+        let texts = chunk.iter().map(|row| Texts::of(row, staged.kind));
+        let texts = texts.collect::<Result<Vec<_>>>()?;
+        let mut args: Vec<Arg<'_>> = Vec::with_capacity(chunk.len() * 16);
         for (row, text) in chunk.iter().zip(&texts) {
             let person = &row.person;
             args.extend_from_slice(args![
@@ -237,7 +275,8 @@ async fn stage_people(
                 &person.manager_external_id,
                 &text.details,
                 &text.search,
-                row.row_hash
+                row.row_hash,
+                &text.parent
             ]);
         }
         if people.run(tx, &args).await? < chunk.len() as u64 {
