@@ -351,9 +351,9 @@ impl Aggregation<'_> {
 
     /// Stores how far the run has come through unchanged pages.
     async fn flush(&mut self) -> Result<()> {
-        let (db, until) = (self.engine.db(), self.engine.lease_until());
+        let db = self.engine.db();
         let pages = std::mem::take(&mut self.unchanged);
-        db.checkpoint_unchanged(&self.lease, &self.run, &self.progress, &pages, until).await?;
+        db.checkpoint_unchanged(&self.lease, &self.run, &self.progress, &pages, LEASE_MS).await?;
         Ok(())
     }
 

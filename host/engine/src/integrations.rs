@@ -293,7 +293,9 @@ impl Ctx {
         }
         self.apply_settings(&mut integration, change).await?;
         let mut tx = self.db().begin(permit.provenance()).await?;
-        tx.update_integration(&permit, &integration).await?;
+        let is_policy_changed =
+            secrets.is_some() || integration.approval != view.integration.approval;
+        tx.update_integration(&permit, &integration, is_policy_changed).await?;
         tx.hasten_waiting(&permit, &integration.app_id).await?;
         if let Some(secrets) = &secrets {
             tx.clear_secrets(&permit, id).await?;

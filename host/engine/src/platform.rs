@@ -74,7 +74,6 @@ fn refused(error: EngineError) -> PlatformError {
         }
         EngineError::MembershipNotActive(_)
         | EngineError::IdempotencyKeyReused
-        | EngineError::RequestInProgress
         | EngineError::SyncRunning
         | EngineError::DiffChanged
         | EngineError::RemovalDecided { .. }
@@ -103,6 +102,7 @@ fn refused(error: EngineError) -> PlatformError {
         | EngineError::Plugin(_)
         | EngineError::Store(_)
         | EngineError::AuditBroken
+        | EngineError::RequestInProgress
         | EngineError::Interrupted => PlatformError::Unavailable("try again later".to_owned()),
     }
 }

@@ -3,11 +3,14 @@
 //! The operation's row and the count of its attempts are committed before the target hears of it.
 //! After anything but a clean answer, and after every crash, the target is read back before it is
 //! asked again, so an effect is never doubled; a revocation is retried until the target confirms it.
+//! What the target goes on with by itself is in `open`, a closed gate in `waiting`.
 
+mod open;
 mod waiting;
 
 use grantry_authz::{Permit, actions};
 use grantry_model::catalogue::{Object, ObjectRef};
+use grantry_model::clock::UnixMs;
 use grantry_model::fault::{Fault, PluginError};
 use grantry_model::fingerprint::Key;
 use grantry_model::gate::Closed;
@@ -20,7 +23,6 @@ use grantry_model::provision::{
     GrantRequest, Operation, OperationContext, Outcome, RevokeRequest, Verification,
 };
 use grantry_model::runner::CallScope;
-use grantry_model::text::printable;
 use grantry_store::{
     AuditEntry, Integration, Job, Plugin, StoreError, StoredEntitlement, StoredObject, Tx,
 };
@@ -53,12 +55,20 @@ enum Known {
     Refused { code: String, detail: String },
     /// A setting keeps the host from asking: a person has to do it in the target.
     Waits(Closed),
+    /// It waits for a person who is asked by the target: that is no attempt.
+    Open { asked_ms: u64, code: String, detail: String },
     /// Nothing is known, or the target is not ready: look again later.
     Later { asked_ms: Option<u64>, code: String, detail: String },
 }
 
-/// Longest token of an operation in progress, in characters.
-const TOKEN_CHARACTERS_MAX: usize = 4_000;
+/// What the target was asked for so far.
+struct Asked {
+    attempts: u32,
+    /// By which it knows an operation that it works on.
+    token: Option<String>,
+    /// Until when it may still do it without a token.
+    open_until: Option<UnixMs>,
+}
 
 /// Answers by which a target says that it did not even begin.
 fn is_untouched(fault: &Fault) -> bool {
@@ -195,67 +205,95 @@ fn operation(
 
 impl Provisioning<'_> {
     async fn step(&self, verb: &'static str) -> Result<Verdict> {
-        let (attempts, token) = self.intend(verb).await?;
-        let known = match token {
-            Some(token) => self.pending(&token, attempts).await?,
-            None => self.order(attempts).await?,
-        };
-        match known {
+        let asked = self.intend(verb).await?;
+        let is_grant = verb == "grant";
+        let is_given_up = is_grant
+            && (asked.attempts >= GRANT_ATTEMPTS_MAX || self.job.attempt >= GRANT_TURNS_MAX);
+        match self.learn(&asked).await? {
             Known::Confirmed(outcome) => self.confirmed(verb, &outcome).await,
             Known::Waits(closed) => self.wait(closed).await,
-            Known::Refused { code, detail } if verb == "grant" => self.failed(&code, &detail).await,
-            Known::Later { code, detail, .. }
-                if verb == "grant"
-                    && (attempts >= GRANT_ATTEMPTS_MAX || self.job.attempt >= GRANT_TURNS_MAX) =>
-            {
-                self.failed(&code, &detail).await
+            Known::Open { asked_ms, code, detail } => {
+                self.later(Some(asked_ms), code, detail, true).await
             }
-            Known::Later { asked_ms, code, detail } => self.later(asked_ms, code, detail).await,
+            Known::Refused { code, detail } if is_grant => self.failed(&code, &detail, false).await,
             // A revocation is never given up.
-            Known::Refused { code, detail } => self.later(None, code, detail).await,
+            Known::Refused { code, detail } => self.later(None, code, detail, false).await,
+            Known::Later { code, detail, .. } if is_given_up => {
+                self.failed(&code, &detail, false).await
+            }
+            Known::Later { asked_ms, code, detail } => {
+                self.later(asked_ms, code, detail, false).await
+            }
             Known::NotThere => {
-                let detail = "the target accepted the request, but does not show it yet".to_owned();
-                self.later(None, "not_confirmed".to_owned(), detail).await
+                let code = "not_confirmed";
+                let detail = "the target accepted the request, but does not show it";
+                if is_given_up {
+                    return self.failed(code, detail, true).await;
+                }
+                self.later(None, code.to_owned(), detail.to_owned(), false).await
             }
         }
     }
 
-    /// Writes the intent down; tells how often the target was asked before, and by which token it
-    /// knows an operation that it is still working on.
-    async fn intend(&self, verb: &'static str) -> Result<(u32, Option<String>)> {
-        let db = self.engine.db();
-        if let Some(operation) = db.operation(&self.operation_id).await? {
-            return Ok((operation.attempts, operation.token));
+    /// Brings the target forward, and learns how it stands.
+    async fn learn(&self, asked: &Asked) -> Result<Known> {
+        // While the target may still do what an effect before this one wanted, nothing that it shows
+        // now is the last word.
+        let is_haunted = match self.settle_earlier().await? {
+            open::Earlier::Settled => false,
+            open::Earlier::MayAppear => true,
+            open::Earlier::Pending(known) => return Ok(known),
+        };
+        match &asked.token {
+            Some(token) => self.pending(token, asked.attempts, is_haunted).await,
+            None => self.order(asked, is_haunted).await,
         }
-        let mut tx = db.begin(self.permit.provenance()).await?;
-        tx.hold(&self.lease, self.engine.lease_until()).await?;
-        let (membership, job) = (&self.membership.id, self.job.id.as_str());
-        tx.intend(&self.operation_id, membership, job, verb).await?;
-        tx.commit(self.audit("operation.intended", json!({ "verb": verb }))).await?;
-        Ok((0, None))
+    }
+
+    fn is_grant(&self) -> bool {
+        matches!(self.operation, Operation::Grant(_))
+    }
+
+    /// Writes the intent down; tells what the target was asked for before.
+    async fn intend(&self, verb: &'static str) -> Result<Asked> {
+        let db = self.engine.db();
+        if db.operation(&self.operation_id).await?.is_none() {
+            // A grant that was given up goes on in the target: the renewed one is the same.
+            let before = format!("{}-{}", self.membership.id, self.effect - 1);
+            let open = db.open_operations(&self.membership.id, &self.operation_id).await?;
+            let is_same = open.iter().any(|open| open.id == before && open.verb == verb);
+            let mut tx = self.begin().await?;
+            let (membership, job) = (&self.membership.id, self.job.id.as_str());
+            tx.intend(&self.operation_id, membership, job, verb).await?;
+            if is_same {
+                tx.adopt_operation(&self.operation_id, &before).await?;
+            }
+            tx.commit(self.audit("operation.intended", json!({ "verb": verb }))).await?;
+        }
+        let stored = db.operation(&self.operation_id).await?;
+        let stored = stored.ok_or(EngineError::NotFound { what: "operation" })?;
+        let (attempts, token, open_until) = (stored.attempts, stored.token, stored.open_until);
+        Ok(Asked { attempts, token, open_until })
     }
 
     /// Orders the operation, unless the target shows that an earlier attempt took effect.
-    async fn order(&self, attempts: u32) -> Result<Known> {
+    async fn order(&self, asked: &Asked, is_haunted: bool) -> Result<Known> {
+        let attempts = asked.attempts;
+        if is_haunted && !self.is_grant() {
+            // Access that is not there yet may come: the target has to hear that it must not.
+            return self.attempt(attempts + 1, is_haunted).await;
+        }
         // An effect before this one may have ended in doubt.
         let is_doubtful = attempts > 0 || (self.effect > 1 && self.plugin.manifest.can_read_back);
         let known = if is_doubtful { self.read_back(attempts).await? } else { Known::NotThere };
         match known {
-            Known::NotThere => self.attempt(attempts + 1).await,
+            Known::NotThere | Known::Refused { .. }
+                if asked.open_until > Some(self.engine.db().now()) =>
+            {
+                Ok(open::invited())
+            }
+            Known::NotThere => self.attempt(attempts + 1, is_haunted).await,
             settled => Ok(settled),
-        }
-    }
-
-    /// Asks how an operation stands that the target is working on; it is not ordered again.
-    async fn pending(&self, token: &str, attempt: u32) -> Result<Known> {
-        let result = self.engine.parts.runner.status(&self.scope, token).await;
-        match self.engine.observe(&self.integration.id, result).await? {
-            Ok(called) => self.after_outcome(called.value, attempt).await,
-            Err(fault) => Ok(Known::Later {
-                asked_ms: asked_pause_ms(&fault),
-                code: fault.code().to_owned(),
-                detail: fault.to_string(),
-            }),
         }
     }
 
@@ -275,12 +313,22 @@ impl Provisioning<'_> {
         }
     }
 
-    /// Asks the target to do it, if the gate lets it. The attempt is committed before, the read-back
-    /// comes after.
-    async fn attempt(&self, attempt: u32) -> Result<Known> {
-        let held_until = self.engine.lease_until();
+    /// Asks the target to do it, if the membership still wants it and the gate lets it. The attempt
+    /// is committed before, the read-back comes after.
+    async fn attempt(&self, attempt: u32, is_haunted: bool) -> Result<Known> {
         let mut tx = self.engine.db().begin(self.permit.provenance()).await?;
-        tx.hold(&self.lease, self.engine.lease_until()).await?;
+        let stands = tx.lock_membership(&self.membership.id).await?;
+        let held_until = self.engine.lease_until();
+        tx.hold(&self.lease, held_until).await?;
+        let Some((version, ends)) = stands else {
+            return Err(EngineError::NotFound { what: "membership" });
+        };
+        if version != self.membership.version {
+            return Err(StoreError::VersionConflict { what: "membership" }.into());
+        }
+        if self.is_grant() && ends.is_some_and(|ends| ends <= tx.now()) {
+            return Ok(open::over());
+        }
         let licence = match gate::licence(&mut tx, &self.integration.id, &self.operation).await? {
             Ok(licence) => licence,
             Err(closed) => {
@@ -303,35 +351,30 @@ impl Provisioning<'_> {
         match self.engine.observe(&self.integration.id, result).await? {
             Ok(called) => {
                 self.engine.db().commit_kv(&self.integration.id, &called.report.kv_writes).await?;
-                self.after_outcome(called.value, attempt).await
+                self.after_outcome(called.value, attempt, is_haunted).await
             }
             Err(fault) => self.after_fault(fault, attempt).await,
         }
     }
 
-    async fn after_outcome(&self, outcome: Outcome, attempt: u32) -> Result<Known> {
+    async fn after_outcome(
+        &self,
+        outcome: Outcome,
+        attempt: u32,
+        is_haunted: bool,
+    ) -> Result<Known> {
         match outcome {
+            // The connector did nothing, because there is nothing to take away yet.
+            Outcome::Already(_) if is_haunted && !self.is_grant() => Ok(open::invited()),
             Outcome::Done(_) | Outcome::Already(_) if self.plugin.manifest.can_read_back => {
                 self.read_back(attempt).await
             }
             Outcome::Done(_) => Ok(Known::Confirmed("done, by the connector's word".to_owned())),
             Outcome::Already(_) => Ok(Known::Confirmed("was so already".to_owned())),
             Outcome::InProgress { token, poll_after_ms } => {
-                let token = printable(&token, TOKEN_CHARACTERS_MAX);
-                let mut tx = self.begin().await?;
-                tx.set_operation_token(&self.operation_id, &token).await?;
-                tx.commit(self.audit("operation.pending", json!({}))).await?;
-                Ok(Known::Later {
-                    asked_ms: Some(poll_after_ms),
-                    code: "in_progress".to_owned(),
-                    detail: "the target is working on it".to_owned(),
-                })
+                self.in_progress(&token, poll_after_ms).await
             }
-            Outcome::Invited { .. } => Ok(Known::Later {
-                asked_ms: Some(60_000),
-                code: "invited".to_owned(),
-                detail: "the target waits for the person to accept an invitation".to_owned(),
-            }),
+            Outcome::Invited { ends_ms, .. } => self.invite(ends_ms).await,
             Outcome::NeedsHuman { message, .. } => {
                 Ok(Known::Refused { code: "needs_human".to_owned(), detail: message })
             }
@@ -381,18 +424,18 @@ impl Provisioning<'_> {
             Known::NotThere | Known::Refused { .. } if is_refusal => {
                 Ok(Known::Refused { code, detail })
             }
-            Known::NotThere | Known::Refused { .. } | Known::Waits(_) | Known::Later { .. } => {
-                Ok(Known::Later { asked_ms, code, detail })
-            }
+            Known::NotThere
+            | Known::Refused { .. }
+            | Known::Waits(_)
+            | Known::Open { .. }
+            | Known::Later { .. } => Ok(Known::Later { asked_ms, code, detail }),
         }
     }
 
     /// Reads back whether the operation's wish is true.
     async fn read_back(&self, attempt: u32) -> Result<Known> {
         if !self.plugin.manifest.can_read_back {
-            let detail = "it is not known whether the last attempt took effect, and this connector \
-                          cannot read back: look into the target";
-            return Ok(Known::Refused { code: "outcome_unknown".into(), detail: detail.into() });
+            return self.ask_catalogue().await;
         }
         let context = self.context(attempt);
         let runner = &self.engine.parts.runner;
@@ -413,8 +456,29 @@ impl Provisioning<'_> {
         })
     }
 
+    /// What an aggregation saw, where the connector cannot read back: it is believed if it began
+    /// after the target was asked last. An earlier one knows nothing of what became of that.
+    async fn ask_catalogue(&self) -> Result<Known> {
+        let db = self.engine.db();
+        if let Some(asked) = db.last_asked(&self.membership.id).await?
+            && !db.is_read_since(&self.integration.id, asked).await?
+        {
+            let detail = "it is not known whether the last attempt took effect, and this connector \
+                          cannot read back: run an aggregation";
+            return Ok(Known::Refused { code: "outcome_unknown".into(), detail: detail.into() });
+        }
+        let is_held = db.has_assignment(&self.role.id, &self.membership.account).await?;
+        Ok(if is_held == self.is_grant() {
+            Known::Confirmed("seen by an aggregation".to_owned())
+        } else {
+            Known::NotThere
+        })
+    }
+
+    /// Begins a change in the order that changes of memberships have: membership, then job.
     async fn begin(&self) -> Result<Tx> {
         let mut tx = self.engine.db().begin(self.permit.provenance()).await?;
+        tx.lock_membership(&self.membership.id).await?;
         tx.hold(&self.lease, self.engine.lease_until()).await?;
         Ok(tx)
     }
@@ -440,12 +504,15 @@ impl Provisioning<'_> {
         Ok(Verdict::Done)
     }
 
-    /// Gives a grant up: a person has to look.
-    async fn failed(&self, code: &str, detail: &str) -> Result<Verdict> {
+    /// Gives a grant up: a person has to look. It is settled if the target has ended it.
+    async fn failed(&self, code: &str, detail: &str, is_settled: bool) -> Result<Verdict> {
         let to = next(&self.membership, Event::ProvisioningFailed)?;
         let mut tx = self.begin().await?;
         tx.change_membership(&self.permit, &self.membership, &to, Some(detail)).await?;
         tx.close_operation(&self.operation_id, "failed", detail).await?;
+        if is_settled {
+            tx.settle_operation(&self.operation_id).await?;
+        }
         tx.finish_job(&self.lease, JobStatus::Failed, Some((code, detail))).await?;
         let notice = Notice::new(NoticeKind::MembershipFailed, Some(&self.integration.id))
             .with("integration", &self.integration.name)
@@ -461,13 +528,19 @@ impl Provisioning<'_> {
     }
 
     /// Notes what is known and leaves the job for another attempt.
-    async fn later(&self, asked_ms: Option<u64>, code: String, detail: String) -> Result<Verdict> {
+    async fn later(
+        &self,
+        asked_ms: Option<u64>,
+        code: String,
+        detail: String,
+        has_progressed: bool,
+    ) -> Result<Verdict> {
         self.check_unchanged().await?;
         let mut tx = self.begin().await?;
         tx.note_operation(&self.operation_id, &detail).await?;
         tx.commit(self.audit("operation.deferred", json!({ "code": code, "detail": detail })))
             .await?;
-        Ok(Verdict::Later { asked_ms, code, detail, has_progressed: false })
+        Ok(Verdict::Later { asked_ms, code, detail, has_progressed })
     }
 
     /// Whether what to wait for is still the same: it may have been deleted or renewed meanwhile.

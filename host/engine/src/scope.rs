@@ -195,10 +195,13 @@ impl Engine {
         if integration.quarantined.is_some() {
             return Ok(());
         }
-        tracing::warn!(integration.id = %id, "plugin of integration `{}` goes into quarantine", integration.name);
         let provenance = crate::jobs::machine_provenance(id.as_str());
         let mut tx = db.begin(&provenance).await?;
-        tx.quarantine(id).await?;
+        if !tx.quarantine(id).await? {
+            // Another call was faster, and said so.
+            return Ok(());
+        }
+        tracing::warn!(integration.id = %id, "plugin of integration `{}` goes into quarantine", integration.name);
         let notice = Notice::new(NoticeKind::IntegrationQuarantined, Some(id))
             .with("integration", &integration.name)
             .with("code", detail["code"].as_str().unwrap_or("plugin_quarantined"));

@@ -32,7 +32,7 @@ impl Ctx {
         self.check_connection(&view.plugin, &whole, &view.secrets).await?;
         let same = Integration { version, ..view.integration };
         let mut tx = self.db().begin(permit.provenance()).await?;
-        tx.update_integration(&permit, &same).await?;
+        tx.update_integration(&permit, &same, true).await?;
         let new = [(place.to_owned(), secret)];
         self.seal_all(&mut tx, &permit, id, version + 1, &new).await?;
         let event = "integration.secret_rotated";

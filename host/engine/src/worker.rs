@@ -30,6 +30,8 @@ pub const LEASE_MS: i64 = 5_000;
 const RENEWAL_MS: u64 = 1_500;
 /// Longest sleep between two looks at the job table, in milliseconds.
 const IDLE_MS: i64 = 1_000;
+/// Sleep between two looks while what is due cannot be taken, in milliseconds.
+const BLOCKED_MS: i64 = 200;
 /// Jobs of each class that one worker carries out at a time: long aggregations never keep a
 /// revocation waiting.
 const JOBS_MAX: usize = 8;
@@ -130,6 +132,8 @@ async fn lease_all(engine: &Engine, classes: &[(&str, Arc<Semaphore>)]) -> Resul
     }
     let now = engine.db().now();
     let wait_ms = match engine.db().next_due().await? {
+        // What is due and was not taken waits for a job under way, whose end wakes the worker.
+        Some(due) if due <= now => BLOCKED_MS,
         Some(due) => due.0.saturating_sub(now.0).clamp(10, IDLE_MS),
         None => IDLE_MS,
     };
@@ -183,9 +187,8 @@ async fn renew(engine: &Engine, lease: &Lease) {
     let mut held_until = engine.lease_until();
     loop {
         tokio::time::sleep(Duration::from_millis(RENEWAL_MS)).await;
-        let until = engine.lease_until();
-        match engine.db().renew_lease(lease, until).await {
-            Ok(()) => held_until = until,
+        match engine.db().renew_lease(lease, LEASE_MS).await {
+            Ok(until) => held_until = until,
             Err(StoreError::LeaseLost { .. }) => return,
             Err(error) => tracing::warn!(job.id = %lease.job, "cannot renew a lease: {error}"),
         }

@@ -50,6 +50,14 @@ impl Work {
             | Self::Provision { integration, .. } => integration,
         }
     }
+
+    /// Whose access the work changes, if it writes to the target.
+    pub fn membership(&self) -> Option<&MembershipId> {
+        match self {
+            Self::Provision { membership, .. } => Some(membership),
+            Self::Aggregate { .. } | Self::Remove { .. } => None,
+        }
+    }
 }
 
 /// Where a job stands.

@@ -110,6 +110,19 @@ pub(crate) fn migration_lock(is_postgres: bool) -> Option<&'static str> {
     is_postgres.then_some("SELECT pg_advisory_xact_lock(7465298374)")
 }
 
+/// Lets one worker choose a job at a time: a condition on other jobs is not checked again behind a row
+/// lock. SQLite's write lock does it by itself.
+pub(crate) fn lease_lock(is_postgres: bool) -> Option<&'static str> {
+    is_postgres.then_some("SELECT pg_advisory_xact_lock(7465298375)")
+}
+
+/// Whether PostgreSQL ended a transaction because another one held what it needed: a deadlock, or a
+/// failed serialisation. Nothing was written, and the change can be repeated.
+pub(crate) fn is_collision(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+    matches!(code.as_deref(), Some("40P01" | "40001"))
+}
+
 /// Opens `sqlite://PATH` or `postgres://…`.
 pub(crate) async fn connect(url: &str) -> Result<Pools, StoreError> {
     if url.starts_with("postgres://") || url.starts_with("postgresql://") {

@@ -45,6 +45,9 @@ pub enum StoreError {
 
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
+        if crate::dialect::is_collision(&error) {
+            return Self::VersionConflict { what: "row" };
+        }
         Self::Unavailable(error)
     }
 }

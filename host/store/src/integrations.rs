@@ -67,10 +67,11 @@ statements! {
     GET = "SELECT id, name, description, plugin_id, app_id, principal_id, connection, approval, policy_version, quarantined_ms, created_ms, version, owner_id, settings, previous FROM integrations WHERE id = $1";
     GET_BY_APP = "SELECT id, name, description, plugin_id, app_id, principal_id, connection, approval, policy_version, quarantined_ms, created_ms, version, owner_id, settings, previous FROM integrations WHERE app_id = $1";
     LIST = "SELECT id, name, description, plugin_id, app_id, principal_id, connection, approval, policy_version, quarantined_ms, created_ms, version, owner_id, settings, previous FROM integrations WHERE id > $1 ORDER BY id LIMIT $2";
-    UPDATE = "UPDATE integrations SET name = $3, description = $4, connection = $5, approval = $6, owner_id = $7, settings = $8, policy_version = policy_version + 1, version = version + 1 WHERE id = $1 AND version = $2";
+    UPDATE = "UPDATE integrations SET name = $3, description = $4, connection = $5, approval = $6, owner_id = $7, settings = $8, policy_version = policy_version + $9, version = version + 1 WHERE id = $1 AND version = $2";
     MOVE = "UPDATE integrations SET plugin_id = $3, connection = $4, approval = $5, previous = $6, policy_version = policy_version + 1, version = version + 1 WHERE id = $1 AND version = $2";
     SETTINGS = "SELECT settings FROM integrations WHERE id = $1";
-    SET_QUARANTINE = "UPDATE integrations SET quarantined_ms = $2, policy_version = policy_version + 1, version = version + 1 WHERE id = $1";
+    QUARANTINE = "UPDATE integrations SET quarantined_ms = $2, policy_version = policy_version + 1, version = version + 1 WHERE id = $1 AND quarantined_ms IS NULL";
+    RELEASE = "UPDATE integrations SET quarantined_ms = NULL, policy_version = policy_version + 1, version = version + 1 WHERE id = $1";
     SET_SECRET = "INSERT INTO integration_secrets (integration_id, pointer, version, sealed) VALUES ($1, $2, $3, $4) ON CONFLICT (integration_id, pointer) DO UPDATE SET version = excluded.version, sealed = excluded.sealed";
     DELETE_SECRETS = "DELETE FROM integration_secrets WHERE integration_id = $1";
     SECRET = "SELECT s.version, s.sealed FROM integration_secrets s JOIN integrations i ON i.id = s.integration_id WHERE s.integration_id = $1 AND s.pointer = $2 AND i.policy_version = $3";
@@ -184,11 +185,13 @@ impl Tx {
         self.execute(INSERT, args).await.map(drop)
     }
 
-    /// Changes an integration that is still at that version.
+    /// Changes an integration that is still at that version. A change of connection, secrets or
+    /// approval takes the secrets from the calls under way; any other leaves them alone.
     pub async fn update_integration(
         &mut self,
         _: &Permit<actions::IntegrationWrite>,
         changed: &Integration,
+        is_policy_changed: bool,
     ) -> Result<()> {
         let approval = json("approval", &changed.approval)?;
         let settings = json("settings", &changed.settings)?;
@@ -200,7 +203,8 @@ impl Tx {
             &changed.connection,
             &approval,
             changed.owner.as_ref().map(PrincipalId::as_str),
-            &settings
+            &settings,
+            is_policy_changed
         ];
         match self.execute(UPDATE, args).await? {
             0 => Err(StoreError::VersionConflict { what: "integration" }),
@@ -257,10 +261,10 @@ impl Tx {
         self.execute(DELETE_SECRETS, args![id.as_str()]).await.map(drop)
     }
 
-    /// Stops running an integration's plugin.
-    pub async fn quarantine(&mut self, id: &IntegrationId) -> Result<()> {
+    /// Stops running an integration's plugin. False if somebody has stopped it already.
+    pub async fn quarantine(&mut self, id: &IntegrationId) -> Result<bool> {
         let now = self.now();
-        self.execute(SET_QUARANTINE, args![id.as_str(), now]).await.map(drop)
+        Ok(self.execute(QUARANTINE, args![id.as_str(), now]).await? == 1)
     }
 
     /// Runs an integration's plugin again.
@@ -269,7 +273,7 @@ impl Tx {
         _: &Permit<actions::IntegrationWrite>,
         id: &IntegrationId,
     ) -> Result<()> {
-        self.execute(SET_QUARANTINE, args![id.as_str(), None::<UnixMs>]).await?;
+        self.execute(RELEASE, args![id.as_str()]).await?;
         self.execute(CLEAR_FAULTS, args![id.as_str()]).await.map(drop)
     }
 }

@@ -2,11 +2,14 @@
 
 use grantry_authz::{Permit, actions};
 use grantry_model::clock::UnixMs;
-use grantry_model::ids::{IntegrationId, JobId, PrincipalId};
+use grantry_model::ids::{IntegrationId, JobId, MembershipId, PrincipalId};
 use grantry_model::job::{JobStatus, Lease, Work};
 
 use crate::db::{Db, Row, Tx, args};
-use crate::{Result, StoreError, statements};
+use crate::{Result, StoreError, dialect, statements};
+
+/// Jobs of one integration that write to its target at a time, on all workers together.
+const WRITERS_MAX: u32 = 3;
 
 /// A job to be enqueued in the transaction of the change that orders it.
 #[derive(Debug, Clone)]
@@ -45,7 +48,7 @@ impl Job {
 }
 
 statements! {
-    ENQUEUE = "INSERT INTO jobs (id, queue, work, ordered_by, status, attempt, fence, due_ms, lease_until_ms, is_cancel_requested, error_code, error_detail, created_ms, finished_ms, integration_id) VALUES ($1, $2, $3, $4, 'queued', 0, 0, $5, 0, 0, NULL, NULL, $5, NULL, $6) \
+    ENQUEUE = "INSERT INTO jobs (id, queue, work, ordered_by, status, attempt, fence, due_ms, lease_until_ms, is_cancel_requested, error_code, error_detail, created_ms, finished_ms, integration_id, account_id, resource_id) VALUES ($1, $2, $3, $4, 'queued', 0, 0, $5, 0, 0, NULL, NULL, $5, NULL, $6, (SELECT m.account_id FROM memberships m WHERE m.id = $7), (SELECT e.resource_id FROM memberships m JOIN entitlements e ON e.id = m.role_id WHERE m.id = $7)) \
         ON CONFLICT (queue) WHERE status IN ('queued', 'running') DO NOTHING";
     /// One that runs notes it in `due_ms`, for when it is put back.
     HASTEN = "UPDATE jobs SET due_ms = CASE WHEN status = 'running' AND due_ms = $2 THEN $2 + 1 ELSE $2 END, attempt = CASE WHEN status = 'queued' THEN 0 ELSE attempt END WHERE queue = $1 AND status IN ('queued', 'running')";
@@ -53,10 +56,17 @@ statements! {
     GET = "SELECT id, queue, work, ordered_by, status, attempt, fence, due_ms, is_cancel_requested, error_code, error_detail, created_ms, finished_ms FROM jobs WHERE id = $1";
     LIST = "SELECT id, queue, work, ordered_by, status, attempt, fence, due_ms, is_cancel_requested, error_code, error_detail, created_ms, finished_ms FROM jobs WHERE ($1 = '' OR id < $1) AND ($2 = '' OR status = $2) ORDER BY id DESC LIMIT $3";
     LIST_OF_OWNER = "SELECT id, queue, work, ordered_by, status, attempt, fence, due_ms, is_cancel_requested, error_code, error_detail, created_ms, finished_ms FROM jobs WHERE integration_id IN (SELECT id FROM integrations WHERE owner_id = $4) AND ($1 = '' OR id < $1) AND ($2 = '' OR status = $2) ORDER BY id DESC LIMIT $3";
-    /// The outer condition is checked again after waiting for another worker's row lock, so that
-    /// two workers never lease the same job (on PostgreSQL; SQLite has one writer).
+    /// A job that writes to a target waits while another one writes to the same account or resource
+    /// (connectors read a list, change it and write it back), and while its integration has enough
+    /// of them: a target that hangs does not take all workers. The outer condition is checked again
+    /// after waiting for a row lock, so that no job is leased twice.
     LEASE = "UPDATE jobs SET status = 'running', fence = fence + 1, attempt = attempt + 1, lease_until_ms = $2 \
-        WHERE id = (SELECT id FROM jobs WHERE queue LIKE $3 AND ((status = 'queued' AND due_ms <= $1) OR (status = 'running' AND lease_until_ms < $1)) ORDER BY due_ms, id LIMIT 1) \
+        WHERE id = (SELECT id FROM jobs WHERE queue LIKE $3 AND ((status = 'queued' AND due_ms <= $1) OR (status = 'running' AND lease_until_ms < $1)) \
+        AND (account_id IS NULL OR (\
+        integration_id NOT IN (SELECT w.integration_id FROM jobs w WHERE w.status = 'running' AND w.lease_until_ms >= $1 AND w.account_id IS NOT NULL GROUP BY w.integration_id HAVING COUNT(*) >= $4) \
+        AND account_id NOT IN (SELECT w.account_id FROM jobs w WHERE w.status = 'running' AND w.lease_until_ms >= $1 AND w.account_id IS NOT NULL) \
+        AND COALESCE(resource_id, '') NOT IN (SELECT w.resource_id FROM jobs w WHERE w.status = 'running' AND w.lease_until_ms >= $1 AND w.resource_id IS NOT NULL))) \
+        ORDER BY due_ms, id LIMIT 1) \
         AND ((status = 'queued' AND due_ms <= $1) OR (status = 'running' AND lease_until_ms < $1)) \
         RETURNING id, queue, work, ordered_by, status, attempt, fence, due_ms, is_cancel_requested, error_code, error_detail, created_ms, finished_ms";
     FINISH = "UPDATE jobs SET status = $3, error_code = $4, error_detail = $5, finished_ms = $6 WHERE id = $1 AND fence = $2 AND status = 'running'";
@@ -122,8 +132,12 @@ impl Db {
     pub async fn lease_job(&self, prefix: &str, lease_ms: i64) -> Result<Option<Job>> {
         let pattern = format!("{}%", crate::catalogue::escape_like(prefix));
         let mut tx = self.begin_housekeeping().await?;
+        if let Some(lock) = dialect::lease_lock(self.is_postgres()) {
+            tx.fetch(lock, &[]).await?;
+        }
         let now = self.now();
-        let leased = tx.fetch_one(LEASE, args![now, now.plus_ms(lease_ms), &pattern]).await?;
+        let args = args![now, now.plus_ms(lease_ms), &pattern, WRITERS_MAX];
+        let leased = tx.fetch_one(LEASE, args).await?;
         let Some(row) = leased else { return Ok(None) };
         let leased = match job(&row) {
             Ok(job) => Ok(Some(job)),
@@ -139,14 +153,16 @@ impl Db {
         leased
     }
 
-    /// Prolongs a hold.
-    pub async fn renew_lease(&self, lease: &Lease, until: UnixMs) -> Result<()> {
+    /// Prolongs a hold; tells until when. It counts from when the database could be had: waiting
+    /// for other writers is no loss.
+    pub async fn renew_lease(&self, lease: &Lease, lease_ms: i64) -> Result<UnixMs> {
         let mut tx = self.begin_housekeeping().await?;
+        let until = self.now().plus_ms(lease_ms);
         let renewed = tx.execute(RENEW, args![lease.job.as_str(), lease.fence, until]).await?;
         tx.commit().await?;
         match renewed {
             0 => Err(StoreError::LeaseLost { job: lease.job.to_string() }),
-            _ => Ok(()),
+            _ => Ok(until),
         }
     }
 
@@ -216,8 +232,16 @@ impl Tx {
             .map_err(|error| StoreError::Corrupt { what: "work", reason: error.to_string() })?;
         let now = self.now();
         let integration = new.work.integration().as_str();
-        let args =
-            args![new.id.as_str(), &new.queue, &work, new.ordered_by.as_str(), now, integration];
+        let membership = new.work.membership().map(MembershipId::as_str);
+        let args = args![
+            new.id.as_str(),
+            &new.queue,
+            &work,
+            new.ordered_by.as_str(),
+            now,
+            integration,
+            membership
+        ];
         if self.execute(ENQUEUE, args).await? == 1 {
             return Ok(true);
         }

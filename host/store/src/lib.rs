@@ -35,6 +35,7 @@ mod memberships;
 mod migrate;
 mod notices;
 mod open;
+mod operations;
 mod people;
 mod plugins;
 mod principals;

@@ -45,6 +45,8 @@ pub struct StoredOperation {
     pub token: Option<String>,
     /// When the target was asked last.
     pub attempted: Option<UnixMs>,
+    /// Until when it may still take effect by itself although the target gave it no token.
+    pub open_until: Option<UnixMs>,
 }
 
 statements! {
@@ -60,9 +62,8 @@ statements! {
     /// One of them.
     HASTEN = "UPDATE jobs SET due_ms = CASE WHEN status = 'running' AND due_ms = $2 THEN $2 + 1 ELSE $2 END, attempt = CASE WHEN status = 'queued' THEN 0 ELSE attempt END WHERE status IN ('queued', 'running') AND queue = 'provision/' || $1";
     INTEND = "INSERT INTO operations (id, membership_id, job_id, verb, state, attempts, started_ms, finished_ms, outcome, token) VALUES ($1, $2, $3, $4, 'intended', 0, $5, NULL, NULL, NULL) ON CONFLICT (id) DO NOTHING";
-    GET_OPERATION = "SELECT id, membership_id, verb, state, attempts, started_ms, finished_ms, outcome, token, attempted_ms FROM operations WHERE id = $1";
-    LIST_OPERATIONS = "SELECT id, membership_id, verb, state, attempts, started_ms, finished_ms, outcome, token, attempted_ms FROM operations WHERE membership_id = $1 ORDER BY started_ms, id LIMIT 200";
-    SET_TOKEN = "UPDATE operations SET token = $2 WHERE id = $1";
+    GET_OPERATION = "SELECT id, membership_id, verb, state, attempts, started_ms, finished_ms, outcome, token, attempted_ms, open_until_ms FROM operations WHERE id = $1";
+    LIST_OPERATIONS = "SELECT id, membership_id, verb, state, attempts, started_ms, finished_ms, outcome, token, attempted_ms, open_until_ms FROM operations WHERE membership_id = $1 ORDER BY started_ms, id LIMIT 200";
     FORGET_ATTEMPTS = "UPDATE operations SET attempts = 0 WHERE id = $1";
     COUNT_ATTEMPT = "UPDATE operations SET attempts = attempts + 1, attempted_ms = $2 WHERE id = $1";
     NOTE = "UPDATE operations SET outcome = $2 WHERE id = $1";
@@ -117,7 +118,7 @@ fn membership(row: &Row) -> Result<(Membership, i64)> {
     Ok((membership, row.int(10)?))
 }
 
-fn operation(row: &Row) -> Result<StoredOperation> {
+pub(crate) fn operation(row: &Row) -> Result<StoredOperation> {
     Ok(StoredOperation {
         id: row.text(0)?,
         membership_id: row.parsed(1, "membership id", |text| MembershipId::parse(text).ok())?,
@@ -129,6 +130,7 @@ fn operation(row: &Row) -> Result<StoredOperation> {
         outcome: row.text_or_null(7)?,
         token: row.text_or_null(8)?,
         attempted: row.time_or_null(9)?,
+        open_until: row.time_or_null(10)?,
     })
 }
 
@@ -323,11 +325,6 @@ impl Tx {
     pub async fn count_attempt(&mut self, operation: &str) -> Result<()> {
         let now = self.now();
         self.execute(COUNT_ATTEMPT, args![operation, now]).await.map(drop)
-    }
-
-    /// Writes down by which token the target knows an operation that it works on.
-    pub async fn set_operation_token(&mut self, operation: &str, token: &str) -> Result<()> {
-        self.execute(SET_TOKEN, args![operation, token]).await.map(drop)
     }
 
     /// The target said for certain that nothing was done: the next attempt is as the first.

@@ -291,10 +291,10 @@ impl Db {
         run: &Run,
         progress: &Progress,
         pages: &[(Domain, String)],
-        lease_until: UnixMs,
+        lease_ms: i64,
     ) -> Result<()> {
         let mut tx = self.begin_housekeeping().await?;
-        tx.hold_lease(lease, lease_until).await?;
+        tx.hold_lease(lease, self.now().plus_ms(lease_ms)).await?;
         for (domain, digest) in pages {
             let id = run.integration_id.as_str();
             tx.execute(TOUCH_PAGE, args![id, domain.name(), digest, run.id.as_str()]).await?;

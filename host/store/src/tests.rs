@@ -123,6 +123,7 @@ async fn every_statement_prepares_on_both_databases() {
         memberships::lists::STATEMENTS,
         migrate::STATEMENTS,
         notices::STATEMENTS,
+        operations::STATEMENTS,
         people::STATEMENTS,
         plugins::STATEMENTS,
         principals::STATEMENTS,

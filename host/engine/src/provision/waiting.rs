@@ -2,7 +2,6 @@
 //! is looked at from time to time.
 
 use grantry_model::gate::Closed;
-use grantry_model::provision::Operation;
 use serde_json::json;
 
 use super::{Known, Provisioning};
@@ -15,29 +14,9 @@ const WAITING_LOOK_MS: u64 = 15 * 60_000;
 impl Provisioning<'_> {
     /// The gate is closed: looks whether a person has done it meanwhile. Only reads.
     pub(super) async fn look(&self, closed: Closed, attempt: u32) -> Result<Known> {
-        if self.plugin.manifest.can_read_back {
-            return Ok(match self.read_back(attempt).await? {
-                Known::Confirmed(outcome) => Known::Confirmed(outcome),
-                _ => Known::Waits(closed),
-            });
-        }
-        // The last aggregation's word is all there is, if it read the target after it was asked last:
-        // an earlier one knows nothing of what became of that.
-        let db = self.engine.db();
-        let operations = db.list_operations(&self.membership.id).await?;
-        let asked = operations.iter().filter(|operation| operation.attempts > 0);
-        let asked = asked.map(|operation| operation.attempted.unwrap_or(operation.started)).max();
-        if let Some(asked) = asked
-            && !db.is_read_since(&self.integration.id, asked).await?
-        {
-            return Ok(Known::Waits(closed));
-        }
-        let is_held = db.has_assignment(&self.role.id, &self.membership.account).await?;
-        let is_wanted = matches!(self.operation, Operation::Grant(_));
-        Ok(if is_held == is_wanted {
-            Known::Confirmed("seen by an aggregation".to_owned())
-        } else {
-            Known::Waits(closed)
+        Ok(match self.read_back(attempt).await? {
+            Known::Confirmed(outcome) => Known::Confirmed(outcome),
+            _ => Known::Waits(closed),
         })
     }
 

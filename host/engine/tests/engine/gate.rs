@@ -256,18 +256,7 @@ async fn a_connection_test_writes_only_where_the_settings_let_it() {
 async fn a_connector_that_cannot_read_back_is_believed_by_a_later_aggregation_only() {
     for host in hosts(3, 1).await {
         host.aggregate_at_once().await;
-        let answer = |plugin: &grantry_engine::Installed| grantry_engine::Answer {
-            status: 200,
-            body: plugin.id.to_string(),
-        };
-        let request =
-            grantry_engine::Idempotent { key: "blind", request: b"blind", answer: &answer };
-        let blind = host.ctx.install_plugin(b"scripted blind", &request).await.unwrap().body;
-        let blind = grantry_model::ids::PluginId::parse(&blind).unwrap();
-        let id = &host.integration;
-        let version = host.ctx.integration(id).await.unwrap().integration.version;
-        host.ctx.move_version(id, version, &blind, None).await.unwrap();
-
+        host.make_blind().await;
         let lost = WriteFault::AnswerLost(unknown());
         host.directory.lock().unwrap().write_faults.push_back(lost);
         let id = host.grant("g00", "u001").await;

@@ -142,6 +142,32 @@ impl Host {
         (self.integration, self.app) = connect(&self.ctx, &self.plugin, "Another").await;
     }
 
+    /// From now on the connector cannot read back.
+    pub async fn make_blind(&self) {
+        let answer = |plugin: &grantry_engine::Installed| reply(plugin.id.as_str());
+        let request = Idempotent { key: "blind", request: b"blind", answer: &answer };
+        let blind = self.ctx.install_plugin(b"scripted blind", &request).await.unwrap().body;
+        let blind = PluginId::parse(&blind).unwrap();
+        let version = self.ctx.integration(&self.integration).await.unwrap().integration.version;
+        self.ctx.move_version(&self.integration, version, &blind, None).await.unwrap();
+    }
+
+    /// Moves the clock from anywhere, also during a call.
+    pub fn clock(&self) -> impl Fn(i64) + Send + use<> {
+        let clock = self.clock.clone();
+        move |ms| drop(clock.0.fetch_add(ms, Ordering::SeqCst))
+    }
+
+    /// Deletes a membership from anywhere, also during a call.
+    pub fn deletion(&self, id: &MembershipId) -> impl Future<Output = ()> + Send + use<> {
+        let (ctx, app, id, key) = (self.ctx.clone(), self.app.clone(), id.clone(), self.key());
+        async move {
+            let answer = |membership: &Membership| reply(membership.id.as_str());
+            let request = Idempotent { key: &key, request: b"delete", answer: &answer };
+            ctx.delete_membership(&app, &id, &request).await.unwrap();
+        }
+    }
+
     pub fn advance(&self, ms: i64) {
         self.clock.0.fetch_add(ms, Ordering::SeqCst);
     }

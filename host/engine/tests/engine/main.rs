@@ -11,6 +11,7 @@ mod host;
 mod lying;
 mod manual;
 mod mappings;
+mod open_operations;
 mod platform;
 mod provisioning;
 mod removals;

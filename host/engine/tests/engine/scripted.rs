@@ -1,6 +1,7 @@
 //! A directory in memory with a connector to it that lies, fails and forgets on request.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
@@ -22,6 +23,9 @@ use grantry_model::runner::{
 
 /// Changes an honest page before the connector returns it.
 pub type Lie = Box<dyn FnMut(&PageRequest, &mut Page) + Send>;
+
+/// What happens while a call is under way.
+pub type Meanwhile = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// What the directory holds, and how its connector behaves.
 #[derive(Default)]
@@ -49,6 +53,12 @@ pub struct Directory {
     pub writes: Vec<(String, String, String, String)>,
     /// Writes that were taken in: what they do, and how often their state has to be asked for.
     pub pending: Vec<(Operation, u32)>,
+    /// What the connector answers when it is asked how those stand, before the truth.
+    pub statuses: VecDeque<Result<Outcome, Fault>>,
+    /// The connector writes nothing where the directory is so already.
+    pub says_already: bool,
+    /// What happens while the next read-back is under way.
+    pub during_verify: Option<Meanwhile>,
     /// The platform that the connector was called with last.
     pub platform: Option<Arc<dyn Platform>>,
     /// Connection tests that wrote.
@@ -69,6 +79,8 @@ pub enum WriteFault {
     Pretended,
     /// It is taken in, and done when its state was asked for so often.
     Pending(u32),
+    /// It is answered like this, and not done.
+    Answered(Outcome),
 }
 
 impl Directory {
@@ -262,11 +274,17 @@ impl Directory {
         if let Some(WriteFault::Lost(fault)) = fault {
             return Err(fault);
         }
+        if self.says_already && fault.is_none() && self.members.contains(&pair) == is_grant {
+            return Ok(Outcome::Already(Effects::default()));
+        }
         let verb = if is_grant { "grant" } else { "revoke" };
         self.writes.push((verb.into(), pair.0.clone(), pair.1.clone(), key.into()));
         if let Some(WriteFault::Pending(asks)) = fault {
             self.pending.push((operation.clone(), asks));
             return Ok(Outcome::InProgress { token: "ticket-1".into(), poll_after_ms: 1_000 });
+        }
+        if let Some(WriteFault::Answered(outcome)) = fault {
+            return Ok(outcome);
         }
         if !matches!(fault, Some(WriteFault::Pretended)) {
             if is_grant {
@@ -281,12 +299,15 @@ impl Directory {
         }
     }
 
-    fn status(&mut self) -> Outcome {
+    fn status(&mut self) -> Result<Outcome, Fault> {
+        if let Some(answer) = self.statuses.pop_front() {
+            return answer;
+        }
         if let Some((_, asks)) = self.pending.last_mut()
             && *asks > 0
         {
             *asks -= 1;
-            return Outcome::InProgress { token: "ticket-1".into(), poll_after_ms: 1_000 };
+            return Ok(Outcome::InProgress { token: "ticket-1".into(), poll_after_ms: 1_000 });
         }
         if let Some((operation, _)) = self.pending.pop() {
             let (is_grant, pair) = Self::pair(&operation);
@@ -296,7 +317,7 @@ impl Directory {
                 self.members.remove(&pair);
             }
         }
-        Outcome::Done(Effects::default())
+        Ok(Outcome::Done(Effects::default()))
     }
 
     fn verify(&mut self, operation: &Operation) -> Verification {
@@ -363,7 +384,7 @@ impl TaskRunner for Scripted {
 
     async fn status(&self, _: &CallScope, token: &str) -> CallResult<Outcome> {
         assert_eq!(token, "ticket-1");
-        called(self.0.lock().unwrap().status())
+        self.0.lock().unwrap().status().map_or_else(failed, called)
     }
 
     async fn verify(
@@ -372,6 +393,10 @@ impl TaskRunner for Scripted {
         operation: &Operation,
         _: &OperationContext,
     ) -> CallResult<Verification> {
+        let meanwhile = self.0.lock().unwrap().during_verify.take();
+        if let Some(meanwhile) = meanwhile {
+            meanwhile.await;
+        }
         called(self.0.lock().unwrap().verify(operation))
     }
 }
