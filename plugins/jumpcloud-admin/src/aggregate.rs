@@ -2,7 +2,7 @@
 //! role that an administrator has is an assignment.
 //!
 //! Lists are cut by `skip`. Somebody who is deleted while we read moves the others up, so one may be
-//! missed: JumpCloud's count goes to the host, which then takes the listing as incomplete.
+//! missed: a listing whose count shrinks while it is read does not call itself complete.
 
 use grantry_sdk::aggregate::{Budget, LoweredSize, Page, PageRequest, Target};
 use grantry_sdk::cursor;
@@ -23,6 +23,19 @@ struct Place {
     skip: u64,
     /// Roles of the next administrator that are done.
     roles: usize,
+    /// The largest count that JumpCloud gave while the listing was read.
+    #[serde(default)]
+    total: Option<u64>,
+    /// It gave a smaller one later: somebody may have been passed over.
+    #[serde(default)]
+    has_shrunk: bool,
+}
+
+impl Place {
+    fn note_total(&mut self, total: Option<u64>) {
+        self.has_shrunk |= self.total.is_some_and(|old| total.is_none_or(|new| new < old));
+        self.total = self.total.max(total);
+    }
 }
 
 /// One object as it is now.
@@ -118,6 +131,7 @@ fn fill<T, R: LoweredSize>(
     for _ in 0..REQUESTS_MAX {
         let wanted = u64::try_from(budget.items_left()).unwrap_or(LIST_ITEMS_MAX);
         let listed = list(place.skip, wanted)?;
+        place.note_total(listed.total_count);
         page.expected_total = listed.total_count.filter(|_| is_counted);
         let is_end = match listed.total_count {
             Some(total) => place.skip + listed.results.len() as u64 >= total,
@@ -136,10 +150,10 @@ fn fill<T, R: LoweredSize>(
                 place.roles += 1;
                 into(&mut page).push(row);
             }
-            place = Place { skip: place.skip + 1, roles: 0 };
+            (place.skip, place.roles) = (place.skip + 1, 0);
         }
         if is_end {
-            page.is_complete = true;
+            page.is_complete = !place.has_shrunk;
             return Ok(page);
         }
     }

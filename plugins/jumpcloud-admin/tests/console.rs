@@ -29,6 +29,8 @@ enum Quirk {
     LosesAnswers,
     /// Says that there is one more than it lists.
     CountsTooMany,
+    /// The first administrator of 230 is deleted while a listing is past its first part.
+    Shrinks,
 }
 
 struct Console {
@@ -61,6 +63,15 @@ impl Console {
         match (request.method.as_str(), segments.as_slice()) {
             ("GET", ["api", "v2", "roles"]) => (200, self.list(&self.roles, query)),
             ("GET", ["api", "v2", "roles", id]) => found(self.roles.iter(), "id", id),
+            ("GET", ["api", "users"])
+                if self.quirk == Quirk::Shrinks && !query.contains("skip=0") =>
+            {
+                let mut all = self.administrators.borrow_mut();
+                if all.len() == 230 {
+                    all.remove(0);
+                }
+                (200, self.list(&all, query))
+            }
             ("GET", ["api", "users"]) => (200, self.list(&self.administrators.borrow(), query)),
             ("GET", ["api", "users", id]) => found(self.administrators.borrow().iter(), "_id", id),
             ("POST", ["api", "users"]) => {
@@ -197,6 +208,21 @@ fn all(console: &Console, target: &Target, max_items: u32) -> (Vec<Page>, Vec<St
         pages.push(page);
         if at.is_none() {
             return (pages, rows);
+        }
+    }
+}
+
+#[test]
+fn a_listing_that_shrinks_while_it_is_read_is_not_complete() {
+    let administrators = Target::Objects("Administrator".into());
+    let assignments = Target::AssignmentsOfKind("Role".into());
+    for target in [administrators, assignments] {
+        for page in [1_000, 40] {
+            let (pages, rows) = all(&Console::new(230, Quirk::Shrinks), &target, page);
+            assert_eq!(rows.len(), 229, "one that lives was passed over");
+            assert!(pages.iter().all(|page| !page.is_complete));
+            let (pages, _) = all(&Console::new(230, Quirk::None), &target, page);
+            assert!(pages.last().unwrap().is_complete);
         }
     }
 }

@@ -25,6 +25,12 @@ pub fn is_usual_cap(length: u64) -> bool {
     USUAL_CAPS.contains(&length)
 }
 
+/// Whether a server may have chosen this length for the lists that it cuts off: a usual one, or a
+/// round one. What such a list does not hold may still be there.
+pub fn is_round(length: u64) -> bool {
+    is_usual_cap(length) || (length >= 10 && (length % 10 == 0 || length % 25 == 0))
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 enum Mode {
     /// `startIndex` and `count` (RFC 7644 section 3.4.2.4).

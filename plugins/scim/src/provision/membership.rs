@@ -12,9 +12,12 @@ use super::forms::{Form, patch_body, replace, try_each, worth_trying};
 use crate::aggregate::entitlement_id;
 use crate::client::{Client, Written, path_of};
 use crate::filter::{equals, member_path};
-use crate::listing::{ListPage, is_usual_cap};
+use crate::listing::{ListPage, is_round, is_usual_cap};
 use crate::resource::{Members, id};
 use crate::service::Service;
+
+/// Other groups that are looked at for whether the server shows members at all.
+const OTHERS_MAX: usize = 3;
 
 /// One member that should, or should not, be in a group.
 #[derive(Clone, Copy, Debug)]
@@ -88,7 +91,7 @@ impl Change<'_> {
         let key = group.keys().find(|key| key.eq_ignore_ascii_case("members")).cloned();
         let mut members = match key.as_ref().and_then(|key| group.remove(key)) {
             Some(Value::Array(members)) => members,
-            None | Some(Value::Null) if !self.has_hidden_members(client)? => Vec::new(),
+            None | Some(Value::Null) if !self.hidden_members(client)?.is_shown => Vec::new(),
             _ => {
                 return Err(Error::Unsupported(
                     "the server does not show the group's members".into(),
@@ -114,10 +117,9 @@ impl Change<'_> {
     }
 
     /// Some servers show members only when asked for them by name.
-    fn has_hidden_members(&self, client: &Client<'_>) -> Result<bool> {
-        let path = self.path() + "?attributes=members";
-        let reply = client.resource(&path)?;
-        Ok(reply.is_some_and(|reply| Members::of(&reply.body).is_shown))
+    fn hidden_members(&self, client: &Client<'_>) -> Result<Members> {
+        let reply = client.resource(&(self.path() + "?attributes=members"))?;
+        Ok(reply.map(|reply| Members::of(&reply.body)).unwrap_or_default())
     }
 
     fn assignment(&self, holder: ObjectRef) -> Assignment {
@@ -224,18 +226,64 @@ pub fn show(client: &Client<'_>, group: &ObjectRef) -> Result<Shown> {
     }
 }
 
-/// Whether the member is in the group, `None` if that cannot be told. A list of a usual length may
-/// be cut off, so what is not in it is asked for by filter.
+/// Whether the member is in the group, `None` if that cannot be told. Who is shown is a member; who
+/// is not shown is none only where the list surely is whole: a server may hide members, and cut lists
+/// off. What a list cannot tell is asked for by filter.
 ///
 /// # Errors
 /// As the server says.
 pub fn is_member(client: &Client<'_>, change: &Change<'_>, shown: &Shown) -> Result<Option<bool>> {
-    match shown {
-        Shown::Missing => Ok(Some(false)),
-        Shown::Members(members) if members.contains(&change.member.id) => Ok(Some(true)),
-        Shown::Members(members) if !is_usual_cap(members.list.len() as u64) => Ok(Some(false)),
-        Shown::Members(_) | Shown::TooLarge => is_member_by_filter(client, change),
+    let members = match shown {
+        Shown::Missing => return Ok(Some(false)),
+        Shown::TooLarge => return is_member_by_filter(client, change),
+        Shown::Members(members) => members,
+    };
+    if let Some(answer) = answer_of(members, change) {
+        return Ok(Some(answer));
     }
+    if members.is_shown {
+        return is_member_by_filter(client, change);
+    }
+    let asked_for = change.hidden_members(client)?;
+    if let Some(answer) = answer_of(&asked_for, change) {
+        return Ok(Some(answer));
+    }
+    match is_member_by_filter(client, change)? {
+        // An empty list is left out by many (RFC 7643 section 2.5), which proves something only where
+        // other groups show theirs.
+        None if !asked_for.is_shown && shows_others(client, change)? => Ok(Some(false)),
+        answer => Ok(answer),
+    }
+}
+
+/// What a list of members tells by itself.
+fn answer_of(members: &Members, change: &Change<'_>) -> Option<bool> {
+    if members.contains(&change.member.id) {
+        return Some(true);
+    }
+    let is_whole = members.is_shown && members.faults == 0 && !is_round(members.list.len() as u64);
+    is_whole.then_some(false)
+}
+
+/// Whether the server shows the members of other groups, in its list or one by one.
+fn shows_others(client: &Client<'_>, change: &Change<'_>) -> Result<bool> {
+    let reply = match client.try_get("/Groups?startIndex=1&count=10")? {
+        Ok(reply) if reply.is_success() => reply,
+        Ok(_) | Err(HttpError::TooLarge) => return Ok(false),
+        Err(error) => return Err(Error::from_http(error, false)),
+    };
+    let Ok(page) = ListPage::parse(reply.body, false) else { return Ok(false) };
+    if page.resources.iter().any(|group| Members::of(group).is_shown) {
+        return Ok(true);
+    }
+    let others = page.resources.iter().filter_map(id).filter(|id| *id != change.group.id);
+    for other in others.take(OTHERS_MAX) {
+        let shown = client.resource(&path_of("/Groups", &other))?;
+        if shown.is_some_and(|reply| Members::of(&reply.body).is_shown) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 fn is_member_by_filter(client: &Client<'_>, change: &Change<'_>) -> Result<Option<bool>> {

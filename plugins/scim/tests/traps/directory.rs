@@ -122,7 +122,14 @@ impl Directory {
                 _ => state.create(collection, body, &quirks),
             },
             [collection, id] => match request.method.as_str() {
-                "GET" => state.get(collection, id, &quirks),
+                "GET" => {
+                    let (status, mut found) = state.get(collection, id, &quirks);
+                    let is_asked = query.iter().any(|(_, value)| value == "members");
+                    if quirks.shows_members_on_request && !is_asked && status == 200 {
+                        found.as_object_mut().unwrap().remove("members");
+                    }
+                    (status, found)
+                }
                 "PATCH" => state.patch(collection, id, &body, &quirks),
                 "PUT" => {
                     let if_match = request.headers.iter().find(|(name, _)| name == "if-match");

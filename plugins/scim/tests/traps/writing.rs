@@ -123,6 +123,59 @@ fn trap_7_a_member_beyond_the_shown_ones_is_found_by_filter() {
 }
 
 #[test]
+fn a_list_of_a_round_length_proves_no_absence() {
+    for max in [30, 75, 150, 300] {
+        let set = |quirks: &mut Quirks| quirks.shows_members_at_most = Some(max);
+        let directory = || Directory::with_users(400).with_group("g", max + 20).quirks(set);
+        let hidden = format!("u{}", max + 10);
+        assert_eq!(verify(&directory(), &revoke(&hidden)), Verification::Absent, "{max}");
+        let directory = directory();
+        let outcome = apply(&directory, &revoke(&hidden));
+        assert!(matches!(outcome, Ok(Outcome::Done(_))), "{outcome:?}");
+        assert!(!directory.group_members("g").contains(&hidden), "{max}");
+    }
+}
+
+#[test]
+fn members_that_are_shown_on_request_are_asked_for() {
+    works(|quirks| quirks.shows_members_on_request = true);
+    let set = |quirks: &mut Quirks| {
+        quirks.shows_members_on_request = true;
+        quirks.refuses_filter = true;
+    };
+    assert_eq!(verify(&directory(3, set), &revoke("u1")), Verification::Absent);
+    assert_eq!(verify(&directory(3, set), &revoke("u9")), Verification::Holds);
+}
+
+#[test]
+fn a_revocation_is_sent_and_not_confirmed_where_members_are_never_shown() {
+    let set = |quirks: &mut Quirks| {
+        quirks.never_shows_members = true;
+        quirks.refuses_filter = true;
+    };
+    let answer = verify(&directory(3, set), &revoke("u1"));
+    assert!(matches!(answer, Verification::CannotTell(_)), "{answer:?}");
+    let directory = directory(3, set);
+    let outcome = apply(&directory, &revoke("u1"));
+    assert!(outcome.is_err(), "{outcome:?}");
+    assert_eq!(directory.group_members("g"), ["u2", "u3"]);
+    works(|quirks| quirks.never_shows_members = true);
+}
+
+#[test]
+fn an_empty_list_that_is_left_out_proves_absence_where_others_are_shown() {
+    let set = |quirks: &mut Quirks| {
+        quirks.leaves_out_empty = true;
+        quirks.refuses_filter = true;
+    };
+    let empty = || directory(0, set);
+    let answer = verify(&empty(), &revoke("u1"));
+    assert!(matches!(answer, Verification::CannotTell(_)), "{answer:?}");
+    let beside = empty().with_group("h", 2);
+    assert_eq!(verify(&beside, &revoke("u1")), Verification::Holds);
+}
+
+#[test]
 fn a_filter_that_the_server_ignores_proves_nothing() {
     let directory = directory(120, |quirks| {
         quirks.shows_members_at_most = Some(100);

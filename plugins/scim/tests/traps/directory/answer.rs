@@ -40,7 +40,7 @@ pub fn service(quirks: &Quirks) -> Value {
     })
 }
 
-pub fn without_members(groups: Option<&mut Vec<Value>>) {
+pub fn without_members(groups: Option<&mut [Value]>) {
     for group in groups.into_iter().flatten() {
         group.as_object_mut().unwrap().remove("members");
     }

@@ -20,6 +20,10 @@ pub struct Quirks {
     pub body_max: Option<usize>,
     pub lists_without_members: bool,
     pub never_shows_members: bool,
+    /// Members are shown only where `attributes` names them.
+    pub shows_members_on_request: bool,
+    /// An empty list of members is left out.
+    pub leaves_out_empty: bool,
     pub lists_twice: bool,
     pub cursor: bool,
     pub cursor_ignored: bool,

@@ -31,7 +31,7 @@ impl State {
         if let Some(filter) = get("filter").filter(|_| !quirks.ignores_filter) {
             let (status, mut body) = self.search(name, filter, quirks);
             if get("excludedAttributes") == Some("members") {
-                without_members(body["Resources"].as_array_mut());
+                without_members(body["Resources"].as_array_mut().map(Vec::as_mut_slice));
             }
             return (status, body);
         }
@@ -49,9 +49,15 @@ impl State {
         let mut all = self.collection(name).clone();
         if quirks.lists_without_members
             || quirks.never_shows_members
+            || quirks.shows_members_on_request
             || get("excludedAttributes") == Some("members")
         {
-            without_members(Some(&mut all));
+            without_members(Some(&mut all[..]));
+        }
+        if quirks.leaves_out_empty {
+            for group in all.iter_mut().filter(|group| member_ids(group).is_empty()) {
+                without_members(Some(std::slice::from_mut(group)));
+            }
         }
         all.truncate(quirks.cuts_off_at.unwrap_or(usize::MAX));
         let asked: usize = get("count").and_then(|text| text.parse().ok()).unwrap_or(100);
@@ -109,7 +115,8 @@ impl State {
         let Some(mut found) = self.collection(name).iter().find(|r| r["id"] == id).cloned() else {
             return (404, Value::Null);
         };
-        if quirks.never_shows_members {
+        let is_empty = found["members"].as_array().is_some_and(Vec::is_empty);
+        if quirks.never_shows_members || (quirks.leaves_out_empty && is_empty) {
             found.as_object_mut().unwrap().remove("members");
         }
         if let (Some(max), Some(members)) =
