@@ -27,6 +27,9 @@ pub struct Membership {
     /// Why a person has to do it. What is then seen in the target is recorded; where no integration
     /// feeds the app, what the next list shows, or whoever has done it says.
     pub waiting: Option<Waiting>,
+    /// Since when its revocation is overdue: the access was to be gone a day before, and that is not
+    /// confirmed.
+    pub overdue_since_ms: Option<i64>,
     /// Grows with every change; the same as the `ETag`.
     pub version: i64,
 }

@@ -21,6 +21,15 @@ pub enum NoticeKind {
     /// Access could not be granted.
     #[serde(rename = "membership.failed")]
     MembershipFailed,
+    /// Access that was to be gone a day ago is still there.
+    #[serde(rename = "membership.revoke_overdue")]
+    RevokeOverdue,
+    /// The target took other access away when one was changed.
+    #[serde(rename = "membership.access_lost")]
+    AccessLost,
+    /// The clock jumped by which access ends.
+    #[serde(rename = "clock.jumped")]
+    ClockJump,
     /// A receiver of the audit log was given up.
     #[serde(rename = "audit_sink.disabled")]
     SinkDisabled,

@@ -7,13 +7,14 @@ use anyhow::{Context as _, bail};
 use grantry_deliver::Post;
 use grantry_egress::{DialSettings, Proxy};
 use grantry_engine::{Engine, Parts};
+use grantry_model::clock::Clock as _;
 use grantry_model::package::ComponentSource;
 use grantry_oidc::Issuers;
 use grantry_runtime::{
     CompileProcess, Compiler, HttpSettings, Inspector, LocalRunner, Runtime, Settings,
 };
-use grantry_store::Db;
 use grantry_store::seal::KeyRing;
+use grantry_store::{DatabaseClock, Db};
 
 use crate::ambient::{SystemClock, SystemRandom};
 use crate::data::DataFolder;
@@ -24,9 +25,16 @@ pub(crate) const COMPILE_COMMAND: &str = "compile-plugin";
 
 /// Opens the database; a SQLite file is made if it is missing.
 pub(crate) async fn database(data: &DataFolder) -> anyhow::Result<Db> {
-    let db = Db::connect(&data.database_url, Arc::new(SystemClock), Arc::new(SystemRandom)).await;
+    let clock = Arc::new(DatabaseClock::new(Arc::new(SystemClock)));
+    let db = Db::connect(&data.database_url, clock.clone(), Arc::new(SystemRandom)).await;
     // The URL may hold a password, so it is not repeated.
-    db.context("cannot open the database: is it running, and is `--database-url` right?")
+    let db =
+        db.context("cannot open the database: is it running, and is `--database-url` right?")?;
+    // No jump: nothing was done by the machine's own clock yet.
+    if let Some(now) = db.measure_time().await.context("cannot ask the database for the time")? {
+        clock.follow(now);
+    }
+    Ok(db)
 }
 
 /// Opens everything: makes what the first start makes, and migrates.

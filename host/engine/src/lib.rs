@@ -25,6 +25,7 @@ mod delivery_secrets;
 mod entitlement_search;
 mod entitlement_words;
 mod error;
+mod expiry;
 mod external_changes;
 mod gate;
 mod idempotency;

@@ -170,6 +170,7 @@ impl Ctx {
             ends: new.ends,
             failure: None,
             waiting: None,
+            overdue: None,
             version: 1,
         };
         let membership = self.follow(&mut tx, feed, permit, membership, Effect::Grant).await?;
@@ -321,6 +322,7 @@ impl Ctx {
             ends: to.ends,
             failure: None,
             waiting: None,
+            overdue: there.overdue.filter(|_| to.status == Status::Deprovisioning),
             version: there.version + 1,
             ..there.clone()
         };

@@ -3,9 +3,11 @@
 //! The operation's row and the count of its attempts are committed before the target hears of it.
 //! After anything but a clean answer, and after every crash, the target is read back before it is
 //! asked again, so an effect is never doubled; a revocation is retried until the target confirms it.
-//! What the target goes on with by itself is in `open`, a closed gate in `waiting`.
+//! What the target goes on with by itself is in `open`, what it takes away beside it in
+//! `side_effects`, a closed gate in `waiting`.
 
 mod open;
+mod side_effects;
 mod waiting;
 
 use grantry_authz::{Permit, actions};
@@ -182,16 +184,16 @@ fn known_object(stored: &StoredObject) -> Option<Object> {
     serde_json::from_str(&stored.details).ok()
 }
 
+fn reference(object: &StoredObject) -> ObjectRef {
+    ObjectRef { kind: object.kind.clone(), id: object.native_id.clone() }
+}
+
 fn operation(
     membership: &Membership,
     role: &StoredEntitlement,
     account: &StoredObject,
     resource: &StoredObject,
 ) -> Operation {
-    let reference = |object: &StoredObject| ObjectRef {
-        kind: object.kind.clone(),
-        id: object.native_id.clone(),
-    };
     let (on, holder) = (reference(resource), reference(account));
     let entitlement = role.native_id.clone();
     if membership.status == Status::Provisioning {
@@ -333,6 +335,10 @@ impl Provisioning<'_> {
             Ok(licence) => licence,
             Err(closed) => {
                 drop(tx);
+                if is_haunted && !self.is_grant() {
+                    // What the target shows now is not the last word.
+                    return Ok(Known::Waits(closed));
+                }
                 return self.look(closed, attempt).await;
             }
         };
@@ -341,7 +347,7 @@ impl Provisioning<'_> {
         }
         tx.count_attempt(&self.operation_id).await?;
         tx.commit(self.audit("operation.attempted", json!({ "attempt": attempt }))).await?;
-        if self.engine.db().now() >= held_until {
+        if self.engine.db().clock().latest() >= held_until {
             // This worker slept: another one may act by now.
             return Err(StoreError::LeaseLost { job: self.job.id.to_string() }.into());
         }
@@ -351,6 +357,7 @@ impl Provisioning<'_> {
         match self.engine.observe(&self.integration.id, result).await? {
             Ok(called) => {
                 self.engine.db().commit_kv(&self.integration.id, &called.report.kv_writes).await?;
+                self.note_side_effects(&called.value).await?;
                 self.after_outcome(called.value, attempt, is_haunted).await
             }
             Err(fault) => self.after_fault(fault, attempt).await,
@@ -491,6 +498,10 @@ impl Provisioning<'_> {
         let mut tx = self.begin().await?;
         tx.change_membership(&self.permit, &self.membership, &to, None).await?;
         tx.close_operation(&self.operation_id, "confirmed", outcome).await?;
+        if !is_grant {
+            // Whatever was open before is taken back with it, by the connector's word.
+            tx.settle_operations(&self.membership.id).await?;
+        }
         let keys =
             Key::parse(self.role.id.as_str()).zip(Key::parse(self.membership.account.as_str()));
         if let Some((role, account)) = keys {

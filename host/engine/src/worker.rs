@@ -1,5 +1,5 @@
-//! The background worker: leases due jobs, carries them out, lets memberships expire, follows
-//! schedules.
+//! The background worker: leases due jobs, carries them out, lets memberships expire ([`expiry`]),
+//! follows schedules.
 //!
 //! Any number of workers can share a database. A job is leased for [`LEASE_MS`] and renewed while it
 //! runs; a worker that dies is replaced when its lease ends, and one that merely slept finds its
@@ -8,20 +8,15 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use grantry_authz::{Permit, actions};
 use grantry_model::job::{JobStatus, Lease, Work, backoff_ms};
-use grantry_model::membership::{Event, Membership, next};
-use grantry_model::permission::Entity;
 use grantry_model::text::printable;
 use grantry_store::{Job, StoreError};
 use tokio::sync::{Semaphore, watch};
 
 use crate::aggregate::aggregate;
 use crate::deliver;
-use crate::jobs::machine;
-use crate::memberships::{changed_entry, manual, order_provisioning};
 use crate::provision::provision;
-use crate::{Engine, EngineError, Result, removals, tidying};
+use crate::{Engine, EngineError, Result, expiry, removals, tidying};
 
 /// How long a lease holds, in milliseconds: after a crash, this long passes before another worker
 /// goes on.
@@ -43,8 +38,8 @@ const LEASE_MARGIN_MS: i64 = 500;
 const DETAIL_CHARACTERS_MAX: usize = 2_000;
 /// How long a job of a plugin in quarantine waits until it looks again; its release does not wait.
 const QUARANTINE_PAUSE_MS: u64 = 60_000;
-/// Memberships that expire in one sweep.
-const EXPIRIES_MAX: u32 = 200;
+/// How often the database's clock is asked, in milliseconds.
+const CLOCK_MS: u64 = 5_000;
 /// Rows of a deleted integration's catalogue, of each kind, that go in one sweep.
 const LEFTOVER_ROWS_MAX: u32 = 5_000;
 
@@ -76,6 +71,7 @@ impl Verdict {
 pub async fn run(engine: Engine, mut stop: watch::Receiver<bool>) {
     let delivering = tokio::spawn(deliver::run(engine.clone(), stop.clone()));
     let tidying = tokio::spawn(tidying::run(engine.clone(), stop.clone()));
+    let clock = tokio::spawn(follow_clock(engine.clone(), stop.clone()));
     let slots = CLASSES.map(|class| (class, Arc::new(Semaphore::new(JOBS_MAX))));
     while !*stop.borrow() {
         if let Err(error) = sweep(&engine).await {
@@ -101,11 +97,26 @@ pub async fn run(engine: Engine, mut stop: watch::Receiver<bool>) {
     }
     let _ = delivering.await;
     let _ = tidying.await;
+    let _ = clock.await;
+}
+
+/// Follows the database's clock until `stop` becomes true.
+async fn follow_clock(engine: Engine, mut stop: watch::Receiver<bool>) {
+    while !*stop.borrow() {
+        if let Err(error) = expiry::follow_clock(&engine).await {
+            tracing::warn!("cannot ask the database for the time: {error}");
+        }
+        tokio::select! {
+            () = tokio::time::sleep(Duration::from_millis(CLOCK_MS)) => {}
+            _ = stop.changed() => {}
+        }
+    }
 }
 
 /// Carries out what is due now, one job after another, and returns how many jobs there were. For
 /// tools and tests that want no worker in the background.
 pub async fn run_due(engine: &Engine) -> Result<usize> {
+    expiry::follow_clock(engine).await?;
     sweep(engine).await?;
     tidying::run_due(engine).await?;
     let mut count = 0;
@@ -193,7 +204,7 @@ async fn renew(engine: &Engine, lease: &Lease) {
             Err(error) => tracing::warn!(job.id = %lease.job, "cannot renew a lease: {error}"),
         }
         // The fence keeps commits safe, but not the target: stop before another worker begins.
-        if engine.db().now().plus_ms(LEASE_MARGIN_MS) >= held_until {
+        if engine.db().clock().latest().plus_ms(LEASE_MARGIN_MS) >= held_until {
             return;
         }
     }
@@ -243,45 +254,12 @@ fn ignore_lost(error: StoreError) -> Result<()> {
     }
 }
 
-/// Ends memberships whose time is over, also those that ended while nothing ran, and orders what
-/// schedules want.
+/// Lets end what is over, and orders what schedules want.
 async fn sweep(engine: &Engine) -> Result<()> {
-    for membership in engine.db().due_memberships(EXPIRIES_MAX).await? {
-        match expire(engine, &membership).await {
-            // Somebody changed it meanwhile; the next sweep looks again.
-            Ok(()) | Err(EngineError::Store(StoreError::VersionConflict { .. })) => {}
-            // One that cannot expire must not keep the others.
-            Err(error) => {
-                tracing::error!(membership.id = %membership.id, "cannot let a membership expire: {error}");
-            }
-        }
-    }
+    expiry::sweep(engine).await?;
     engine.follow_schedules().await?;
     if engine.db().clear_leftovers(LEFTOVER_ROWS_MAX).await? {
         engine.wake.notify_one();
     }
-    Ok(())
-}
-
-async fn expire(engine: &Engine, membership: &Membership) -> Result<()> {
-    let db = engine.db();
-    let integration = db.integration_of_app(&membership.app).await?;
-    let to = next(membership, Event::Expire)?;
-    let job = grantry_model::ids::JobId::fresh(db.clock(), db.random());
-    let entity = Some(Entity::App(membership.app.clone()));
-    let permit: Permit<actions::AppMembershipWrite> = Permit::for_job(&job, &machine(), entity);
-    let mut tx = db.begin(permit.provenance()).await?;
-    tx.change_membership(&permit, membership, &to, None).await?;
-    match integration {
-        Some(integration) => {
-            let (integration, by) = (&integration.id, &machine().id);
-            order_provisioning(db, &mut tx, integration, &membership.id, by).await?;
-        }
-        None => {
-            manual::await_person(&mut tx, &permit, &membership.id, to.effect).await?;
-        }
-    }
-    let changed = Membership { status: to.status, ending: to.ending, ..membership.clone() };
-    tx.commit(changed_entry("membership.expired", membership, &changed)).await?;
     Ok(())
 }

@@ -20,6 +20,20 @@ impl UnixMs {
 pub trait Clock: Send + Sync {
     /// The current moment.
     fn now(&self) -> UnixMs;
+
+    /// The latest moment that it may be, where sources disagree: whoever asks whether something is
+    /// still his asks this.
+    fn latest(&self) -> UnixMs {
+        self.now()
+    }
+
+    /// How far another clock is ahead, in milliseconds. A clock that follows none is never off.
+    fn drift_ms(&self, _: UnixMs) -> i64 {
+        0
+    }
+
+    /// Goes on from what another clock says.
+    fn follow(&self, _: UnixMs) {}
 }
 
 /// Where unpredictable bytes come from.

@@ -91,6 +91,8 @@ pub enum Event {
     Deprovisioned,
     /// Provisioning was given up.
     ProvisioningFailed,
+    /// The target took the access away beside another change.
+    Lost,
 }
 
 /// What has to be done in the target after a change of state.
@@ -127,6 +129,8 @@ pub struct Membership {
     pub failure: Option<String>,
     /// Which setting keeps Grantry from doing it: a person has to.
     pub waiting: Option<Closed>,
+    /// Since when its revocation is overdue: the access was to be gone a day before.
+    pub overdue: Option<UnixMs>,
     /// Grows with every change; the ETag.
     pub version: i64,
 }
@@ -208,6 +212,9 @@ pub fn next(membership: &Membership, event: Event) -> Result<Transition, NotPoss
         (Active | Failed | Deprovisioning | Expired | Deleted, Event::ProvisioningFailed) => {
             refuse("failed")
         }
+
+        (Active, Event::Lost) => to(Failed, None, ends, Effect::None),
+        (Provisioning | Failed | Deprovisioning | Expired | Deleted, Event::Lost) => refuse("lost"),
     }
 }
 
@@ -241,6 +248,7 @@ mod tests {
             ends: None,
             failure: None,
             waiting: None,
+            overdue: None,
             version: 1,
         }
     }
@@ -281,10 +289,11 @@ mod tests {
     proptest! {
         /// Access that may be in the target never becomes a final state without a revocation.
         #[test]
-        fn no_path_ends_with_access_left(steps in proptest::collection::vec(0_usize..7, 0..40)) {
+        fn no_path_ends_with_access_left(steps in proptest::collection::vec(0_usize..8, 0..40)) {
             let events = [
                 Event::Extend { ends: UnixMs(9) }, Event::Renew { ends: None }, Event::Delete,
                 Event::Expire, Event::Provisioned, Event::Deprovisioned, Event::ProvisioningFailed,
+                Event::Lost,
             ];
             let mut current = membership(Status::Provisioning);
             let mut may_be_there = true;

@@ -36,6 +36,15 @@ pub enum NoticeKind {
     /// Access could not be granted.
     #[serde(rename = "membership.failed")]
     MembershipFailed,
+    /// Access that was to be gone a day ago is still there.
+    #[serde(rename = "membership.revoke_overdue")]
+    RevokeOverdue,
+    /// The target took other access away when one was changed.
+    #[serde(rename = "membership.access_lost")]
+    AccessLost,
+    /// The clock jumped by which access ends.
+    #[serde(rename = "clock.jumped")]
+    ClockJump,
     /// A receiver of the audit log was given up.
     #[serde(rename = "audit_sink.disabled")]
     SinkDisabled,
@@ -46,12 +55,15 @@ pub enum NoticeKind {
 
 impl NoticeKind {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 10] = [
         Self::ExternalChange,
         Self::AggregationFailed,
         Self::AggregationBlocked,
         Self::IntegrationQuarantined,
         Self::MembershipFailed,
+        Self::RevokeOverdue,
+        Self::AccessLost,
+        Self::ClockJump,
         Self::SinkDisabled,
         Self::Test,
     ];
@@ -64,6 +76,9 @@ impl NoticeKind {
             Self::AggregationBlocked => "aggregation.blocked",
             Self::IntegrationQuarantined => "integration.quarantined",
             Self::MembershipFailed => "membership.failed",
+            Self::RevokeOverdue => "membership.revoke_overdue",
+            Self::AccessLost => "membership.access_lost",
+            Self::ClockJump => "clock.jumped",
             Self::SinkDisabled => "audit_sink.disabled",
             Self::Test => "notification.test",
         }
@@ -99,6 +114,20 @@ impl NoticeKind {
                 ("code", "target_permission_denied"),
                 ("detail", "the credential lacks permissions in the target"),
             ],
+            Self::RevokeOverdue => &[
+                ("integration", "Corporate directory"),
+                ("account", "ada@example.com"),
+                ("entitlement", "Domain admins"),
+                ("detail", "the credential lacks permissions in the target"),
+            ],
+            Self::AccessLost => &[
+                ("integration", "Corporate directory"),
+                ("account", "ada@example.com"),
+                ("entitlement", "Domain admins"),
+                ("count", "1"),
+                ("lost", "Help desk of ada@example.com"),
+            ],
+            Self::ClockJump => &[("detail", "the clock jumped by 3600 seconds")],
             Self::SinkDisabled => {
                 &[("sink", "Security monitoring"), ("reason", "the receiver answered 410 Gone")]
             }
@@ -128,6 +157,18 @@ impl NoticeKind {
             Self::MembershipFailed => (
                 "{{integration}}: {{entitlement}} could not be granted",
                 "{{entitlement}} could not be granted to {{account}} in {{integration}}: `{{code}}`, {{detail}}",
+            ),
+            Self::RevokeOverdue => (
+                "{{integration}}: {{entitlement}} is still held by {{account}}",
+                "{{entitlement}} was to be taken from {{account}} in {{integration}} more than a day ago, and that is not confirmed: {{detail}}\n\nIt is tried on. Look into the target.",
+            ),
+            Self::AccessLost => (
+                "{{integration}}: a change of {{entitlement}} took other access away",
+                "When {{entitlement}} was changed for {{account}}, {{integration}} took {{count}} other access away: {{lost}}\n\nMemberships that stood for it have failed; renew those that are to come back.",
+            ),
+            Self::ClockJump => (
+                "The clock jumped",
+                "By the database's clock access ends: {{detail}}. Set the clock right.",
             ),
             Self::SinkDisabled => (
                 "Audit log: {{sink}} gets no more entries",

@@ -116,6 +116,15 @@ pub(crate) fn lease_lock(is_postgres: bool) -> Option<&'static str> {
     is_postgres.then_some("SELECT pg_advisory_xact_lock(7465298375)")
 }
 
+/// What the database's clock says, in Unix milliseconds. SQLite's is the machine's.
+pub(crate) fn time(is_postgres: bool) -> &'static str {
+    if is_postgres {
+        "SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)"
+    } else {
+        "SELECT CAST((julianday('now') - 2440587.5) * 86400000.0 AS INTEGER)"
+    }
+}
+
 /// Whether PostgreSQL ended a transaction because another one held what it needed: a deadlock, or a
 /// failed serialisation. Nothing was written, and the change can be repeated.
 pub(crate) fn is_collision(error: &sqlx::Error) -> bool {

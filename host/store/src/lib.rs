@@ -12,6 +12,7 @@ mod catalogue;
 mod channels;
 mod checkpoints;
 mod clients;
+mod clock;
 mod data_sources;
 mod db;
 mod deletion_guards;
@@ -64,6 +65,7 @@ pub use catalogue::{
 pub use channels::{Channel, Recipients};
 pub use checkpoints::Checkpoint;
 pub use clients::{NewRegistration, Registration};
+pub use clock::{ClockJump, DatabaseClock};
 pub use data_sources::{DataSource, NewDataSource};
 pub use db::{Arg, Db, HousekeepingTx, Row, Tx};
 pub use deliveries::{Delivery, DeliveryState, NewDelivery};

@@ -51,11 +51,14 @@ pub struct StoredOperation {
 
 statements! {
     INSERT = "INSERT INTO memberships (id, app_id, role_id, account_id, status, ending, starts_ms, ends_ms, failure, effect_number, created_ms, version) VALUES ($1, $2, $3, $4, 'provisioning', NULL, $5, $6, NULL, 1, $5, 1)";
-    GET = "SELECT id, app_id, role_id, account_id, status, ending, starts_ms, ends_ms, failure, version, effect_number, waiting FROM memberships WHERE id = $1";
-    LIVING = "SELECT id, app_id, role_id, account_id, status, ending, starts_ms, ends_ms, failure, version, effect_number, waiting FROM memberships WHERE role_id = $1 AND account_id = $2 AND status IN ('provisioning', 'active', 'failed', 'deprovisioning')";
-    LIST = "SELECT id, app_id, role_id, account_id, status, ending, starts_ms, ends_ms, failure, version, effect_number, waiting FROM memberships WHERE app_id = $1 AND id > $2 AND ($3 = '' OR status = $3) AND ($4 = '' OR account_id = $4) AND ($5 = '' OR role_id = $5) AND ($7 = '' OR (waiting IS NOT NULL) = ($7 = 'true')) AND ($8 = '' OR EXISTS (SELECT 1 FROM entitlements e WHERE e.id = role_id AND e.resource_id = $8)) ORDER BY id LIMIT $6";
-    DUE = "SELECT id, app_id, role_id, account_id, status, ending, starts_ms, ends_ms, failure, version, effect_number, waiting FROM memberships WHERE status IN ('provisioning', 'active', 'failed') AND ends_ms <= $1 ORDER BY ends_ms LIMIT $2";
-    CHANGE = "UPDATE memberships SET status = $3, ending = $4, ends_ms = $5, failure = $6, waiting = NULL, effect_number = effect_number + $7, version = version + 1 WHERE id = $1 AND version = $2";
+    GET = "SELECT id, app_id, role_id, account_id, status, ending, starts_ms, ends_ms, failure, version, effect_number, waiting, overdue_ms FROM memberships WHERE id = $1";
+    LIVING = "SELECT id, app_id, role_id, account_id, status, ending, starts_ms, ends_ms, failure, version, effect_number, waiting, overdue_ms FROM memberships WHERE role_id = $1 AND account_id = $2 AND status IN ('provisioning', 'active', 'failed', 'deprovisioning')";
+    LIST = "SELECT id, app_id, role_id, account_id, status, ending, starts_ms, ends_ms, failure, version, effect_number, waiting, overdue_ms FROM memberships WHERE app_id = $1 AND id > $2 AND ($3 = '' OR status = $3) AND ($4 = '' OR account_id = $4) AND ($5 = '' OR role_id = $5) AND ($7 = '' OR (waiting IS NOT NULL) = ($7 = 'true')) AND ($8 = '' OR EXISTS (SELECT 1 FROM entitlements e WHERE e.id = role_id AND e.resource_id = $8)) ORDER BY id LIMIT $6";
+    DUE = "SELECT id, app_id, role_id, account_id, status, ending, starts_ms, ends_ms, failure, version, effect_number, waiting, overdue_ms FROM memberships WHERE status IN ('provisioning', 'active', 'failed') AND ends_ms <= $1 ORDER BY ends_ms LIMIT $2";
+    CHANGE = "UPDATE memberships SET status = $3, ending = $4, ends_ms = $5, failure = $6, waiting = NULL, revoked_ms = CASE WHEN CAST($8 AS BIGINT) = 1 THEN COALESCE(revoked_ms, $9) ELSE NULL END, overdue_ms = CASE WHEN CAST($8 AS BIGINT) = 1 THEN overdue_ms ELSE NULL END, effect_number = effect_number + $7, version = version + 1 WHERE id = $1 AND version = $2";
+    COUNT_DUE = "SELECT COALESCE(SUM(CASE WHEN ends_ms <= $1 THEN 1 ELSE 0 END), 0), COUNT(*) FROM memberships WHERE status IN ('provisioning', 'active', 'failed')";
+    OVERDUE = "SELECT id, app_id, role_id, account_id, status, ending, starts_ms, ends_ms, failure, version, effect_number, waiting, overdue_ms FROM memberships WHERE status = 'deprovisioning' AND revoked_ms <= $1 AND overdue_ms IS NULL ORDER BY revoked_ms LIMIT $2";
+    SET_OVERDUE = "UPDATE memberships SET overdue_ms = $2 WHERE id = $1 AND status = 'deprovisioning' AND overdue_ms IS NULL";
     SET_WAITING = "UPDATE memberships SET waiting = $3 WHERE id = $1 AND version = $2";
     /// Those that wait look again whether they still have to.
     HASTEN_WAITING = "UPDATE jobs SET due_ms = CASE WHEN status = 'running' AND due_ms = $2 THEN $2 + 1 ELSE $2 END, attempt = CASE WHEN status = 'queued' THEN 0 ELSE attempt END WHERE status IN ('queued', 'running') AND queue IN (SELECT 'provision/' || id FROM memberships WHERE app_id = $1 AND waiting IS NOT NULL)";
@@ -114,6 +117,7 @@ fn membership(row: &Row) -> Result<(Membership, i64)> {
         failure: row.text_or_null(8)?,
         version: row.int(9)?,
         waiting: row.text_or_null(11)?.as_deref().and_then(Closed::parse),
+        overdue: row.time_or_null(12)?,
     };
     Ok((membership, row.int(10)?))
 }
@@ -172,6 +176,18 @@ impl Db {
     /// Memberships whose end has come.
     pub async fn due_memberships(&self, limit: u32) -> Result<Vec<Membership>> {
         let rows = self.fetch(DUE, args![self.now(), limit]).await?;
+        rows.iter().map(|row| Ok(membership(row)?.0)).collect()
+    }
+
+    /// How many living memberships are due to end now, and how many there are.
+    pub async fn count_due_memberships(&self) -> Result<(i64, i64)> {
+        let row = self.fetch_one(COUNT_DUE, args![self.now()]).await?;
+        row.map_or(Ok((0, 0)), |row| Ok((row.int(0)?, row.int(1)?)))
+    }
+
+    /// Memberships whose access was to be gone so long ago and is not, which nobody was told of.
+    pub async fn overdue_revocations(&self, after_ms: i64, limit: u32) -> Result<Vec<Membership>> {
+        let rows = self.fetch(OVERDUE, args![self.now().plus_ms(-after_ms), limit]).await?;
         rows.iter().map(|row| Ok(membership(row)?.0)).collect()
     }
 
@@ -243,7 +259,9 @@ impl Tx {
             ending,
             to.ends,
             failure,
-            step
+            step,
+            to.status == Status::Deprovisioning,
+            self.now()
         ];
         // An expired one cannot be renewed while a newer one of the same role and account lives.
         let changed = self.execute(CHANGE, args).await;
@@ -270,6 +288,29 @@ impl Tx {
             0 => Err(StoreError::VersionConflict { what: "membership" }),
             _ => Ok(()),
         }
+    }
+
+    /// Notes that the revocation of a membership of the permit's app is overdue. False if that is
+    /// known, or over.
+    pub async fn set_overdue(
+        &mut self,
+        permit: &Permit<actions::AppMembershipWrite>,
+        membership: &Membership,
+    ) -> Result<bool> {
+        if permit.app() != Some(&membership.app) {
+            return Err(StoreError::NotFound { what: "membership" });
+        }
+        let now = self.now();
+        Ok(self.execute(SET_OVERDUE, args![membership.id.as_str(), now]).await? == 1)
+    }
+
+    /// The pages of an integration's assignments are not trusted any more: the next run compares row
+    /// by row.
+    pub async fn distrust_assignments(
+        &mut self,
+        integration: &grantry_model::ids::IntegrationId,
+    ) -> Result<()> {
+        self.distrust_pages(integration, Some(crate::Domain::Assignments)).await
     }
 
     /// Lets the memberships of an integration's app that wait for a setting look again now.
@@ -365,6 +406,6 @@ impl Tx {
             self.revoke_assignment(entitlement, holder, now).await?;
         }
         self.put_provisioned_page(integration, entitlement, holder).await?;
-        self.distrust_pages(integration, Some(crate::Domain::Assignments)).await
+        self.distrust_assignments(integration).await
     }
 }

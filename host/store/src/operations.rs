@@ -19,6 +19,7 @@ statements! {
     SET_TOKEN = "UPDATE operations SET token = $2 WHERE id = $1";
     SET_OPEN_UNTIL = "UPDATE operations SET open_until_ms = $2 WHERE id = $1";
     SETTLE = "UPDATE operations SET token = NULL, open_until_ms = NULL WHERE id = $1";
+    SETTLE_ALL = "UPDATE operations SET token = NULL, open_until_ms = NULL WHERE membership_id = $1 AND (token IS NOT NULL OR open_until_ms IS NOT NULL)";
     ADOPT = "UPDATE operations SET attempts = 1, token = (SELECT o.token FROM operations o WHERE o.id = $2), open_until_ms = (SELECT o.open_until_ms FROM operations o WHERE o.id = $2), attempted_ms = (SELECT o.attempted_ms FROM operations o WHERE o.id = $2) WHERE id = $1";
     /// Waits for whoever changes the membership now, before the job is locked: changes take the two
     /// in the same order.
@@ -67,6 +68,11 @@ impl Tx {
     /// Nothing comes of an operation by itself any more.
     pub async fn settle_operation(&mut self, operation: &str) -> Result<()> {
         self.execute(SETTLE, args![operation]).await.map(drop)
+    }
+
+    /// Nothing comes of any operation of a membership by itself any more.
+    pub async fn settle_operations(&mut self, membership: &MembershipId) -> Result<()> {
+        self.execute(SETTLE_ALL, args![membership.as_str()]).await.map(drop)
     }
 
     /// Goes on with what the target was asked for by an operation before: it is not ordered anew.

@@ -100,6 +100,7 @@ async fn every_statement_prepares_on_both_databases() {
         audit_sinks::STATEMENTS,
         catalogue::STATEMENTS,
         clients::STATEMENTS,
+        clock::STATEMENTS,
         channels::STATEMENTS,
         checkpoints::STATEMENTS,
         deliveries::STATEMENTS,

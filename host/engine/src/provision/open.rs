@@ -8,18 +8,20 @@ use grantry_model::clock::UnixMs;
 use grantry_model::fault::{Fault, PluginError};
 use grantry_model::provision::Outcome;
 use grantry_model::text::printable;
-use grantry_store::StoredOperation;
+use grantry_store::{StoreError, StoredOperation};
 use serde_json::json;
 
 use super::{Known, Provisioning};
-use crate::Result;
 use crate::aggregate::asked_pause_ms;
+use crate::{EngineError, Result};
 
 /// Longest token of an operation in progress, in characters.
 const TOKEN_CHARACTERS_MAX: usize = 4_000;
 /// How long an invitation counts as open whose end the target does not tell, and an operation whose
 /// token cannot be kept, in milliseconds: 30 days.
 const OPEN_MS_MAX: i64 = 30 * 24 * 3_600_000;
+/// How often it is tried to keep a token.
+const KEEPING_MAX: u32 = 5;
 /// How often an open invitation is looked at, in milliseconds.
 const INVITED_LOOK_MS: u64 = 15 * 60_000;
 
@@ -114,7 +116,10 @@ impl Provisioning<'_> {
                 Outcome::InProgress { token, poll_after_ms } => {
                     Standing::Pending { token, poll_after_ms }
                 }
-                outcome => Standing::Over(outcome),
+                outcome => {
+                    self.note_side_effects(&outcome).await?;
+                    Standing::Over(outcome)
+                }
             },
             Err(fault) if is_forgotten(&fault) => Standing::Forgotten(fault),
             Err(fault) => Standing::Unknown(fault),
@@ -180,10 +185,20 @@ impl Provisioning<'_> {
                 detail: refused.to_string(),
             });
         }
+        for _ in 1..KEEPING_MAX {
+            match self.keep(token).await {
+                // The target will not tell it again.
+                Err(EngineError::Store(StoreError::VersionConflict { .. })) => {}
+                kept => return kept.map(|()| works_on_it(poll_after_ms)),
+            }
+        }
+        self.keep(token).await.map(|()| works_on_it(poll_after_ms))
+    }
+
+    async fn keep(&self, token: &str) -> Result<()> {
         let mut tx = self.begin().await?;
         tx.set_operation_token(&self.operation_id, token).await?;
-        tx.commit(self.audit("operation.pending", json!({}))).await?;
-        Ok(works_on_it(poll_after_ms))
+        Ok(tx.commit(self.audit("operation.pending", json!({}))).await?)
     }
 
     /// Keeps until when an invitation stands.

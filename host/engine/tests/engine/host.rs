@@ -15,6 +15,7 @@ use grantry_model::ids::{
     AccountId, AppId, EntitlementId, IntegrationId, MembershipId, PluginId, RunId,
 };
 use grantry_model::membership::Membership;
+use grantry_model::notification::NoticeKind;
 use grantry_model::settings::SettingsChange;
 use grantry_store::seal::KeyRing;
 use grantry_store::{AuditFilter, Class, Db, Run};
@@ -22,10 +23,20 @@ use grantry_store::{AuditFilter, Class, Db, Run};
 use crate::courier::RecordingCourier;
 use crate::scripted::{AnyPackage, Directory, Scripted};
 
-pub struct TestClock(AtomicI64);
+pub struct TestClock {
+    now: AtomicI64,
+    /// How far the database's clock is ahead.
+    ahead: AtomicI64,
+}
 impl Clock for TestClock {
     fn now(&self) -> UnixMs {
-        UnixMs(self.0.load(Ordering::SeqCst))
+        UnixMs(self.now.load(Ordering::SeqCst))
+    }
+    fn drift_ms(&self, _: UnixMs) -> i64 {
+        self.ahead.load(Ordering::SeqCst)
+    }
+    fn follow(&self, _: UnixMs) {
+        self.now.fetch_add(self.ahead.swap(0, Ordering::SeqCst), Ordering::SeqCst);
     }
 }
 
@@ -76,7 +87,8 @@ pub async fn hosts(users: usize, groups: usize) -> Vec<Host> {
 }
 
 async fn host(url: &str, users: usize, groups: usize, folder: Option<tempfile::TempDir>) -> Host {
-    let clock = Arc::new(TestClock(AtomicI64::new(1_700_000_000_000)));
+    let clock =
+        Arc::new(TestClock { now: AtomicI64::new(1_700_000_000_000), ahead: AtomicI64::new(0) });
     let random = Arc::new(TestRandom(AtomicU64::new(u64::from(std::process::id()))));
     let db = Db::connect(url, clock.clone(), random.clone()).await.unwrap();
     db.migrate().await.unwrap();
@@ -155,7 +167,20 @@ impl Host {
     /// Moves the clock from anywhere, also during a call.
     pub fn clock(&self) -> impl Fn(i64) + Send + use<> {
         let clock = self.clock.clone();
-        move |ms| drop(clock.0.fetch_add(ms, Ordering::SeqCst))
+        move |ms| {
+            clock.now.fetch_add(ms, Ordering::SeqCst);
+        }
+    }
+
+    /// The clock of the database jumps.
+    pub fn jump(&self, ms: i64) {
+        self.clock.ahead.store(ms, Ordering::SeqCst);
+    }
+
+    /// How many of the notices so far are of a kind.
+    pub async fn told(&self, kind: NoticeKind) -> usize {
+        let notices = self.db().latest_notices(1_000).await.unwrap();
+        notices.iter().filter(|stored| stored.notice.kind == kind).count()
     }
 
     /// Deletes a membership from anywhere, also during a call.
@@ -169,7 +194,7 @@ impl Host {
     }
 
     pub fn advance(&self, ms: i64) {
-        self.clock.0.fetch_add(ms, Ordering::SeqCst);
+        self.clock.now.fetch_add(ms, Ordering::SeqCst);
     }
 
     pub fn db(&self) -> &Db {

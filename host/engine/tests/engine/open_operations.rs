@@ -1,9 +1,11 @@
 //! What the target goes on with by itself: nothing is confirmed or ordered behind its back.
 
 use grantry_model::fault::{Fault, PluginError};
+use grantry_model::gate::Closed;
 use grantry_model::ids::MembershipId;
 use grantry_model::membership::Status;
 use grantry_model::provision::{Effects, Outcome};
+use grantry_model::settings::SettingsChange;
 
 use crate::host::{Host, hosts};
 use crate::scripted::{WriteFault, unknown};
@@ -103,6 +105,24 @@ async fn an_invitation_that_is_accepted_behind_the_revocation_leaves_no_access()
 }
 
 #[tokio::test]
+async fn a_closed_gate_does_not_confirm_what_an_invitation_may_still_undo() {
+    for host in hosts(3, 1).await {
+        host.aggregate_at_once().await;
+        fault(&host, invited(None));
+        let id = host.grant("g00", "u001").await;
+        host.work().await;
+        host.set(SettingsChange { is_read_only: Some(true), ..SettingsChange::default() }).await;
+        host.delete(&id).await;
+        host.work_for(2).await;
+        let waits = host.membership(&id).await;
+        assert_eq!((waits.status, waits.waiting), (Status::Deprovisioning, Some(Closed::ReadOnly)));
+        host.set(SettingsChange { is_read_only: Some(false), ..SettingsChange::default() }).await;
+        host.work_for(2).await;
+        assert_eq!(status(&host, &id).await, Status::Deleted);
+    }
+}
+
+#[tokio::test]
 async fn an_invitation_that_is_over_ends_with_its_revocation() {
     for host in hosts(3, 1).await {
         host.aggregate_at_once().await;
@@ -125,7 +145,7 @@ async fn a_person_is_invited_once() {
         host.aggregate_at_once().await;
         fault(&host, invited(None));
         let id = host.grant("g00", "u001").await;
-        for _ in 0..60 {
+        for _ in 0..12 {
             host.work().await;
             host.advance(3_600_000);
         }
@@ -143,7 +163,7 @@ async fn a_grant_that_was_given_up_while_pending_is_not_ordered_twice() {
         host.aggregate_at_once().await;
         fault(&host, WriteFault::Pending(1_000));
         let id = host.grant("g00", "u001").await;
-        host.work_for(45).await;
+        host.work_for(41).await;
         assert_eq!(status(&host, &id).await, Status::Failed);
         host.renew(&id).await;
         host.work_for(3).await;

@@ -81,6 +81,8 @@ pub enum WriteFault {
     Pending(u32),
     /// It is answered like this, and not done.
     Answered(Outcome),
+    /// It is done, and the connector says that it took this membership away, which may be true.
+    Took((String, String), bool),
 }
 
 impl Directory {
@@ -294,6 +296,13 @@ impl Directory {
             }
         }
         match fault {
+            Some(WriteFault::Took(other, is_true)) => {
+                if is_true {
+                    self.members.remove(&other);
+                }
+                let replaced = vec![assignment(&other.0, &other.1)];
+                Ok(Outcome::Done(Effects { replaced, ..Effects::default() }))
+            }
             Some(WriteFault::AnswerLost(fault)) => Err(fault),
             _ => Ok(Outcome::Done(Effects::default())),
         }

@@ -27,6 +27,7 @@ pub(crate) fn membership(membership: &Membership) -> wire::Membership {
             code: closed.code().to_owned(),
             detail: closed.to_string(),
         }),
+        overdue_since_ms: membership.overdue.map(|at| at.0),
         version: membership.version,
     }
 }

@@ -12,6 +12,9 @@ pub(crate) fn kind(kind: NoticeKind) -> wire::NoticeKind {
         NoticeKind::AggregationBlocked => wire::NoticeKind::AggregationBlocked,
         NoticeKind::IntegrationQuarantined => wire::NoticeKind::IntegrationQuarantined,
         NoticeKind::MembershipFailed => wire::NoticeKind::MembershipFailed,
+        NoticeKind::RevokeOverdue => wire::NoticeKind::RevokeOverdue,
+        NoticeKind::AccessLost => wire::NoticeKind::AccessLost,
+        NoticeKind::ClockJump => wire::NoticeKind::ClockJump,
         NoticeKind::SinkDisabled => wire::NoticeKind::SinkDisabled,
         NoticeKind::Test => wire::NoticeKind::Test,
     }
@@ -25,6 +28,9 @@ pub(crate) fn read_kind(kind: wire::NoticeKind) -> NoticeKind {
         wire::NoticeKind::AggregationBlocked => NoticeKind::AggregationBlocked,
         wire::NoticeKind::IntegrationQuarantined => NoticeKind::IntegrationQuarantined,
         wire::NoticeKind::MembershipFailed => NoticeKind::MembershipFailed,
+        wire::NoticeKind::RevokeOverdue => NoticeKind::RevokeOverdue,
+        wire::NoticeKind::AccessLost => NoticeKind::AccessLost,
+        wire::NoticeKind::ClockJump => NoticeKind::ClockJump,
         wire::NoticeKind::SinkDisabled => NoticeKind::SinkDisabled,
         wire::NoticeKind::Test => NoticeKind::Test,
     }

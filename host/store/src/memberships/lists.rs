@@ -16,7 +16,7 @@ use crate::{Result, StoreError, statements};
 statements! {
     /// Those that wait, and of which the list says what they wait for. A file that came before a
     /// membership was changed says nothing about the change.
-    SHOWN = "SELECT m.id, m.app_id, m.role_id, m.account_id, m.status, m.ending, m.starts_ms, m.ends_ms, m.failure, m.version, m.effect_number, m.waiting FROM memberships m JOIN operations o ON o.id = m.id || '-' || m.effect_number \
+    SHOWN = "SELECT m.id, m.app_id, m.role_id, m.account_id, m.status, m.ending, m.starts_ms, m.ends_ms, m.failure, m.version, m.effect_number, m.waiting, m.overdue_ms FROM memberships m JOIN operations o ON o.id = m.id || '-' || m.effect_number \
         WHERE m.app_id = $1 AND m.waiting = 'manual' AND m.status IN ('provisioning', 'deprovisioning') AND o.started_ms <= $2 \
         AND (m.status = 'provisioning') = EXISTS (SELECT 1 FROM assignments a WHERE a.entitlement_id = m.role_id AND a.holder_id = m.account_id AND a.removed_ms IS NULL) ORDER BY m.id LIMIT $3";
     /// A diff that somebody looks at is one of the list before.
