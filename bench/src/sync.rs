@@ -7,6 +7,7 @@ use anyhow::{Context as _, Result, ensure};
 use grantry_engine::{Answer, Idempotent, worker};
 use grantry_model::aggregation::RunStatus;
 use grantry_model::ids::{IntegrationId, RunId};
+use grantry_model::selection::Selection;
 use grantry_store::Run;
 use serde_json::Value;
 
@@ -99,7 +100,9 @@ pub async fn child(arguments: &[String]) -> Result<()> {
     let (cpu, began) = (process::cpu_seconds()?, std::time::Instant::now());
     let answer = |run: &Run| Answer { status: 202, body: run.id.to_string() };
     let request = Idempotent { key: part, request: part.as_bytes(), answer: &answer };
-    let run = RunId::parse(&ctx.start_aggregation(&integration, &request).await?.body)?;
+    let run = RunId::parse(
+        &ctx.start_aggregation(&integration, &Selection::default(), &request).await?.body,
+    )?;
     worker::run_due(&engine).await?;
     let run = ctx.run(&run).await?;
     ensure!(run.status == RunStatus::Succeeded, "{run:?}");

@@ -17,6 +17,8 @@ pub struct Aggregation {
     /// `queued`, `running`, `succeeded`, `failed`, `blocked` (it would remove suspiciously much:
     /// nothing was removed) or `cancelled`.
     pub status: AggregationStatus,
+    /// What it reads.
+    pub reads: StartAggregation,
     /// What is being read now, such as `objects User`.
     pub phase: Option<String>,
     /// Pages read.
@@ -53,6 +55,30 @@ pub struct Aggregation {
     pub started_ms: Option<i64>,
     /// When it ended.
     pub finished_ms: Option<i64>,
+}
+
+/// Which part of a target an aggregation reads.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum AggregationKind {
+    /// Everything.
+    #[default]
+    All,
+    /// Accounts, and what they hold.
+    Accounts,
+    /// Resources with their entitlements.
+    Entitlements,
+}
+
+/// What an aggregation reads. Nothing said: everything.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct StartAggregation {
+    /// Which part. What is not read stays as it is.
+    pub kind: AggregationKind,
+    /// Entitlement types by name; all of them unless told.
+    #[schema(max_items = 100)]
+    pub types: Vec<String>,
 }
 
 /// Where an aggregation stands.

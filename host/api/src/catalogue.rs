@@ -48,6 +48,9 @@ pub struct Entitlement {
     pub kind: String,
     /// Its id in the target.
     pub native_id: String,
+    /// Its Entitlement ID: what people and files know it by. The target's own id, unless its type says
+    /// which attribute it is.
+    pub known_as: String,
     /// Its short name on the resource, such as `member`.
     pub slug: String,
     /// What people call it: by an admin's word, else by the source's.
@@ -66,6 +69,8 @@ pub struct Entitlement {
     pub version: i64,
     /// Whether it can be held, but neither granted nor revoked.
     pub is_immutable: bool,
+    /// Whether its type is deleted: it is kept as it is, and can be revoked but not granted.
+    pub is_frozen: bool,
     /// All that the connector reported.
     #[schema(value_type = Object)]
     pub details: Value,
@@ -152,6 +157,42 @@ pub struct Assignment {
     pub details: Option<Value>,
 }
 
+/// Some of those who hold an entitlement in the end.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct EffectiveHolders {
+    /// The holders, by id.
+    pub items: Vec<EffectiveHolder>,
+    /// Where the next page begins; missing on the last one.
+    pub next: Option<String>,
+    /// False where there are more than were looked for: 20,000 holders, 2,000 entitlements of groups, or
+    /// 50 groups within each other.
+    pub is_complete: bool,
+}
+
+/// Who holds an entitlement, directly or through groups that hold it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct EffectiveHolder {
+    /// The holder: an account or a resource.
+    pub holder_id: String,
+    /// The holder's kind.
+    pub holder_kind: String,
+    /// What people call the holder.
+    pub holder_display: String,
+    /// Whether an assignment of its own gives it.
+    pub is_direct: bool,
+    /// Through which groups, from the one that holds the entitlement itself on: a shortest way.
+    pub via: Vec<HolderVia>,
+}
+
+/// A group through which somebody holds an entitlement.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct HolderVia {
+    /// The group.
+    pub holder_id: String,
+    /// What people call it.
+    pub display: String,
+}
+
 /// Which accounts.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -214,6 +255,9 @@ pub struct EntitlementQuery {
     pub kind: Option<String>,
     /// Only those that are privileged (`true`), or not (`false`).
     pub privileged: Option<bool>,
+    /// Only those with this Entitlement ID.
+    #[param(max_length = 2048)]
+    pub known_as: Option<String>,
     /// At most this many items; 50 unless told.
     #[param(minimum = 1, maximum = 200)]
     pub limit: Option<u32>,

@@ -19,6 +19,7 @@ pub mod data_sources;
 pub mod deletion_guards;
 pub mod deliveries;
 pub mod entitlement_search;
+pub mod entitlement_types;
 #[cfg(feature = "client")]
 pub mod events;
 pub mod external_changes;

@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::aggregations::StartAggregation;
+
 /// A schedule.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Schedule {
@@ -24,6 +26,8 @@ pub struct Schedule {
     pub jitter_minutes: u32,
     /// When no run begins: one that is due waits until the window ends.
     pub blackouts: Vec<Blackout>,
+    /// What is read.
+    pub reads: StartAggregation,
     /// Whether it is followed.
     pub is_enabled: bool,
     /// The next five times at which it is due; none for one that is not followed. The first is past
@@ -154,6 +158,10 @@ pub struct CreateSchedule {
     #[serde(default)]
     #[schema(max_items = 20)]
     pub blackouts: Vec<Blackout>,
+    /// What is read: everything unless told.
+    #[serde(default)]
+    #[schema(default = json!({"kind": "all", "types": []}))]
+    pub reads: StartAggregation,
     /// Whether it is followed.
     #[serde(default = "yes")]
     #[schema(default = true)]
@@ -193,6 +201,9 @@ pub struct UpdateSchedule {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(max_items = 20)]
     pub blackouts: Option<Vec<Blackout>>,
+    /// What is read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reads: Option<StartAggregation>,
     /// Whether it is followed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub is_enabled: Option<bool>,

@@ -7,7 +7,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-pub(crate) use sync::{OneSchedule, PlanOptions, ScheduleCommand, SyncCommand};
+pub(crate) use sync::{
+    KindOption, OneSchedule, PlanOptions, ScheduleCommand, SelectionOptions, SyncCommand,
+};
 
 /// Self-hosted access governance with sandboxed connectors.
 #[derive(Debug, Parser)]

@@ -8,19 +8,17 @@ mod watch;
 
 use std::process::ExitCode;
 
+use crate::ambient::{SystemClock, SystemRandom};
+use crate::options::{KindOption, SelectionOptions, ServerOptions, SyncCommand};
+use crate::output::Output;
 use anyhow::{Context as _, bail};
-use grantry_api::aggregations::Aggregation;
+use grantry_api::aggregations::{Aggregation, AggregationKind, StartAggregation};
 use grantry_api::client::Client;
 use grantry_api::integrations::Integration;
 use grantry_api::{List, ListQuery};
 use grantry_model::ids::fresh_uuid;
 use grantry_model::text::printable;
 use serde::de::DeserializeOwned;
-use serde_json::json;
-
-use crate::ambient::{SystemClock, SystemRandom};
-use crate::options::{ServerOptions, SyncCommand};
-use crate::output::Output;
 
 /// Most pages of a list that are read.
 const PAGES_MAX: usize = 100;
@@ -29,11 +27,11 @@ const WORDS_MAX: usize = 1_000;
 
 pub(crate) async fn run(command: SyncCommand, output: Output) -> anyhow::Result<ExitCode> {
     match command {
-        SyncCommand::Run { integration, watch: is_watched, server } => {
+        SyncCommand::Run { integration, reads, watch: is_watched, server } => {
             let client = client(&server)?;
             let id = find_integration(&client, &integration).await?;
             let path = format!("/integrations/{id}/aggregations");
-            let ordered: Aggregation = client.post(&path, &key(), &json!({})).await?;
+            let ordered: Aggregation = client.post(&path, &key(), &selection(reads)).await?;
             if is_watched {
                 return watch::run(&client, &ordered.id, output).await;
             }
@@ -50,6 +48,16 @@ pub(crate) async fn run(command: SyncCommand, output: Output) -> anyhow::Result<
         }
         SyncCommand::Schedule(command) => schedule::run(command, output).await,
     }
+}
+
+/// What is to be read.
+fn selection(options: SelectionOptions) -> StartAggregation {
+    let kind = match options.kind {
+        KindOption::All => AggregationKind::All,
+        KindOption::Accounts => AggregationKind::Accounts,
+        KindOption::Entitlements => AggregationKind::Entitlements,
+    };
+    StartAggregation { kind, types: options.types }
 }
 
 fn client(server: &ServerOptions) -> anyhow::Result<Client> {

@@ -13,20 +13,26 @@ use grantry_model::aggregation::{
     PAGE_BYTES_MAX, PAGE_ITEMS_MAX, PageFault, Progress, RESTARTS_MAX, RunStatus,
 };
 use grantry_model::catalogue::{Page, PageRequest, Target};
+use grantry_model::entitlement_types::{DeclaredType, OwnType};
 use grantry_model::fault::{Fault, PluginError};
-use grantry_model::fingerprint::Keys;
+use grantry_model::fingerprint::{Key, Keys};
 use grantry_model::job::Lease;
 use grantry_model::package::Interface;
 use grantry_model::removal::What;
 use grantry_model::runner::{CallResult, CallScope, KvWrite, LogLine};
+use grantry_model::selection::Part;
 use grantry_model::text::printable;
-use grantry_store::{AuditEntry, Domain, Integration, Job, LOG_LINES_MAX, PageRecord, Plugin, Run};
+use grantry_store::{
+    AuditEntry, Domain, Integration, Job, LOG_LINES_MAX, PageRecord, Plugin, Run, Seen, TypeOrigin,
+    UnchangedPage,
+};
 use serde_json::json;
 
 use self::end::End;
 use crate::external_changes;
 use crate::integrations::require;
-use crate::reconcile::{self, Known, Rows};
+use crate::reconcile::rules::{Naming, Types, attributes_of};
+use crate::reconcile::{self, Against, Known, Rows};
 use crate::run_changes;
 use crate::worker::{LEASE_MS, Verdict};
 use crate::{Engine, EngineError, Result};
@@ -78,17 +84,20 @@ struct Aggregation<'a> {
     permit: Permit<actions::AggregationRun>,
     progress: Progress,
     keys: Keys,
-    /// Whether no run has read everything before this one.
-    is_baseline: bool,
+    /// Listings that no run has read whole before this one.
+    first_readings: HashSet<String>,
     /// Whether this worker committed a page of the run.
     has_progressed: bool,
     known: Option<(Domain, Known)>,
+    types: Types,
+    /// By which ids living entitlements are known, where that is not their native id.
+    naming: Naming,
     /// Pages of a domain whose rows need not be written again if they are read again.
     trusted: Option<(Domain, HashSet<String>)>,
     /// Lines of the connector's log that are kept so far.
     log_lines: u64,
     /// Unchanged pages that no checkpoint has noted yet.
-    unchanged: Vec<(Domain, String)>,
+    unchanged: Vec<UnchangedPage>,
     buffer: Vec<u8>,
 }
 
@@ -120,10 +129,11 @@ pub(crate) async fn aggregate(engine: &Engine, job: &Job, run: Run) -> Result<Ve
     };
     // As it is now that it was started.
     let run = db.run(&run.id).await?.unwrap_or(run);
+    let types = Types::of(&db.entitlement_types(&integration.id).await?);
     let keys = Keys::of(&integration.id);
     let lease = job.lease();
     let (known, buffer) = (None, Vec::new());
-    let is_baseline = db.is_baseline(&integration.id).await?;
+    let first_readings = db.first_readings(&integration.id, &progress).await?;
     let log_lines = db.count_run_log(&run.id).await?;
     let mut aggregation = Aggregation {
         engine,
@@ -136,8 +146,10 @@ pub(crate) async fn aggregate(engine: &Engine, job: &Job, run: Run) -> Result<Ve
         progress,
         keys,
         known,
+        types,
+        naming: Naming::default(),
         buffer,
-        is_baseline,
+        first_readings,
         has_progressed: false,
         trusted: None,
         log_lines,
@@ -225,18 +237,57 @@ async fn begin(
         let detail = format!("`{}` is not a kind", printable(&odd.kind, 80));
         return Ok(Err(Beginning::Never(Stop { code: "bad_data".to_owned(), detail })));
     }
-    let mut progress = Progress::start(&kinds);
+    let mut progress = match choose(engine, run, Progress::start(&kinds)).await? {
+        Ok(progress) => progress,
+        Err(stop) => return Ok(Err(Beginning::Never(stop))),
+    };
     progress.source = Some(source);
     progress.live_before = engine.db().count_kinds(&integration.id).await?;
-    progress.rows_expected = engine.db().last_rows(&integration.id).await?;
+    progress.rows_expected = engine.db().last_rows(&integration.id, &run.selection).await?;
     let live = progress.live_before.iter().map(|(_, count)| count).sum();
     let mut tx = engine.db().begin(permit.provenance()).await?;
     tx.hold(&job.lease(), engine.lease_until()).await?;
     tx.start_run(&run.id, &progress, live).await?;
-    let detail = json!({ "run": run.id, "listings": progress.targets.len() });
+    // Those of kinds that only this tenant has, and of integrations from before there were types.
+    for (name, of) in &DeclaredType::of_kinds(&kinds) {
+        let (origin, own) = (TypeOrigin::Connector, OwnType::default());
+        tx.make_type(&integration.id, name, origin, Some(of), &own).await?;
+    }
+    let detail = json!({
+        "run": run.id, "listings": progress.targets.len(), "reads": run.selection,
+    });
     let (event, id) = ("aggregation.started", integration.id.as_str());
     tx.commit(AuditEntry::about(event, "integration", id, detail)).await?;
     Ok(Ok((scope, progress)))
+}
+
+/// The run over what it is to read, or why there is nothing (CAT-4).
+async fn choose(
+    engine: &Engine,
+    run: &Run,
+    progress: Progress,
+) -> Result<std::result::Result<Progress, Stop>> {
+    let (db, selection, id) = (engine.db(), &run.selection, &run.integration_id);
+    if selection.part == Part::Entitlements && !db.has_read_accounts(id).await? {
+        let (code, detail) = ("accounts_not_read", EngineError::AccountsNotRead.to_string());
+        return Ok(Err(Stop { code: code.to_owned(), detail }));
+    }
+    let types = Types::of(&db.entitlement_types(id).await?);
+    let on_kinds = db.kinds_of_types(id).await?;
+    let kinds = selection.types.iter().flat_map(|name| types.kinds_of(name, &on_kinds)).collect();
+    let silent = types.silent_kinds(&on_kinds);
+    let chosen = progress.choosing(|listings, account_kinds| {
+        selection.choose(listings, account_kinds, &kinds, &silent)
+    });
+    let has_types = |target: &Target| Domain::of_listing(target) != Domain::Objects;
+    if !selection.types.is_empty() && !chosen.targets.iter().any(has_types) {
+        let detail = format!(
+            "the target lists nothing of `{}` that could be read; nothing was removed",
+            selection.types.join("`, `")
+        );
+        return Ok(Err(Stop { code: "nothing_to_read".to_owned(), detail }));
+    }
+    Ok(Ok(chosen))
 }
 
 /// What a call wrote to the log, also where it failed.
@@ -415,7 +466,7 @@ impl Aggregation<'_> {
         mut progress: Progress,
         kv: &[KvWrite],
     ) -> Result<Turn> {
-        let domain = reconcile::domain(target);
+        let (domain, listing) = (Domain::of_listing(target), target.name());
         let has_rows = !(page.objects.is_empty()
             && page.entitlements.is_empty()
             && page.assignments.is_empty());
@@ -424,7 +475,7 @@ impl Aggregation<'_> {
         if is_plain && (!has_rows || self.is_trusted(domain, &digest).await?) {
             (self.progress, self.has_progressed) = (progress, true);
             if has_rows {
-                self.unchanged.push((domain, digest));
+                self.unchanged.push(UnchangedPage { domain, listing: target.name(), digest });
             }
             if self.unchanged.len() >= UNCHANGED_PAGES_MAX || !has_rows {
                 self.flush().await?;
@@ -435,15 +486,16 @@ impl Aggregation<'_> {
             self.flush().await?;
         }
         self.load_known(domain).await?;
+        self.load_resources(page, &progress.account_kinds).await?;
         let known = self.known.as_ref().map(|(_, known)| known);
         let nothing = Known::default();
-        let prepared = reconcile::prepare(
-            target,
-            page,
-            &progress.account_kinds,
-            known.unwrap_or(&nothing),
-            &mut self.keys,
-        );
+        let against = Against {
+            account_kinds: &progress.account_kinds,
+            known: known.unwrap_or(&nothing),
+            types: &self.types,
+            naming: &self.naming,
+        };
+        let prepared = reconcile::prepare(target, page, against, &mut self.keys);
         let mut prepared = match prepared {
             Ok(prepared) => prepared,
             Err(fault) => return Ok(Turn::End(Err(fault.into()))),
@@ -467,16 +519,30 @@ impl Aggregation<'_> {
             Rows::Objects(rows) => tx.upsert_objects(id, now, rows).await?,
             Rows::Entitlements(rows) => tx.upsert_entitlements(id, app, now, rows).await?,
             Rows::Assignments(rows) => {
-                if !self.is_baseline {
+                if !self.first_readings.contains(&listing) {
                     external_changes::note_appeared(&mut tx, &self.run, rows).await?;
                 }
                 tx.upsert_assignments(rows).await?
             }
         };
         progress.written += written;
+        if !prepared.found.is_empty() {
+            progress.written += tx.upsert_entitlements(id, app, now, &prepared.found).await?;
+            let rows: Vec<Seen> =
+                prepared.found.iter().map(|row| (row.key, Key([0; 16]))).collect();
+            let name = format!("found-{}-{}", self.run.id, progress.pages);
+            let of = prepared.found.first().map_or("", |row| row.kind.as_str());
+            let of = Target::EntitlementsOfKind(of.to_owned()).name();
+            // The next run that reads the entitlements, and does not see these, misses them.
+            tx.remember(id, (Domain::Entitlements, &of), &name, &rows).await?;
+        }
+        for name in &prepared.new_types {
+            let own = OwnType::default();
+            tx.make_type(id, name, TypeOrigin::Sync, None, &own).await?;
+        }
         let is_trusted = prepared.issues.is_empty() && !is_overtaken;
         let (seen, left_out) = (prepared.seen, prepared.left_out);
-        let record = PageRecord { domain, digest, seen, left_out, is_trusted };
+        let record = PageRecord { domain, listing, digest, seen, left_out, is_trusted };
         tx.put_page(&self.run, &record).await?;
         tx.add_issues(&self.run.id, first_issue, &prepared.issues).await?;
         tx.write_kv(id, kv).await?;
@@ -488,11 +554,23 @@ impl Aggregation<'_> {
         let event = "aggregation.page";
         tx.commit(AuditEntry::about(event, "integration", id.as_str(), detail)).await?;
         (self.progress, self.has_progressed) = (progress, true);
+        self.types.add(prepared.new_types);
+        if let Some((_, known)) = &mut self.known {
+            known.entitlements.extend(prepared.found.iter().map(|row| row.key));
+        }
+        if let Rows::Entitlements(rows) = &prepared.rows {
+            self.naming.add(rows);
+        }
         Ok(Turn::Next)
     }
 
     /// Whether the rows of a page with this content are in the catalogue as they are.
     async fn is_trusted(&mut self, domain: Domain, digest: &str) -> Result<bool> {
+        // Ids and names may come from attributes of resources that have changed.
+        let is_entitlements = domain == Domain::Entitlements;
+        if is_entitlements && self.progress.written > 0 && self.types.reads_attributes() {
+            return Ok(false);
+        }
         if self.trusted.as_ref().is_none_or(|(loaded, _)| *loaded != domain) {
             let pages = self.engine.db().trusted_pages(&self.integration.id, domain).await?;
             self.trusted = Some((domain, pages));
@@ -510,10 +588,38 @@ impl Aggregation<'_> {
         if domain != Domain::Objects {
             known.objects = db.object_keys(id).await?.into_iter().collect();
         }
-        if domain == Domain::Assignments {
-            known.entitlements = db.entitlement_keys(id).await?.into_iter().collect();
+        match domain {
+            Domain::Objects => {}
+            Domain::Entitlements => {
+                known.untouched = db.entitlements_of_types(id, &self.types.frozen()).await?;
+                for name in self.types.with_own_ids() {
+                    let ids = db.ids_of_type(id, name).await?;
+                    self.naming.ids.insert(name.to_owned(), ids);
+                }
+            }
+            Domain::Assignments => {
+                known.entitlements = db.entitlement_keys(id).await?.into_iter().collect();
+                let untouched = self.types.without_permissions();
+                known.untouched = db.entitlements_of_types(id, &untouched).await?;
+                known.finds_by_account = self.run.selection.part == Part::Accounts;
+            }
         }
         self.known = Some((domain, known));
+        Ok(())
+    }
+
+    /// Reads the attributes of the resources from which entitlements of this page are named.
+    async fn load_resources(&mut self, page: &Page, account_kinds: &[String]) -> Result<()> {
+        self.naming.resources.clear();
+        for entitlement in self.types.reading(page) {
+            let on = &entitlement.on;
+            let key = reconcile::object_key(&mut self.keys, account_kinds, &on.kind, &on.id);
+            if !self.naming.resources.contains_key(&key) {
+                let details = self.engine.db().object_details(key).await?;
+                let attributes = details.as_deref().map(attributes_of).unwrap_or_default();
+                self.naming.resources.insert(key, attributes);
+            }
+        }
         Ok(())
     }
 

@@ -23,6 +23,7 @@ impl PageQuery {
             status: self.status.clone(),
             mapped: self.mapped,
             privileged: self.privileged,
+            known_as: self.known_as.clone(),
             identity: self.identity.clone(),
             resource: String::new(),
             after,

@@ -25,6 +25,8 @@ pub struct PageQuery {
     pub identity: String,
     /// Only entitlements that are privileged, or not, where the list has entitlements.
     pub privileged: Option<bool>,
+    /// Only entitlements that are known by this id, where the list has entitlements.
+    pub known_as: String,
     /// From where on.
     pub cursor: Option<String>,
     /// At most this many.

@@ -37,6 +37,12 @@ pub enum EngineError {
     /// The membership's status forbids it.
     #[error(transparent)]
     MembershipNotActive(#[from] NotPossible),
+    /// The entitlement type is deleted.
+    #[error("the type `{0}` is deleted: make it again, and its entitlements thaw")]
+    TypeDeleted(String),
+    /// No run has read the accounts.
+    #[error("no aggregation has read this integration's accounts yet: read them first")]
+    AccountsNotRead,
     /// The integration's source is being read already.
     #[error("an aggregation of this integration is under way: wait for it or cancel it")]
     SyncRunning,

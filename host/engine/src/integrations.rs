@@ -7,6 +7,7 @@ mod deletion;
 
 use grantry_authz::actions;
 use grantry_model::approval::Approval;
+use grantry_model::entitlement_types::DeclaredType;
 use grantry_model::fault::{Fault, FieldIssue, PluginError};
 use grantry_model::ids::{AppId, IntegrationId, PluginId, PrincipalId};
 use grantry_model::package::Interface;
@@ -123,6 +124,8 @@ impl Ctx {
             let mut tx = db.begin(permit.provenance()).await?;
             tx.create_plugin_principal(&permit, &principal).await?;
             tx.create_integration(&permit, &new).await?;
+            let types = DeclaredType::of_kinds(&plugin.manifest.kinds);
+            tx.declare_types(&new.id, &types).await?;
             self.seal_all(&mut tx, &permit, &new.id, 1, &split.secrets).await?;
             let view = IntegrationView {
                 integration: Integration {

@@ -23,11 +23,13 @@ mod deliver;
 mod deliveries;
 mod delivery_secrets;
 mod entitlement_search;
+mod entitlement_types;
 mod entitlement_words;
 mod error;
 mod expiry;
 mod external_changes;
 mod gate;
+mod holders;
 mod idempotency;
 mod integrations;
 mod issuers;
@@ -82,8 +84,10 @@ pub use connection_tests::TestReport;
 pub use cursor::{Page, PageQuery};
 pub use data_sources::{DataSourceChange, DataSourceInput};
 pub use entitlement_search::SearchQuery;
+pub use entitlement_types::{ReKeyView, TypeInput};
 pub use entitlement_words::{SaidChange, SaidInBulk, SelectionInput};
 pub use error::EngineError;
+pub use holders::HoldersView;
 pub use idempotency::{Answer, Idempotent};
 pub use integrations::{IntegrationChange, IntegrationInput, IntegrationView, WholeConnection};
 pub use issuers::{IssuerChange, IssuerInput};
@@ -125,6 +129,10 @@ pub use grantry_store::{
     RemovedRow, RunChange, RunIssue, RunLogLine, Schedule, Sink, StoreError, StoredAssignment,
     StoredEntitlement, StoredIdentity, StoredMapping, StoredObject, StoredOperation, TokenRecord,
     Upload, Written,
+    MappingChange, MappingCounts, NewRegistration, Person, PersonIdentity, PrincipalRecord,
+    Recipients, Registration, Removal, RemovedRow, RunIssue, RunLogLine, Schedule, Sink,
+    StoreError, StoredAssignment, StoredEntitlement, StoredIdentity, StoredMapping, StoredObject,
+    StoredOperation, StoredType, TokenRecord, TypeOrigin, Upload,
 };
 
 /// A result of the engine.

@@ -75,6 +75,12 @@ const CONFLICTS_MAX: u32 = 5;
 
 type Write = Permit<actions::AppMembershipWrite>;
 
+/// Access of a frozen role can end, but not begin or last longer (CAT-3).
+fn frozen(kind: &str, path: &str) -> EngineError {
+    let message = format!("the role is frozen: its entitlement type `{kind}` is deleted");
+    EngineError::field(path, "role_frozen", message)
+}
+
 /// The queue of a membership's provisioning: one job at a time.
 fn queue(membership: &MembershipId) -> String {
     format!("provision/{membership}")
@@ -195,6 +201,9 @@ impl Ctx {
             let message = "the target does not let anyone grant this role";
             return Err(EngineError::field("/role_id", "role_immutable", message));
         }
+        if role.is_frozen {
+            return Err(frozen(&role.kind, "/role_id"));
+        }
         let account = self.db().account(integration, &input.account).await?;
         if account.is_none_or(|account| account.removed.is_some()) {
             let message = "the app has no such account";
@@ -274,7 +283,13 @@ impl Ctx {
         claimed: &Claimed<'_, Membership>,
     ) -> Result<Answer> {
         let feed = self.feed(app).await?;
-        self.load_membership(app, id).await?;
+        let there = self.load_membership(app, id).await?;
+        if matches!(event, Event::Extend { .. } | Event::Renew { .. }) {
+            let role = self.db().role(app, &there.role).await?.ok_or(NO_ROLE)?;
+            if role.is_frozen {
+                return Err(frozen(&role.kind, ""));
+            }
+        }
         if let Some(ends) = ends {
             check_end(self.db().now(), ends)?;
         }

@@ -75,6 +75,8 @@ fn refused(error: EngineError) -> PlatformError {
         EngineError::MembershipNotActive(_)
         | EngineError::IdempotencyKeyReused
         | EngineError::SyncRunning
+        | EngineError::TypeDeleted(_)
+        | EngineError::AccountsNotRead
         | EngineError::DiffChanged
         | EngineError::RemovalDecided { .. }
         | EngineError::UndoExpired

@@ -2,14 +2,20 @@
 //!
 //! Pure: a page in, rows, keys and complaints out. Everything from the plugin is treated as hostile:
 //! ids are bounded and unique, references are checked against what the run has seen, text is made
-//! printable. What does not fit is left out, counted and told (never silently).
+//! printable. What does not fit is left out, counted and told (never silently). What the entitlement
+//! types say of rows is in [`rules`].
 
-use std::collections::HashSet;
+pub(crate) mod rules;
 
+use std::collections::{HashMap, HashSet};
+
+use self::rules::{Naming, TypeRules, Types, named};
 use grantry_model::aggregation::{PAGE_ITEMS_MAX, PageFault};
 use grantry_model::catalogue::{
-    Assignment, Disposition, Entitlement, NATIVE_ID_BYTES_MAX, Object, ObjectRef, Page, Target,
+    Assignment, Disposition, Entitlement, NATIVE_ID_BYTES_MAX, Object, ObjectRef, Page, Purpose,
+    Target,
 };
+use grantry_model::entitlement_types::TYPES_MAX;
 use grantry_model::fingerprint::{Domain as KeyDomain, Key, Keys, row_hash};
 use grantry_model::text::printable;
 use grantry_store::{AssignmentRow, Class, Domain, EntitlementRow, ObjectRow, RunIssue, Seen};
@@ -35,27 +41,36 @@ pub(crate) struct Prepared {
     /// Rows that are there, but do not fit: reported, so not vanished.
     pub left_out: Vec<Seen>,
     pub issues: Vec<RunIssue>,
+    /// Native types of entitlements that nobody has met before.
+    pub new_types: Vec<String>,
+    /// Entitlements that are known from their holders alone.
+    pub found: Vec<EntitlementRow>,
 }
 
-/// What references may point at.
+/// What references may point at, and what is to be left alone.
 #[derive(Debug, Default)]
 pub(crate) struct Known {
     pub objects: HashSet<Key>,
     pub entitlements: HashSet<Key>,
+    /// Entitlements that stay as they are: in the list of entitlements those that are frozen, in that
+    /// of assignments also those of which it is not read who holds them.
+    pub untouched: HashSet<Key>,
+    /// Whether entitlements are known from their holders: where nothing else lists them.
+    pub finds_by_account: bool,
 }
 
-/// What the rows of a listing are.
-pub(crate) fn domain(target: &Target) -> Domain {
-    match target {
-        Target::Objects(_) => Domain::Objects,
-        Target::EntitlementsOfKind(_) | Target::EntitlementsOf(_) => Domain::Entitlements,
-        Target::AssignmentsOfKind(_) | Target::AssignmentsOf(_) => Domain::Assignments,
-    }
+/// What a page is held against.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Against<'a> {
+    pub account_kinds: &'a [String],
+    pub known: &'a Known,
+    pub types: &'a Types,
+    pub naming: &'a Naming,
 }
 
 /// Refuses a page with rows that were not asked for, or with too many.
 pub(crate) fn check(target: &Target, page: &Page) -> Result<(), PageFault> {
-    let domain = domain(target);
+    let domain = Domain::of_listing(target);
     let is_unexpected = (domain != Domain::Objects && !page.objects.is_empty())
         || (domain != Domain::Entitlements && !page.entitlements.is_empty())
         || (domain != Domain::Assignments && !page.assignments.is_empty());
@@ -137,31 +152,32 @@ fn details_of(assignment: &Assignment) -> Option<String> {
 pub(crate) fn prepare(
     target: &Target,
     page: &Page,
-    account_kinds: &[String],
-    known: &Known,
+    against: Against<'_>,
     keys: &mut Keys,
 ) -> Result<Prepared, PageFault> {
     let mut preparing = Preparing {
-        account_kinds,
-        known,
+        against,
         keys,
         seen: Vec::new(),
         left_out: Vec::new(),
         issues: Vec::new(),
+        new_types: Vec::new(),
+        ids_here: HashMap::new(),
+        found: Vec::new(),
     };
-    let rows = match domain(target) {
+    let rows = match Domain::of_listing(target) {
         Domain::Objects => Rows::Objects(preparing.objects(target, &page.objects)?),
         Domain::Entitlements => Rows::Entitlements(preparing.entitlements(&page.entitlements)?),
-        Domain::Assignments => Rows::Assignments(preparing.assignments(&page.assignments)?),
+        Domain::Assignments => Rows::Assignments(preparing.assignments(target, &page.assignments)?),
     };
     for skip in &page.skipped {
-        let about = skip.about.as_ref().map_or("something".to_owned(), named);
+        let about = skip.about.as_ref().map_or("something".to_owned(), worded);
         let detail = format!("{about} could not be read: {}", skip.error);
         preparing.issues.push(issue(skip.error.code(), &detail));
     }
-    let Preparing { seen, left_out, issues, .. } = preparing;
+    let Preparing { seen, left_out, issues, new_types, found, .. } = preparing;
     has_duplicates(&seen)?;
-    Ok(Prepared { rows, seen, left_out, issues })
+    Ok(Prepared { rows, seen, left_out, issues, new_types, found })
 }
 
 fn has_duplicates(seen: &[Seen]) -> Result<(), PageFault> {
@@ -176,29 +192,37 @@ fn has_duplicates(seen: &[Seen]) -> Result<(), PageFault> {
 const ZERO: Key = Key([0; 16]);
 
 struct Preparing<'a> {
-    account_kinds: &'a [String],
-    known: &'a Known,
+    against: Against<'a>,
     keys: &'a mut Keys,
     seen: Vec<Seen>,
     left_out: Vec<Seen>,
     issues: Vec<RunIssue>,
+    new_types: Vec<String>,
+    /// By which ids the page's own entitlements are known, where that is not their native id.
+    ids_here: HashMap<(String, String), Key>,
+    found: Vec<EntitlementRow>,
+}
+
+fn class(account_kinds: &[String], kind: &str) -> Class {
+    if account_kinds.iter().any(|account| account == kind) {
+        Class::Account
+    } else {
+        Class::Resource
+    }
+}
+
+/// The key of an object of any kind.
+pub(crate) fn object_key(keys: &mut Keys, account_kinds: &[String], kind: &str, id: &str) -> Key {
+    let domain = match class(account_kinds, kind) {
+        Class::Account => KeyDomain::Account,
+        Class::Resource => KeyDomain::Resource,
+    };
+    keys.object(domain, kind, id)
 }
 
 impl Preparing<'_> {
-    fn class(&self, kind: &str) -> Class {
-        if self.account_kinds.iter().any(|account| account == kind) {
-            Class::Account
-        } else {
-            Class::Resource
-        }
-    }
-
     fn object_key(&mut self, kind: &str, id: &str) -> Key {
-        let domain = match self.class(kind) {
-            Class::Account => KeyDomain::Account,
-            Class::Resource => KeyDomain::Resource,
-        };
-        self.keys.object(domain, kind, id)
+        object_key(self.keys, self.against.account_kinds, kind, id)
     }
 
     fn objects(
@@ -207,6 +231,9 @@ impl Preparing<'_> {
         objects: &[Object],
     ) -> Result<Vec<ObjectRow>, PageFault> {
         let Target::Objects(kind) = target else { return Ok(Vec::new()) };
+        let class = class(self.against.account_kinds, kind);
+        let rules = self.against.types.get(kind).filter(|_| class == Class::Resource);
+        let schema = rules.and_then(|rules| rules.schema.as_ref());
         let mut rows = Vec::with_capacity(objects.len());
         for object in objects {
             check_id(&object.id.id)?;
@@ -215,9 +242,16 @@ impl Preparing<'_> {
                 return Err(PageFault::UnexpectedRow(printable(&what, DISPLAY_CHARACTERS_MAX)));
             }
             let key = self.object_key(kind, &object.id.id);
+            // Whether a reference points at something is not known before all resources are read.
+            let misfit = schema.and_then(|schema| schema.check(&object.attributes, |_| true).err());
+            if let Some(misfit) = misfit {
+                let detail = format!("{kind} `{}` does not fit: {misfit}", object.id.id);
+                self.leave_out((key, ZERO), misfit.code(), &detail);
+                continue;
+            }
             self.seen.push((key, ZERO));
             let Some(details) = self.details(object, &object.id.id) else { continue };
-            rows.push(object_row(object, key, self.class(kind), details));
+            rows.push(object_row(object, key, class, details));
         }
         Ok(rows)
     }
@@ -228,22 +262,103 @@ impl Preparing<'_> {
             check_id(&entitlement.id)?;
             check_id(&entitlement.kind)?;
             let key = self.keys.entitlement(&entitlement.id);
-            let resource = self.object_key(&entitlement.on.kind, &entitlement.on.id);
-            if !self.known.objects.contains(&resource) {
-                let (of, on) = (&entitlement.id, named(&entitlement.on));
-                let detail = format!("entitlement `{of}` is on {on}, which was not listed");
+            let rules = self.against.types.get(&entitlement.kind);
+            let is_frozen = rules.is_some_and(|rules| rules.is_frozen);
+            if is_frozen || self.against.known.untouched.contains(&key) {
                 self.left_out.push((key, ZERO));
-                self.issues.push(issue("dangling_reference", &detail));
+                continue;
+            }
+            let resource = self.object_key(&entitlement.on.kind, &entitlement.on.id);
+            if let Some((code, detail)) = self.misfit(entitlement, resource, rules) {
+                self.leave_out((key, ZERO), code, &detail);
                 continue;
             }
             self.seen.push((key, ZERO));
-            let Some(details) = self.details(entitlement, &entitlement.id) else { continue };
-            rows.push(entitlement_row(entitlement, key, resource, details));
+            let nothing = TypeRules::default();
+            let read = &rules.unwrap_or(&nothing).read;
+            let attributes = self.against.naming.resources.get(&resource);
+            let (row, id) = named(entitlement, read, attributes.map_or(&[][..], Vec::as_slice));
+            self.tell_of_id(entitlement, key, read.id.as_deref(), id.as_deref());
+            let Some(details) = self.details(&*row, &entitlement.id) else { continue };
+            rows.push(entitlement_row(&row, key, resource, id, details));
         }
         Ok(rows)
     }
 
-    fn assignments(&mut self, page: &[Assignment]) -> Result<Vec<AssignmentRow>, PageFault> {
+    /// Why an entitlement cannot be taken over.
+    fn misfit(
+        &mut self,
+        entitlement: &Entitlement,
+        resource: Key,
+        rules: Option<&TypeRules>,
+    ) -> Option<(&'static str, String)> {
+        let (of, known) = (&entitlement.id, self.against.known);
+        if !known.objects.contains(&resource) {
+            let on = worded(&entitlement.on);
+            let detail = format!("entitlement `{of}` is on {on}, which was not listed");
+            return Some(("dangling_reference", detail));
+        }
+        let Some(rules) = rules else { return self.meet_type(entitlement) };
+        let schema = rules.schema.as_ref()?;
+        let (keys, account_kinds) = (&mut *self.keys, self.against.account_kinds);
+        let is_known = |to: &ObjectRef| {
+            known.objects.contains(&object_key(keys, account_kinds, &to.kind, &to.id))
+        };
+        let misfit = schema.check(&entitlement.attributes, is_known).err()?;
+        Some((misfit.code(), format!("entitlement `{of}` does not fit: {misfit}")))
+    }
+
+    /// Notes a native type that has no entitlement type yet.
+    fn meet_type(&mut self, entitlement: &Entitlement) -> Option<(&'static str, String)> {
+        if self.new_types.contains(&entitlement.kind) {
+            return None;
+        }
+        if !self.against.types.has_room(self.new_types.len()) {
+            let detail = format!(
+                "entitlement `{}` is of type `{}`, and there are {TYPES_MAX} types already",
+                entitlement.id, entitlement.kind
+            );
+            return Some(("too_many_types", detail));
+        }
+        self.new_types.push(entitlement.kind.clone());
+        None
+    }
+
+    /// Complains of an entitlement that has no id of its own by its type's attribute. It is taken over
+    /// all the same: its key is another one (ADR 12).
+    fn tell_of_id(
+        &mut self,
+        entitlement: &Entitlement,
+        key: Key,
+        attribute: Option<&str>,
+        id: Option<&str>,
+    ) {
+        let Some(attribute) = attribute else { return };
+        let of = &entitlement.id;
+        let Some(id) = id else {
+            let detail = format!("entitlement `{of}` has no `{attribute}`, which is to be its id");
+            self.issues.push(issue("no_entitlement_id", &detail));
+            return;
+        };
+        let before = self.against.naming.ids.get(&entitlement.kind).and_then(|ids| ids.get(id));
+        let here = self.ids_here.insert((entitlement.kind.clone(), id.to_owned()), key);
+        if before.is_some_and(|other| *other != key) || here.is_some() {
+            let detail = format!("entitlement `{of}` shares its id `{id}` with another one");
+            self.issues.push(issue("duplicate_entitlement_id", &detail));
+        }
+    }
+
+    /// Leaves out a row that is there and does not fit, and says why.
+    fn leave_out(&mut self, row: Seen, code: &str, detail: &str) {
+        self.left_out.push(row);
+        self.issues.push(issue(code, detail));
+    }
+
+    fn assignments(
+        &mut self,
+        target: &Target,
+        page: &[Assignment],
+    ) -> Result<Vec<AssignmentRow>, PageFault> {
         let mut rows = Vec::with_capacity(page.len());
         // Connectors list by entitlement, so its key is mostly the one of the row before.
         let mut last: Option<(&str, Key)> = None;
@@ -258,19 +373,67 @@ impl Preparing<'_> {
             last = Some((&assignment.entitlement, entitlement));
             check_id(&assignment.holder.id)?;
             let holder = self.object_key(&assignment.holder.kind, &assignment.holder.id);
-            let is_known = self.known.entitlements.contains(&entitlement)
-                && self.known.objects.contains(&holder);
-            if !is_known {
-                let (who, what) = (named(&assignment.holder), &assignment.entitlement);
-                let detail = format!("{who} holds `{what}`, but one of them was not listed");
+            let known = self.against.known;
+            if !known.untouched.is_empty() && known.untouched.contains(&entitlement) {
                 self.left_out.push((entitlement, holder));
-                self.issues.push(issue("dangling_reference", &detail));
+                continue;
+            }
+            let is_listed = known.entitlements.contains(&entitlement)
+                || self.find_by_account(target, assignment, (entitlement, holder));
+            if !is_listed || !known.objects.contains(&holder) {
+                let (who, what) = (worded(&assignment.holder), &assignment.entitlement);
+                let detail = format!("{who} holds `{what}`, but one of them was not listed");
+                self.leave_out((entitlement, holder), "dangling_reference", &detail);
                 continue;
             }
             self.seen.push((entitlement, holder));
             rows.push(AssignmentRow { entitlement, holder, details: details_of(assignment) });
         }
         Ok(rows)
+    }
+
+    /// Whether an entitlement that was not listed is known from its holder from now on (CAT-4): where
+    /// accounts are read without the entitlements, until those are read.
+    fn find_by_account(
+        &mut self,
+        target: &Target,
+        assignment: &Assignment,
+        (key, holder): Seen,
+    ) -> bool {
+        let Against { known, types, .. } = self.against;
+        let Target::AssignmentsOfKind(kind) = target else { return false };
+        if !known.finds_by_account || !known.objects.contains(&holder) {
+            return false;
+        }
+        if self.found.iter().any(|row| row.key == key) {
+            return true;
+        }
+        let rules = types.get(kind);
+        if rules.is_some_and(|rules| rules.is_frozen || !rules.includes_permissions) {
+            return false;
+        }
+        let id = &assignment.entitlement;
+        let entitlement = Entitlement {
+            id: id.clone(),
+            kind: kind.clone(),
+            on: ObjectRef { kind: kind.clone(), id: String::new() },
+            slug: id.clone(),
+            display: id.clone(),
+            description: None,
+            purpose: Purpose::Other,
+            grantable_to: Vec::new(),
+            exclusive: None,
+            // On which resource it is, is not known: nothing can be written.
+            is_immutable: true,
+            is_privileged: false,
+            attributes: Vec::new(),
+        };
+        if rules.is_none() && self.meet_type(&entitlement).is_some() {
+            return false;
+        }
+        let Some(details) = self.details(&entitlement, id) else { return false };
+        self.found.push(entitlement_row(&entitlement, key, ZERO, None, details));
+        true
     }
 
     /// The row as JSON; `None` with a complaint where it is too large to keep.
@@ -289,7 +452,7 @@ fn issue(code: &str, detail: &str) -> RunIssue {
     RunIssue { code: code.to_owned(), detail: printable(detail, 1_000) }
 }
 
-fn named(object: &ObjectRef) -> String {
+fn worded(object: &ObjectRef) -> String {
     format!("{} `{}`", object.kind, object.id)
 }
 
@@ -326,11 +489,20 @@ fn entitlement_row(
     entitlement: &Entitlement,
     key: Key,
     resource: Key,
+    known_as: Option<String>,
     details: String,
 ) -> EntitlementRow {
     let display = printable(&entitlement.display, DISPLAY_CHARACTERS_MAX);
-    let words =
-        [Some(display.as_str()), Some(&entitlement.slug), entitlement.description.as_deref()];
+    let words = [
+        Some(display.as_str()),
+        Some(&entitlement.slug),
+        entitlement.description.as_deref(),
+        known_as.as_deref(),
+    ];
+    let row_hash = match &known_as {
+        None => row_hash(details.as_bytes()),
+        Some(id) => row_hash(format!("{id}\0{details}").as_bytes()),
+    };
     EntitlementRow {
         key,
         resource,
@@ -342,7 +514,8 @@ fn entitlement_row(
         is_privileged: entitlement.is_privileged,
         is_immutable: entitlement.is_immutable,
         recommends: entitlement.recommends(),
-        row_hash: row_hash(details.as_bytes()),
+        known_as,
+        row_hash,
         details: without_nul(details),
     }
 }

@@ -2,6 +2,7 @@
 //! (INT-8, INT-12). Requests themselves come later; what they will follow is decided here.
 
 use grantry_authz::{Permit, actions};
+use grantry_model::entitlement_types::OwnType;
 use grantry_model::ids::{EntitlementId, IntegrationId};
 use grantry_model::request_rules::{OwnRules, RequestRules, RulesChange, in_force};
 use grantry_store::{AuditEntry, StoredEntitlement};
@@ -119,7 +120,8 @@ impl Ctx {
             Requested::Entitlement(id) => {
                 let found = self.load_entitlement(integration, id).await?;
                 let of_resource = self.db().request_rules(integration, &found.resource_id).await?.0;
-                for_entitlement(in_force(&settings, &of_resource, Some(&own)), &found)
+                let of_type = self.db().type_words(integration, &found.kind).await?;
+                for_entitlement(in_force(&settings, &of_resource, Some(&own)), &found, &of_type)
             }
         };
         Ok(RulesView { own, in_force, version })
@@ -132,12 +134,19 @@ impl Ctx {
             return Ok(!role.is_immutable);
         };
         let of_resource = self.db().request_rules(&integration.id, &role.resource_id).await?.0;
+        let of_type = self.db().type_words(&integration.id, &role.kind).await?;
         let rules = in_force(&integration.settings, &of_resource, None);
-        Ok(for_entitlement(rules, role).is_requestable)
+        Ok(for_entitlement(rules, role, &of_type).is_requestable)
     }
 }
 
-/// What nobody can grant cannot be requested.
-fn for_entitlement(rules: RequestRules, entitlement: &StoredEntitlement) -> RequestRules {
-    RequestRules { is_requestable: rules.is_requestable && !entitlement.is_immutable, ..rules }
+/// What nobody can grant cannot be requested, nor what is of a type that people are not offered.
+fn for_entitlement(
+    rules: RequestRules,
+    entitlement: &StoredEntitlement,
+    of_type: &OwnType,
+) -> RequestRules {
+    let is_offered = of_type.is_cloud_enabled.unwrap_or(true);
+    let can_be_granted = !entitlement.is_immutable && !entitlement.is_frozen;
+    RequestRules { is_requestable: rules.is_requestable && can_be_granted && is_offered, ..rules }
 }

@@ -3,6 +3,8 @@
 use grantry_authz::{Permit, actions};
 use grantry_model::ids::{IntegrationId, JobId, PrincipalId, RunId, ScheduleId};
 use grantry_model::job::Work;
+use grantry_model::selection::{Part, SELECTED_TYPES_MAX, Selection};
+use grantry_model::text::printable;
 use grantry_store::{AuditEntry, Db, NewJob, Run, RunIssue, RunLogLine, Tx};
 use serde_json::json;
 
@@ -25,11 +27,12 @@ pub(crate) async fn order(
     job: &NewJob,
     run: &RunId,
     schedule: Option<&ScheduleId>,
+    selection: &Selection,
 ) -> Result<()> {
     if !tx.enqueue(job).await? {
         return Err(EngineError::SyncRunning);
     }
-    Ok(tx.create_run(run, job.work.integration(), &job.id, schedule).await?)
+    Ok(tx.create_run(run, job.work.integration(), &job.id, schedule, selection).await?)
 }
 
 /// The job of a run.
@@ -52,6 +55,7 @@ impl Ctx {
     pub async fn start_aggregation(
         &self,
         integration: &IntegrationId,
+        selection: &Selection,
         request: &Idempotent<'_, RunView>,
     ) -> Result<Answer> {
         let permit = self.permit_integration::<actions::AggregationRun>(integration).await?;
@@ -60,19 +64,26 @@ impl Ctx {
         if stored.quarantined.is_some() {
             return Err(EngineError::Quarantined);
         }
+        self.check_selection(integration, selection).await?;
         let claimed = match self.claim(request).await? {
             Turn::Ours(claimed) => claimed,
             Turn::Answered(answer) => return Ok(answer),
         };
         let db = self.db();
+        if selection.part == Part::Entitlements && !db.has_read_accounts(integration).await? {
+            return self.settle(&claimed, Err(EngineError::AccountsNotRead)).await;
+        }
         let run = RunId::fresh(db.clock(), db.random());
         let job = job(db, integration, &run, &self.actor.principal.id);
         let work = async {
             let mut tx = db.begin(permit.provenance()).await?;
-            order(&mut tx, &job, &run, None).await?;
-            let view = Run::waiting(run.clone(), integration.clone(), job.id.clone(), tx.now());
+            order(&mut tx, &job, &run, None, selection).await?;
+            let view = Run {
+                selection: selection.clone(),
+                ..Run::waiting(run.clone(), integration.clone(), job.id.clone(), tx.now())
+            };
             let answer = claimed.finish(&mut tx, &view).await?;
-            let detail = json!({ "run": run });
+            let detail = json!({ "run": run, "reads": selection });
             let (event, id) = ("aggregation.ordered", integration.as_str());
             tx.commit(AuditEntry::about(event, "integration", id, detail)).await?;
             Ok(answer)
@@ -80,6 +91,31 @@ impl Ctx {
         let outcome = work.await;
         self.engine.wake.notify_one();
         self.settle(&claimed, outcome).await
+    }
+
+    /// Refuses types that the integration does not have, or that are deleted.
+    pub(crate) async fn check_selection(
+        &self,
+        integration: &IntegrationId,
+        selection: &Selection,
+    ) -> Result<()> {
+        if selection.types.is_empty() {
+            return Ok(());
+        }
+        if selection.types.len() > SELECTED_TYPES_MAX {
+            let message = format!("must have at most {SELECTED_TYPES_MAX} types");
+            return Err(EngineError::field("/types", "too_many", message));
+        }
+        let types = self.db().entitlement_types(integration).await?;
+        let is_living =
+            |name: &String| types.iter().any(|of| of.name == *name && of.deleted.is_none());
+        match selection.types.iter().find(|name| !is_living(name)) {
+            None => Ok(()),
+            Some(name) => {
+                let message = format!("the integration has no type `{}`", printable(name, 80));
+                Err(EngineError::field("/types", "unknown_type", message))
+            }
+        }
     }
 
     /// An integration's aggregations, newest first.

@@ -9,6 +9,7 @@ use grantry_model::package::Interface;
 use grantry_model::schedule::{
     Blackout, ClockTime, Missed, Plan, Recurrence, SCHEDULES_MAX, Zone, calendar,
 };
+use grantry_model::selection::Selection;
 use grantry_store::{AuditEntry, Schedule};
 use serde_json::{Value, json};
 
@@ -39,6 +40,7 @@ pub struct ScheduleChange {
     pub missed: Option<Missed>,
     pub jitter_minutes: Option<u32>,
     pub blackouts: Option<Vec<Blackout>>,
+    pub reads: Option<Selection>,
     pub is_enabled: Option<bool>,
 }
 
@@ -66,6 +68,7 @@ impl ScheduleChange {
             missed: or(&self.missed, &plan.missed),
             jitter_minutes: or(&self.jitter_minutes, &plan.jitter_minutes),
             blackouts: or(&self.blackouts, &plan.blackouts),
+            reads: or(&self.reads, &plan.reads),
         }
     }
 }
@@ -82,6 +85,7 @@ impl Ctx {
         let view = self.load_integration(integration).await?;
         require(&view.plugin, Interface::Aggregate, "aggregate")?;
         let plan = input.plan.clone().checked().map_err(EngineError::Invalid)?;
+        self.check_selection(integration, &plan.reads).await?;
         let claimed = match self.claim(request).await? {
             Turn::Ours(claimed) => claimed,
             Turn::Answered(answer) => return Ok(answer),
@@ -160,6 +164,9 @@ impl Ctx {
         let permit = self.permit_integration::<actions::IntegrationWrite>(integration).await?;
         let before = self.load_schedule(integration, id).await?;
         let plan = change.applied_to(&before.plan).checked().map_err(EngineError::Invalid)?;
+        if plan.reads != before.plan.reads {
+            self.check_selection(integration, &plan.reads).await?;
+        }
         let is_enabled = change.is_enabled.unwrap_or(before.is_enabled);
         let mut tx = self.db().begin(permit.provenance()).await?;
         let next_due = due(&plan, id, is_enabled, tx.now());

@@ -3,6 +3,7 @@
 
 use grantry_authz::{Permit, actions};
 use grantry_model::approval::{Approval, widening};
+use grantry_model::entitlement_types::DeclaredType;
 use grantry_model::ids::{IntegrationId, PluginId};
 use grantry_store::{AuditEntry, Integration, Plugin, PreviousVersion};
 use serde_json::{Value, json};
@@ -118,6 +119,8 @@ impl Ctx {
         };
         let mut tx = self.db().begin(permit.provenance()).await?;
         tx.move_integration(permit, &moved).await?;
+        // An admin's edits stay.
+        tx.declare_types(&before.id, &DeclaredType::of_kinds(&to.manifest.kinds)).await?;
         tx.clear_secrets(permit, &before.id).await?;
         self.seal_all(&mut tx, permit, &before.id, version + 1, &split.secrets).await?;
         let of = |plugin: &Plugin| json!({ "id": plugin.id, "digest": plugin.digest });

@@ -9,6 +9,7 @@ use crate::catalogue::{Cursor, Page, Target};
 use crate::clock::UnixMs;
 use crate::plugin::KindSchema;
 use crate::removal::KindCount;
+use crate::selection::Chosen;
 
 /// Most pages that one aggregation reads.
 pub const PAGES_MAX: u64 = 200_000;
@@ -97,6 +98,9 @@ pub struct Progress {
     pub account_kinds: Vec<String>,
     /// All listings of the run.
     pub targets: Vec<Target>,
+    /// Listings of the source that the run leaves alone.
+    #[serde(default)]
+    pub unread: Vec<Target>,
     /// The listing that is being read.
     pub target_index: usize,
     /// Where its next page begins.
@@ -214,10 +218,18 @@ impl Progress {
         Self::over(accounts.map(|kind| kind.kind.clone()).collect(), targets(kinds))
     }
 
+    /// The same over the chosen listings alone.
+    #[must_use]
+    pub fn choosing(self, choose: impl FnOnce(Vec<Target>, &[String]) -> Chosen) -> Self {
+        let Chosen { read, unread } = choose(self.targets.clone(), &self.account_kinds);
+        Self { targets: read, unread, ..self }
+    }
+
     fn over(account_kinds: Vec<String>, targets: Vec<Target>) -> Self {
         Self {
             account_kinds,
             targets,
+            unread: Vec::new(),
             target_index: 0,
             at: None,
             pages: 0,

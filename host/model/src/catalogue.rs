@@ -212,6 +212,19 @@ pub enum Target {
     AssignmentsOf(ObjectRef),
 }
 
+impl Target {
+    /// The listing's name for people and in the database, such as `objects User`.
+    pub fn name(&self) -> String {
+        match self {
+            Self::Objects(kind) => format!("objects {kind}"),
+            Self::EntitlementsOfKind(kind) => format!("entitlements {kind}"),
+            Self::AssignmentsOfKind(kind) => format!("assignments {kind}"),
+            Self::EntitlementsOf(object) => format!("entitlements of one {}", object.kind),
+            Self::AssignmentsOf(object) => format!("assignments of one {}", object.kind),
+        }
+    }
+}
+
 /// Asks a connector for one page.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "documented field by field in wit/aggregate.wit")]

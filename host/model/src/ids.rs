@@ -93,6 +93,8 @@ ids! {
     ResourceId,
     /// An entitlement. Seen through its app it is a role: same row, same id.
     EntitlementId,
+    /// What entitlements of one native kind are like.
+    EntitlementTypeId,
     /// An observed fact: an account holds an entitlement.
     AssignmentId,
     /// A named set of entitlements.

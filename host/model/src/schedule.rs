@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 pub use self::clock_time::ClockTime;
 pub use self::zone::Zone;
 use crate::fault::FieldIssue;
+use crate::selection::Selection;
 use crate::text::check_name;
 
 /// Most schedules of one integration.
@@ -118,6 +119,9 @@ pub struct Plan {
     /// When no run begins.
     #[serde(default)]
     pub blackouts: Vec<Blackout>,
+    /// What is read.
+    #[serde(default)]
+    pub reads: Selection,
 }
 
 /// How the last time that a schedule was due went.

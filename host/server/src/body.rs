@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::extract::{FromRequest, Request};
+use axum::extract::{FromRequest, OptionalFromRequest, Request};
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, header};
 use http_body_util::BodyExt as _;
@@ -32,6 +32,21 @@ impl<T: DeserializeOwned> FromRequest<Server> for Json<T> {
         let bytes = read(request, limits.body_bytes_max, limits.body_timeout).await?;
         let value = json::read(&bytes)?;
         Ok(Self { bytes, value })
+    }
+}
+
+impl<T: DeserializeOwned> OptionalFromRequest<Server> for Json<T> {
+    type Rejection = Problem;
+
+    /// Nothing where the request has no body.
+    async fn from_request(request: Request, server: &Server) -> Result<Option<Self>, Problem> {
+        let headers = request.headers();
+        let says = |name| headers.contains_key(name);
+        let is_announced = announced_bytes(headers).is_some_and(|bytes| bytes > 0);
+        if !is_announced && !says(header::CONTENT_TYPE) && !says(header::TRANSFER_ENCODING) {
+            return Ok(None);
+        }
+        <Self as FromRequest<Server>>::from_request(request, server).await.map(Some)
     }
 }
 

@@ -48,6 +48,7 @@ const SESSION: &str = "session";
         (name = "aggregations", description = "Reading everything from a target."),
         (name = "schedules", description = "When integrations are aggregated by themselves."),
         (name = "catalogue", description = "What aggregations found."),
+        (name = "entitlement types", description = "What entitlements are like, by native type."),
         (name = "apps", description = "What people get access to."),
         (name = "memberships", description = "Managed access with a start and an end."),
         (name = "data sources", description = "Where identities come from."),

@@ -183,6 +183,8 @@ impl From<EngineError> for Problem {
             EngineError::InvalidCursor => Self::new("invalid_cursor", detail),
             EngineError::InvalidDuration(_) => Self::new("invalid_duration", detail),
             EngineError::MembershipNotActive(_) => Self::new("membership_not_active", detail),
+            EngineError::AccountsNotRead => Self::new("accounts_not_read", detail),
+            EngineError::TypeDeleted(_) => Self::new("type_deleted", detail),
             EngineError::SyncRunning => Self::new("sync_running", detail),
             EngineError::AsksForMore(_) => Self::new("plugin_asks_for_more", detail),
             EngineError::SecretNotKept(_) => Self::new("secret_not_kept", detail),

@@ -15,6 +15,7 @@ mod data_sources;
 mod deletion_guards;
 mod deliveries;
 mod entitlement_search;
+mod entitlement_types;
 mod entitlement_words;
 mod external_changes;
 mod health;
@@ -54,6 +55,7 @@ pub(crate) fn all() -> OpenApiRouter<Server> {
         .merge(mappings::routes())
         .merge(entitlement_search::routes())
         .merge(access_profiles::routes())
+        .merge(entitlement_types::routes())
         .merge(entitlement_words::routes())
         .merge(request_rules::routes())
         .merge(resources::routes())

@@ -13,6 +13,7 @@ pub(crate) mod data_sources;
 pub(crate) mod deletion_guards;
 pub(crate) mod deliveries;
 pub(crate) mod entitlement_search;
+pub(crate) mod entitlement_types;
 pub(crate) mod external_changes;
 pub(crate) mod integrations;
 pub(crate) mod issuers;

@@ -66,6 +66,8 @@ pub struct EntitlementRow {
     pub is_immutable: bool,
     /// What its holders are recommended as.
     pub recommends: Option<&'static str>,
+    /// What it is known by; nothing for its native id.
+    pub known_as: Option<String>,
     /// The entitlement as JSON.
     pub details: String,
     pub row_hash: i64,
@@ -117,6 +119,10 @@ pub struct StoredEntitlement {
     pub removed: Option<UnixMs>,
     /// What an admin says of it.
     pub said: Said,
+    /// What people and files know it by.
+    pub known_as: String,
+    /// Whether its type was deleted: it is kept, and no sync touches it.
+    pub is_frozen: bool,
 }
 
 impl StoredEntitlement {
@@ -162,6 +168,8 @@ pub struct RowQuery {
     pub privileged: Option<bool>,
     /// Only roles on this resource.
     pub resource: String,
+    /// Only entitlements that are known by this id.
+    pub known_as: String,
     /// Rows after this id.
     pub after: String,
     /// At most this many.
@@ -171,9 +179,9 @@ pub struct RowQuery {
 const OBJECT_INSERT: &str = "INSERT INTO objects (id, integration_id, class, kind, native_id, name, display, search, status, details, row_hash, first_seen_ms, removed_ms) VALUES ";
 const OBJECT_UPSERT: &str = " ON CONFLICT (id) DO UPDATE SET name = excluded.name, display = excluded.display, search = excluded.search, status = excluded.status, details = excluded.details, row_hash = excluded.row_hash, removed_ms = NULL \
     WHERE objects.row_hash <> excluded.row_hash OR objects.removed_ms IS NOT NULL";
-const ENTITLEMENT_INSERT: &str = "INSERT INTO entitlements (id, integration_id, app_id, resource_id, kind, native_id, slug, display, search, is_privileged, is_immutable, recommends, details, row_hash, first_seen_ms, source_key, name_key, changed_ms, removed_ms) VALUES ";
+const ENTITLEMENT_INSERT: &str = "INSERT INTO entitlements (id, integration_id, app_id, resource_id, kind, native_id, slug, display, search, is_privileged, is_immutable, recommends, known_as, details, row_hash, first_seen_ms, source_key, name_key, changed_ms, removed_ms) VALUES ";
 /// A living entitlement keeps its kind: its loss counts where it was counted before.
-const ENTITLEMENT_UPSERT: &str = " ON CONFLICT (id) DO UPDATE SET resource_id = excluded.resource_id, kind = CASE WHEN entitlements.removed_ms IS NULL THEN entitlements.kind ELSE excluded.kind END, slug = excluded.slug, display = excluded.display, source_key = excluded.source_key, name_key = CASE WHEN entitlements.said_display IS NULL THEN excluded.source_key ELSE entitlements.name_key END, changed_ms = excluded.changed_ms, search = excluded.search, is_privileged = excluded.is_privileged, is_immutable = excluded.is_immutable, recommends = excluded.recommends, details = excluded.details, row_hash = excluded.row_hash, removed_ms = NULL \
+const ENTITLEMENT_UPSERT: &str = " ON CONFLICT (id) DO UPDATE SET resource_id = excluded.resource_id, kind = CASE WHEN entitlements.removed_ms IS NULL THEN entitlements.kind ELSE excluded.kind END, slug = excluded.slug, display = excluded.display, source_key = excluded.source_key, name_key = CASE WHEN entitlements.said_display IS NULL THEN excluded.source_key ELSE entitlements.name_key END, changed_ms = excluded.changed_ms, search = excluded.search, is_privileged = excluded.is_privileged, is_immutable = excluded.is_immutable, recommends = excluded.recommends, known_as = excluded.known_as, details = excluded.details, row_hash = excluded.row_hash, removed_ms = NULL \
     WHERE entitlements.row_hash <> excluded.row_hash OR entitlements.removed_ms IS NOT NULL";
 const ASSIGNMENT_INSERT: &str =
     "INSERT INTO assignments (entitlement_id, holder_id, details, removed_ms) VALUES ";
@@ -187,12 +195,12 @@ statements! {
         AND ($8 = '' OR ($8 = 'true' AND m.identity_id IS NOT NULL) OR ($8 = 'false' AND m.identity_id IS NULL)) AND ($9 = '' OR m.identity_id = $9) AND o.removed_ms IS NULL ORDER BY o.id LIMIT $7";
     GET_OBJECT = "SELECT o.id, o.kind, o.native_id, o.name, o.display, o.status, o.details, o.first_seen_ms, o.removed_ms, m.identity_id, i.display, m.origin, m.rule, m.reason, m.changed_ms, m.version \
         FROM objects o LEFT JOIN mappings m ON m.account_id = o.id LEFT JOIN identities i ON i.id = m.identity_id WHERE o.id = $1 AND o.integration_id = $2 AND o.class = $3";
-    LIST_ENTITLEMENTS = "SELECT id, integration_id, app_id, resource_id, kind, native_id, slug, display, is_privileged, is_immutable, details, first_seen_ms, removed_ms, said_display, said_description, said_privileged, said_version FROM entitlements \
-        WHERE integration_id = $1 AND id > $2 AND ($3 = '' OR search LIKE $3 ESCAPE '\\' OR said_search LIKE $3 ESCAPE '\\') AND ($4 = '' OR kind = $4) AND ($6 = '' OR COALESCE(said_privileged, is_privileged) = CASE $6 WHEN 'true' THEN 1 ELSE 0 END) AND removed_ms IS NULL ORDER BY id LIMIT $5";
-    LIST_ROLES = "SELECT id, integration_id, app_id, resource_id, kind, native_id, slug, display, is_privileged, is_immutable, details, first_seen_ms, removed_ms, said_display, said_description, said_privileged, said_version FROM entitlements \
-        WHERE app_id = $1 AND id > $2 AND ($3 = '' OR search LIKE $3 ESCAPE '\\' OR said_search LIKE $3 ESCAPE '\\') AND ($4 = '' OR kind = $4) AND ($6 = '' OR COALESCE(said_privileged, is_privileged) = CASE $6 WHEN 'true' THEN 1 ELSE 0 END) AND ($7 = '' OR resource_id = $7) AND removed_ms IS NULL ORDER BY id LIMIT $5";
+    LIST_ENTITLEMENTS = "SELECT id, integration_id, app_id, resource_id, kind, native_id, slug, display, is_privileged, is_immutable, details, first_seen_ms, removed_ms, said_display, said_description, said_privileged, said_version, COALESCE(known_as, native_id), (SELECT COUNT(*) FROM entitlement_types t WHERE t.integration_id = entitlements.integration_id AND t.name = entitlements.kind AND t.deleted_ms IS NOT NULL) FROM entitlements \
+        WHERE integration_id = $1 AND id > $2 AND ($3 = '' OR search LIKE $3 ESCAPE '\\' OR said_search LIKE $3 ESCAPE '\\') AND ($4 = '' OR kind = $4) AND ($6 = '' OR COALESCE(said_privileged, is_privileged) = CASE $6 WHEN 'true' THEN 1 ELSE 0 END) AND ($7 = '' OR COALESCE(known_as, native_id) = $7) AND removed_ms IS NULL ORDER BY id LIMIT $5";
+    LIST_ROLES = "SELECT id, integration_id, app_id, resource_id, kind, native_id, slug, display, is_privileged, is_immutable, details, first_seen_ms, removed_ms, said_display, said_description, said_privileged, said_version, COALESCE(known_as, native_id), (SELECT COUNT(*) FROM entitlement_types t WHERE t.integration_id = entitlements.integration_id AND t.name = entitlements.kind AND t.deleted_ms IS NOT NULL) FROM entitlements \
+        WHERE app_id = $1 AND id > $2 AND ($3 = '' OR search LIKE $3 ESCAPE '\\' OR said_search LIKE $3 ESCAPE '\\') AND ($4 = '' OR kind = $4) AND ($6 = '' OR COALESCE(said_privileged, is_privileged) = CASE $6 WHEN 'true' THEN 1 ELSE 0 END) AND ($7 = '' OR COALESCE(known_as, native_id) = $7) AND ($8 = '' OR resource_id = $8) AND removed_ms IS NULL ORDER BY id LIMIT $5";
     RESOURCE = "SELECT o.id, o.kind, o.native_id, o.name, o.display, o.status, o.details, o.first_seen_ms, o.removed_ms, NULL, NULL, NULL, NULL, NULL, NULL, CAST(NULL AS BIGINT), o.integration_id FROM objects o WHERE o.id = $1 AND o.class = 'resource'";
-    GET_ROLE = "SELECT id, integration_id, app_id, resource_id, kind, native_id, slug, display, is_privileged, is_immutable, details, first_seen_ms, removed_ms, said_display, said_description, said_privileged, said_version FROM entitlements WHERE id = $1 AND app_id = $2";
+    GET_ROLE = "SELECT id, integration_id, app_id, resource_id, kind, native_id, slug, display, is_privileged, is_immutable, details, first_seen_ms, removed_ms, said_display, said_description, said_privileged, said_version, COALESCE(known_as, native_id), (SELECT COUNT(*) FROM entitlement_types t WHERE t.integration_id = entitlements.integration_id AND t.name = entitlements.kind AND t.deleted_ms IS NOT NULL) FROM entitlements WHERE id = $1 AND app_id = $2";
     LIST_ASSIGNMENTS = "SELECT a.entitlement_id, a.holder_id, COALESCE(e.said_display, e.display), o.kind, o.display, a.details, COALESCE(e.said_privileged, e.is_privileged) FROM entitlements e JOIN assignments a ON a.entitlement_id = e.id JOIN objects o ON o.id = a.holder_id \
         WHERE e.integration_id = $1 AND (a.entitlement_id > $2 OR (a.entitlement_id = $2 AND a.holder_id > $3)) AND ($4 = '' OR a.entitlement_id = $4) AND ($5 = '' OR o.search LIKE $5 ESCAPE '\\' OR e.search LIKE $5 ESCAPE '\\') AND a.removed_ms IS NULL AND e.removed_ms IS NULL \
         ORDER BY a.entitlement_id, a.holder_id LIMIT $6";
@@ -260,6 +268,8 @@ pub(crate) fn entitlement(row: &Row) -> Result<StoredEntitlement> {
         first_seen: row.time(11)?,
         removed: row.time_or_null(12)?,
         said: Said::of(row, 13)?,
+        known_as: row.text(17)?,
+        is_frozen: row.is_true(18)?,
     })
 }
 
@@ -330,7 +340,8 @@ impl Db {
             &pattern,
             &query.kind,
             query.limit,
-            wanted(query.privileged)
+            wanted(query.privileged),
+            &query.known_as
         ];
         self.fetch(LIST_ENTITLEMENTS, args).await?.iter().map(entitlement).collect()
     }
@@ -349,6 +360,7 @@ impl Db {
             &query.kind,
             query.limit,
             wanted(query.privileged),
+            &query.known_as,
             &query.resource
         ];
         self.fetch(LIST_ROLES, args).await?.iter().map(entitlement).collect()
@@ -511,14 +523,14 @@ impl HousekeepingTx {
         now: UnixMs,
         rows: &[EntitlementRow],
     ) -> Result<u64> {
-        let mut batch = Batch::new(ENTITLEMENT_INSERT, ENTITLEMENT_UPSERT, 18);
+        let mut batch = Batch::new(ENTITLEMENT_INSERT, ENTITLEMENT_UPSERT, 19);
         let mut written = 0;
         for chunk in rows.chunks(BATCH_ROWS) {
             let ids: Vec<(String, String, String)> = chunk
                 .iter()
                 .map(|row| (row.key.text(), row.resource.text(), name_key(&row.display)))
                 .collect();
-            let mut args: Vec<Arg<'_>> = Vec::with_capacity(chunk.len() * 18);
+            let mut args: Vec<Arg<'_>> = Vec::with_capacity(chunk.len() * 19);
             for (row, (id, resource, name_key)) in chunk.iter().zip(&ids) {
                 args.extend_from_slice(args![
                     id,
@@ -533,6 +545,7 @@ impl HousekeepingTx {
                     row.is_privileged,
                     row.is_immutable,
                     row.recommends,
+                    &row.known_as,
                     &row.details,
                     row.row_hash,
                     now,
@@ -569,7 +582,7 @@ pub(crate) fn built_statements(is_postgres: bool) -> Vec<(&'static str, String)>
     let build = |insert, upsert, columns| Batch::new(insert, upsert, columns).text(is_postgres, 2);
     vec![
         ("OBJECT_UPSERT", build(OBJECT_INSERT, OBJECT_UPSERT, 12)),
-        ("ENTITLEMENT_UPSERT", build(ENTITLEMENT_INSERT, ENTITLEMENT_UPSERT, 18)),
+        ("ENTITLEMENT_UPSERT", build(ENTITLEMENT_INSERT, ENTITLEMENT_UPSERT, 19)),
         ("ASSIGNMENT_UPSERT", build(ASSIGNMENT_INSERT, ASSIGNMENT_UPSERT, 3)),
     ]
 }

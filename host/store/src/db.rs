@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use grantry_authz::Provenance;
 use grantry_model::clock::{Clock, Random, UnixMs};
-use grantry_model::ids::{ExternalChangeId, NoticeId};
+use grantry_model::ids::{EntitlementTypeId, ExternalChangeId, NoticeId};
 use sqlx::{AssertSqlSafe, Row as _, SqlSafeStr, SqlStr};
 
 use crate::Result;
@@ -387,6 +387,11 @@ impl Tx {
     /// An id for an external change that this change notes.
     pub(crate) fn fresh_external_change_id(&self) -> ExternalChangeId {
         ExternalChangeId::fresh(self.db.clock(), self.db.random())
+    }
+
+    /// An id for an entitlement type that this change makes.
+    pub(crate) fn fresh_type_id(&self) -> EntitlementTypeId {
+        EntitlementTypeId::fresh(self.db.clock(), self.db.random())
     }
 
     /// An id for a notice that begins in this change.

@@ -24,6 +24,8 @@ const MIGRATIONS: &[(i64, &str)] = &[
     (19, include_str!("../migrations/0019_flat_files.sql")),
     (21, include_str!("../migrations/0021_open_operations.sql")),
     (22, include_str!("../migrations/0022_overdue_and_clock.sql")),
+    (16, include_str!("../migrations/0016_entitlement_types.sql")),
+    (17, include_str!("../migrations/0017_selections.sql")),
     (23, include_str!("../migrations/0023_appeared_changes.sql")),
     (14, include_str!("../migrations/0014_own_identities.sql")),
     (15, include_str!("../migrations/0015_resource_people.sql")),

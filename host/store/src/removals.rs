@@ -14,7 +14,7 @@ use grantry_model::ids::{IntegrationId, PrincipalId, RunId};
 use grantry_model::removal::{KindCount, KindLoss, RemovalState, RowKind, What};
 
 use crate::db::{Db, Row, Tx, args};
-use crate::runs::{Domain, Run, Seen, decode, encode};
+use crate::runs::{Domain, Run, Seen, decode, encode, types_json};
 use crate::vanished::{Newer, SeenBy, Vanished};
 use crate::{Result, StoreError, statements};
 
@@ -70,7 +70,7 @@ statements! {
     LAST_BLOCKED = "SELECT r.hash FROM removals r WHERE r.integration_id = $1 AND r.code IS NOT NULL AND NOT EXISTS (SELECT 1 FROM runs s WHERE s.integration_id = $1 AND s.id > r.run_id AND s.status = 'succeeded') ORDER BY r.run_id DESC LIMIT 1";
     DECIDE = "UPDATE removals SET state = $3, decided_by = $4, decided_ms = $5 WHERE run_id = $1 AND state = $2";
     END = "UPDATE removals SET state = $2, row_count = $3, ended_ms = COALESCE(ended_ms, $4) WHERE run_id = $1";
-    SUPERSEDE = "UPDATE removals SET state = 'superseded' WHERE integration_id = $1 AND state = 'waiting'";
+    SUPERSEDE = "UPDATE removals SET state = 'superseded' WHERE integration_id = $1 AND state = 'waiting' AND ($2 = 1 OR run_id IN (SELECT id FROM runs WHERE integration_id = $1 AND part = $3 AND types = $4))";
     FORGET_UNDECIDED = "DELETE FROM removal_steps WHERE integration_id = $1 AND run_id IN (SELECT run_id FROM removals WHERE integration_id = $1 AND state IN ('waiting', 'discarded', 'superseded'))";
     /// All steps of a removal or none: what is half forgotten cannot be undone.
     FORGET_OLD = "DELETE FROM removal_steps WHERE integration_id = $1 AND COALESCE(restored_ms, 0) < $2 AND run_id IN (SELECT run_id FROM removals WHERE integration_id = $1 AND ended_ms < $2 AND state IN ('removed', 'restored'))";
@@ -207,6 +207,7 @@ impl Db {
     /// later run saw one, and nobody was granted one through Grantry since.
     pub async fn is_current(&self, run: &Run) -> Result<bool> {
         let newer = self.newer_than(run).await?;
+        let frozen = self.frozen_types(&run.integration_id).await?;
         let mut from = 0;
         loop {
             let steps = self.removal_steps(&run.id, from, (None, ""), 100).await?;
@@ -216,6 +217,10 @@ impl Db {
                 let of = steps.iter().filter(|step| Domain::of(step.of.what) == domain);
                 let mut rows: HashSet<Seen> = HashSet::new();
                 for step in of {
+                    // Accounts and resources have kinds of their own.
+                    if domain != Domain::Objects && frozen.contains(&step.of.kind) {
+                        return Ok(false);
+                    }
                     if step.rows.iter().any(|row| newer.has(step.of.what, row)) {
                         return Ok(false);
                     }
@@ -374,7 +379,7 @@ impl Tx {
         let name = format!("restored-{}-{}", run.id, step.position);
         let domain = Domain::of(step.of.what);
         if !restored.is_empty() {
-            self.remember(&run.integration_id, domain, &name, &restored).await?;
+            self.remember(&run.integration_id, (domain, ""), &name, &restored).await?;
         }
         Ok(restored.len() as u64)
     }
@@ -401,13 +406,14 @@ impl Tx {
         Ok(removed)
     }
 
-    /// A run has read everything: what waited for a decision before is out of date.
-    pub async fn supersede_removals(
-        &mut self,
-        _: &Complete,
-        integration: &IntegrationId,
-    ) -> Result<()> {
-        if self.execute(SUPERSEDE, args![integration.as_str()]).await? > 0 {
+    /// A run has read everything, or the same as another one: what waited for a decision before is out
+    /// of date.
+    pub async fn supersede_removals(&mut self, _: &Complete, run: &Run) -> Result<()> {
+        let (integration, selection) = (&run.integration_id, &run.selection);
+        let (part, types) = (selection.part.name(), types_json(&selection.types)?);
+        let is_everything = selection.is_everything();
+        let args = args![integration.as_str(), is_everything, part, &types];
+        if self.execute(SUPERSEDE, args).await? > 0 {
             self.forget_undecided(integration).await?;
         }
         Ok(())

@@ -7,11 +7,13 @@
 use std::collections::HashSet;
 
 use grantry_model::aggregation::{Complete, Progress, RunStatus};
+use grantry_model::catalogue::Target;
 use grantry_model::clock::UnixMs;
 use grantry_model::fingerprint::{Key, Keys};
 use grantry_model::ids::{IntegrationId, JobId, RunId, ScheduleId};
 use grantry_model::job::Lease;
 use grantry_model::removal::What;
+use grantry_model::selection::{Part, Selection};
 
 use crate::db::{Db, HousekeepingTx, Row, Tx, args};
 use crate::{Result, StoreError, statements};
@@ -40,11 +42,46 @@ impl Domain {
         }
     }
 
+    /// What the rows of a listing are.
+    pub fn of_listing(listing: &Target) -> Self {
+        match listing {
+            Target::Objects(_) => Self::Objects,
+            Target::EntitlementsOfKind(_) | Target::EntitlementsOf(_) => Self::Entitlements,
+            Target::AssignmentsOfKind(_) | Target::AssignmentsOf(_) => Self::Assignments,
+        }
+    }
+
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Objects => "objects",
             Self::Entitlements => "entitlements",
             Self::Assignments => "assignments",
+        }
+    }
+}
+
+/// Which listings of a domain a run reads. What is on pages of others is left alone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Listings {
+    /// All that there are.
+    All,
+    /// Those of these names.
+    Some(Vec<String>),
+}
+
+impl Listings {
+    /// The names; an empty one stands for all.
+    pub(crate) fn names(&self) -> Vec<&str> {
+        match self {
+            Self::All => vec![""],
+            Self::Some(names) => names.iter().map(String::as_str).collect(),
+        }
+    }
+
+    pub(crate) fn has(&self, name: &str) -> bool {
+        match self {
+            Self::All => true,
+            Self::Some(names) => names.iter().any(|listing| listing == name),
         }
     }
 }
@@ -58,6 +95,8 @@ pub type Seen = (Key, Key);
 #[expect(missing_docs, reason = "the columns of the table")]
 pub struct PageRecord {
     pub domain: Domain,
+    /// The name of the listing that it is of.
+    pub listing: String,
     pub digest: String,
     /// Grouped by the first key: see [`encode`].
     pub seen: Vec<Seen>,
@@ -65,6 +104,15 @@ pub struct PageRecord {
     pub left_out: Vec<Seen>,
     /// False where a row of the page was left out.
     pub is_trusted: bool,
+}
+
+/// A page that a run has seen again as it was.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the columns of the table")]
+pub struct UnchangedPage {
+    pub domain: Domain,
+    pub listing: String,
+    pub digest: String,
 }
 
 /// A row that was left out of the catalogue.
@@ -84,6 +132,8 @@ pub struct Run {
     pub job_id: JobId,
     /// The schedule that ordered it; nothing where a person did.
     pub schedule_id: Option<ScheduleId>,
+    /// What it reads.
+    pub selection: Selection,
     pub status: RunStatus,
     pub progress: Option<Progress>,
     pub started: Option<UnixMs>,
@@ -104,6 +154,7 @@ impl Run {
             integration_id: integration,
             job_id: job,
             schedule_id: None,
+            selection: Selection::default(),
             status: RunStatus::Queued,
             progress: None,
             started: None,
@@ -114,6 +165,20 @@ impl Run {
             removed: 0,
             live_before: 0,
             error: None,
+        }
+    }
+
+    /// Which listings of a domain it reads.
+    pub(crate) fn listings(&self, domain: Domain) -> Listings {
+        let of = |targets: &[Target]| -> Vec<String> {
+            let of = targets.iter().filter(|target| Domain::of_listing(target) == domain);
+            of.map(Target::name).collect()
+        };
+        match &self.progress {
+            Some(progress) if !of(&progress.unread).is_empty() => {
+                Listings::Some(of(&progress.targets))
+            }
+            _ => Listings::All,
         }
     }
 
@@ -128,25 +193,30 @@ pub const ISSUES_MAX: u64 = 1_000;
 
 statements! {
     LAST_READING = "SELECT MAX(id), COUNT(finished_ms), MAX(finished_ms) FROM runs WHERE integration_id = $1";
-    INSERT = "INSERT INTO runs (id, integration_id, job_id, status, progress, started_ms, finished_ms, created_ms, added, changed, removed, live_before, error_code, error_detail, schedule_id) VALUES ($1, $2, $3, 'queued', NULL, NULL, NULL, $4, 0, 0, 0, 0, NULL, NULL, $5)";
-    GET = "SELECT id, integration_id, job_id, status, progress, started_ms, finished_ms, created_ms, added, changed, removed, live_before, error_code, error_detail, schedule_id FROM runs WHERE id = $1";
-    LIST = "SELECT id, integration_id, job_id, status, progress, started_ms, finished_ms, created_ms, added, changed, removed, live_before, error_code, error_detail, schedule_id FROM runs WHERE integration_id = $1 AND ($2 = '' OR id < $2) ORDER BY id DESC LIMIT $3";
-    LAST_WHOLE = "SELECT progress FROM runs WHERE integration_id = $1 AND status = 'succeeded' ORDER BY id DESC LIMIT 1";
+    INSERT = "INSERT INTO runs (id, integration_id, job_id, status, progress, started_ms, finished_ms, created_ms, added, changed, removed, live_before, error_code, error_detail, schedule_id, part, types) VALUES ($1, $2, $3, 'queued', NULL, NULL, NULL, $4, 0, 0, 0, 0, NULL, NULL, $5, $6, $7)";
+    GET = "SELECT id, integration_id, job_id, status, progress, started_ms, finished_ms, created_ms, added, changed, removed, live_before, error_code, error_detail, schedule_id, part, types FROM runs WHERE id = $1";
+    LIST = "SELECT id, integration_id, job_id, status, progress, started_ms, finished_ms, created_ms, added, changed, removed, live_before, error_code, error_detail, schedule_id, part, types FROM runs WHERE integration_id = $1 AND ($2 = '' OR id < $2) ORDER BY id DESC LIMIT $3";
+    LAST_WHOLE = "SELECT progress FROM runs WHERE integration_id = $1 AND status = 'succeeded' AND part = $2 AND types = $3 ORDER BY id DESC LIMIT 1";
     START = "UPDATE runs SET status = 'running', progress = $2, started_ms = $3, live_before = $4 WHERE id = $1 AND status = 'queued'";
     CHECKPOINT = "UPDATE runs SET progress = $2 WHERE id = $1 AND status = 'running'";
     REMOVED = "UPDATE runs SET removed = $2 WHERE id = $1";
     FINISH = "UPDATE runs SET status = $2, progress = $3, finished_ms = $4, added = $5, changed = $6, removed = $7, error_code = $8, error_detail = $9 WHERE id = $1 AND status IN ('queued', 'running')";
     HOLD = "UPDATE jobs SET lease_until_ms = CASE WHEN lease_until_ms > $3 THEN lease_until_ms ELSE $3 END WHERE id = $1 AND fence = $2 AND status = 'running'";
     TRUSTED = "SELECT digest FROM pages WHERE integration_id = $1 AND domain = $2 AND is_trusted = 1";
-    TOUCH_PAGE = "UPDATE pages SET run_id = $4 WHERE integration_id = $1 AND domain = $2 AND digest = $3";
-    PUT_PAGE = "INSERT INTO pages (integration_id, domain, digest, run_id, is_trusted, row_count, row_keys, provisioned_ms) VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (integration_id, domain, digest) DO UPDATE SET run_id = excluded.run_id, is_trusted = excluded.is_trusted, row_count = excluded.row_count, row_keys = excluded.row_keys, provisioned_ms = excluded.provisioned_ms";
+    TOUCH_PAGE = "UPDATE pages SET run_id = $4, listing = $5 WHERE integration_id = $1 AND domain = $2 AND digest = $3";
+    PUT_PAGE = "INSERT INTO pages (integration_id, domain, digest, run_id, is_trusted, row_count, row_keys, provisioned_ms, listing) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (integration_id, domain, digest) DO UPDATE SET run_id = excluded.run_id, is_trusted = excluded.is_trusted, row_count = excluded.row_count, row_keys = excluded.row_keys, provisioned_ms = excluded.provisioned_ms, listing = excluded.listing";
     DISTRUST_ALL = "UPDATE pages SET is_trusted = 0 WHERE integration_id = $1 AND is_trusted = 1";
     DISTRUST_DOMAIN = "UPDATE pages SET is_trusted = 0 WHERE integration_id = $1 AND domain = $2 AND is_trusted = 1";
     SUM_ROWS = "SELECT CAST(COALESCE(SUM(row_count), 0) AS BIGINT) FROM pages WHERE integration_id = $1 AND domain = $2 AND run_id = $3";
-    DELETE_STALE = "DELETE FROM pages WHERE integration_id = $1 AND run_id <> $2 AND provisioned_ms < $3";
-    READ_SINCE = "SELECT 1 FROM runs WHERE integration_id = $1 AND status = 'succeeded' AND started_ms > $2 LIMIT 1";
+    DELETE_STALE = "DELETE FROM pages WHERE integration_id = $1 AND run_id <> $2 AND provisioned_ms < $3 AND domain = $4 AND ($5 = '' OR listing = $5)";
+    /// Only a run of everything has seen what everybody holds.
+    READ_SINCE = "SELECT 1 FROM runs WHERE integration_id = $1 AND status = 'succeeded' AND part = 'all' AND types = '[]' AND started_ms > $2 LIMIT 1";
     /// Only of runs that ended; a cancelled one says nothing about the target.
     LAST_ERROR = "SELECT error_code FROM runs WHERE integration_id = $1 AND id < $2 AND status IN ('succeeded', 'failed', 'blocked') ORDER BY id DESC LIMIT 1";
+    READ_ACCOUNTS = "SELECT 1 FROM runs WHERE integration_id = $1 AND status = 'succeeded' AND part IN ('all', 'accounts') LIMIT 1";
+    READ_WHOLE = "SELECT 1 FROM runs WHERE integration_id = $1 AND status = 'succeeded' AND part = 'all' AND types = '[]' LIMIT 1";
+    NOTE_LISTING = "INSERT INTO listings_read (integration_id, listing, run_id, read_ms) VALUES ($1, $2, $3, $4) ON CONFLICT (integration_id, listing) DO UPDATE SET run_id = excluded.run_id, read_ms = excluded.read_ms";
+    LISTINGS_READ = "SELECT listing FROM listings_read WHERE integration_id = $1";
     ADD_ISSUE = "INSERT INTO run_issues (run_id, position, code, detail) VALUES ($1, $2, $3, $4) ON CONFLICT (run_id, position) DO NOTHING";
     LIST_ISSUES = "SELECT code, detail FROM run_issues WHERE run_id = $1 AND position > $2 ORDER BY position LIMIT $3";
 }
@@ -167,6 +237,10 @@ fn run(row: &Row) -> Result<Run> {
         integration_id: row.parsed(1, "integration id", |text| IntegrationId::parse(text).ok())?,
         job_id: row.parsed(2, "job id", |text| JobId::parse(text).ok())?,
         schedule_id: schedule_id.transpose()?,
+        selection: Selection {
+            part: row.parsed(15, "part of a source", Part::parse)?,
+            types: row.json(16, "selected types")?,
+        },
         status: row.parsed(3, "run status", RunStatus::parse)?,
         progress,
         started: row.time_or_null(5)?,
@@ -233,9 +307,14 @@ impl Db {
         self.fetch_one(GET, args![id.as_str()]).await?.as_ref().map(run).transpose()
     }
 
-    /// How many rows the last run had that read everything.
-    pub async fn last_rows(&self, integration: &IntegrationId) -> Result<Option<u64>> {
-        let row = self.fetch_one(LAST_WHOLE, args![integration.as_str()]).await?;
+    /// How many rows the last run had that read the same whole.
+    pub async fn last_rows(
+        &self,
+        integration: &IntegrationId,
+        selection: &Selection,
+    ) -> Result<Option<u64>> {
+        let (part, types) = (selection.part.name(), types_json(&selection.types)?);
+        let row = self.fetch_one(LAST_WHOLE, args![integration.as_str(), part, &types]).await?;
         let progress = row.map(|row| row.json::<Progress>(0, "progress")).transpose()?;
         Ok(progress.map(|progress| progress.rows))
     }
@@ -254,6 +333,28 @@ impl Db {
     /// Whether an aggregation that began after that moment has read the whole target.
     pub async fn is_read_since(&self, integration: &IntegrationId, since: UnixMs) -> Result<bool> {
         Ok(self.fetch_one(READ_SINCE, args![integration.as_str(), since]).await?.is_some())
+    }
+
+    /// Whether a run has ever read the integration's accounts whole.
+    pub async fn has_read_accounts(&self, integration: &IntegrationId) -> Result<bool> {
+        Ok(self.fetch_one(READ_ACCOUNTS, args![integration.as_str()]).await?.is_some())
+    }
+
+    /// Names of those listings of a run that none has read whole before: what they bring explains
+    /// itself.
+    pub async fn first_readings(
+        &self,
+        integration: &IntegrationId,
+        progress: &Progress,
+    ) -> Result<HashSet<String>> {
+        let id = integration.as_str();
+        if self.fetch_one(READ_WHOLE, args![id]).await?.is_some() {
+            return Ok(HashSet::new());
+        }
+        let read = self.fetch(LISTINGS_READ, args![id]).await?;
+        let read = read.iter().map(|row| row.text(0)).collect::<Result<HashSet<String>>>()?;
+        let all = progress.targets.iter().map(Target::name);
+        Ok(all.filter(|listing| !read.contains(listing)).collect())
     }
 
     /// The error of the run that ended before this one, if it ended with one.
@@ -290,14 +391,15 @@ impl Db {
         lease: &Lease,
         run: &Run,
         progress: &Progress,
-        pages: &[(Domain, String)],
+        pages: &[UnchangedPage],
         lease_ms: i64,
     ) -> Result<()> {
         let mut tx = self.begin_housekeeping().await?;
         tx.hold_lease(lease, self.now().plus_ms(lease_ms)).await?;
-        for (domain, digest) in pages {
+        for UnchangedPage { domain, listing, digest } in pages {
             let id = run.integration_id.as_str();
-            tx.execute(TOUCH_PAGE, args![id, domain.name(), digest, run.id.as_str()]).await?;
+            let args = args![id, domain.name(), digest, run.id.as_str(), listing];
+            tx.execute(TOUCH_PAGE, args).await?;
         }
         tx.checkpoint(&run.id, progress).await?;
         tx.commit().await
@@ -353,6 +455,11 @@ impl HousekeepingTx {
     }
 }
 
+pub(crate) fn types_json(types: &[String]) -> Result<String> {
+    serde_json::to_string(types)
+        .map_err(|error| StoreError::Corrupt { what: "selected types", reason: error.to_string() })
+}
+
 fn progress_json(progress: &Progress) -> Result<String> {
     serde_json::to_string(progress)
         .map_err(|error| StoreError::Corrupt { what: "progress", reason: error.to_string() })
@@ -366,9 +473,12 @@ impl Tx {
         integration: &IntegrationId,
         job: &JobId,
         schedule: Option<&ScheduleId>,
+        selection: &Selection,
     ) -> Result<()> {
         let (now, schedule) = (self.now(), schedule.map(ScheduleId::as_str));
-        let args = args![id.as_str(), integration.as_str(), job.as_str(), now, schedule];
+        let (part, types) = (selection.part.name(), types_json(&selection.types)?);
+        let (id, of) = (id.as_str(), integration.as_str());
+        let args = args![id, of, job.as_str(), now, schedule, part, &types];
         self.execute(INSERT, args).await.map(drop)
     }
 
@@ -407,7 +517,8 @@ impl Tx {
             page.is_trusted,
             count,
             keys.as_slice(),
-            0_i64
+            0_i64,
+            &page.listing
         ];
         self.execute(PUT_PAGE, args).await.map(drop)
     }
@@ -421,7 +532,8 @@ impl Tx {
         holder: Key,
     ) -> Result<()> {
         let name = format!("provisioned-{}", Keys::assignment(entitlement, holder));
-        self.remember(integration, Domain::Assignments, &name, &[(entitlement, holder)]).await
+        let rows = [(entitlement, holder)];
+        self.remember(integration, (Domain::Assignments, ""), &name, &rows).await
     }
 
     /// Stores what was left out of a page.
@@ -438,26 +550,43 @@ impl Tx {
         Ok(())
     }
 
-    /// Remembers rows that no run has seen: the next complete run that does not see them either
-    /// misses them. Runs under way do not.
+    /// Remembers rows that no run has seen: the next complete run of their listing that does not see
+    /// them either misses them; where the listing is empty, the next one of the whole domain. Runs
+    /// under way do not.
     pub async fn remember(
         &mut self,
         integration: &IntegrationId,
-        domain: Domain,
+        (domain, listing): (Domain, &str),
         name: &str,
         rows: &[Seen],
     ) -> Result<()> {
         let (now, keys) = (self.now(), encode(rows));
         let count = i64::try_from(rows.len()).unwrap_or(i64::MAX);
         let (id, keys) = (integration.as_str(), keys.as_slice());
-        let args = args![id, domain.name(), name, "", false, count, keys, now];
+        let args = args![id, domain.name(), name, "", false, count, keys, now, listing];
         self.execute(PUT_PAGE, args).await.map(drop)
     }
 
     /// Forgets pages that a complete run did not see again.
     pub async fn forget_stale_pages(&mut self, _: &Complete, run: &Run) -> Result<()> {
-        let args = args![run.integration_id.as_str(), run.id.as_str(), run.began()];
-        self.execute(DELETE_STALE, args).await.map(drop)
+        let (of, id, began) = (run.integration_id.as_str(), run.id.as_str(), run.began());
+        for domain in Domain::ALL {
+            for listing in run.listings(domain).names() {
+                let args = args![of, id, began, domain.name(), listing];
+                self.execute(DELETE_STALE, args).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes note of the listings that a complete run has read.
+    pub async fn note_listings(&mut self, _: &Complete, run: &Run) -> Result<()> {
+        let now = self.now();
+        for listing in run.progress.iter().flat_map(|progress| &progress.targets) {
+            let (of, listing) = (run.integration_id.as_str(), listing.name());
+            self.execute(NOTE_LISTING, args![of, &listing, run.id.as_str(), now]).await?;
+        }
+        Ok(())
     }
 
     /// Ends the trust in an integration's pages: in one domain, or in all.

@@ -13,7 +13,7 @@ use grantry_model::removal::{KindCount, RowKind, What};
 use crate::catalogue::Class;
 use crate::db::{Db, Row, Tx, args};
 use crate::removals::RemovalStep;
-use crate::runs::{Domain, Run, Seen, decode};
+use crate::runs::{Domain, Listings, Run, Seen, decode};
 use crate::{Result, statements};
 
 /// From so many keys on, a whole list is read instead of one row a key.
@@ -26,7 +26,8 @@ pub struct Vanished {
     /// The rows that a removal takes.
     pub rows: Vec<(RowKind, Vec<Seen>)>,
     /// Rows that stay although the run did not see them, because we granted access on them since it
-    /// began. They have to be remembered, or no later run would miss them.
+    /// began, or because of their type nothing is read. They have to be remembered, or no later run would miss
+    /// them.
     pub held_back: Vec<(Domain, Vec<Seen>)>,
 }
 
@@ -90,8 +91,9 @@ impl Newer {
 
 statements! {
     /// What was provisioned since the run began may not have been there when the run looked.
-    STALE_KEYS = "SELECT row_keys FROM pages WHERE integration_id = $1 AND domain = $2 AND run_id <> $3 AND provisioned_ms < $4";
+    STALE_KEYS = "SELECT row_keys FROM pages WHERE integration_id = $1 AND domain = $2 AND run_id <> $3 AND provisioned_ms < $4 AND ($5 = '' OR listing = $5)";
     CURRENT_DIGESTS = "SELECT digest FROM pages WHERE integration_id = $1 AND domain = $2 AND run_id = $3 ORDER BY digest";
+    ALL_DIGESTS = "SELECT digest, run_id, listing FROM pages WHERE integration_id = $1 AND domain = $2 ORDER BY digest";
     LATER_DIGESTS = "SELECT digest FROM pages WHERE integration_id = $1 AND domain = $2 AND run_id > $3 ORDER BY digest";
     PAGE_KEYS = "SELECT row_keys FROM pages WHERE integration_id = $1 AND domain = $2 AND digest = $3";
     PROVISIONED_SINCE = "SELECT row_keys FROM pages WHERE integration_id = $1 AND provisioned_ms > 0 AND provisioned_ms >= $2";
@@ -164,19 +166,28 @@ impl Db {
             return Ok(Vanished::default());
         }
         let newer = self.newer_than(run).await?;
+        let frozen = self.frozen_types(&run.integration_id).await?;
+        let silent = self.silent_types(&run.integration_id).await?;
         let mut take = |domain: Domain| gone.remove(&domain).unwrap_or_default();
         let (pairs, entitlements) = (take(Domain::Assignments), take(Domain::Entitlements));
         let objects = take(Domain::Objects);
-        Closure { db: self, run, newer }.of(pairs, entitlements, objects).await
+        Closure { db: self, run, newer, frozen, silent }.of(pairs, entitlements, objects).await
     }
 
     /// Living rows of pages that the run did not see, in none of the pages that it saw.
     async fn unseen(&self, run: &Run, domain: Domain) -> Result<HashSet<Seen>> {
         let (integration, run_id) = (run.integration_id.as_str(), run.id.as_str());
-        let args = args![integration, domain.name(), run_id, run.began()];
-        let mut unseen = pairs(&self.fetch(STALE_KEYS, args).await?)?;
+        let listings = run.listings(domain);
+        let mut unseen = HashSet::new();
+        for listing in listings.names() {
+            let args = args![integration, domain.name(), run_id, run.began(), listing];
+            unseen.extend(pairs(&self.fetch(STALE_KEYS, args).await?)?);
+        }
         if !unseen.is_empty() {
             self.forget_seen(run, SeenBy::Itself, domain, &mut unseen).await?;
+        }
+        if !unseen.is_empty() && listings != Listings::All {
+            self.forget_unread(run, domain, &listings, &mut unseen).await?;
         }
         // What is removed already, by our own revocation for instance, cannot vanish.
         self.keep_living(&run.integration_id, domain, &mut unseen).await?;
@@ -198,16 +209,43 @@ impl Db {
         };
         let current = self.fetch(sql, args![integration, domain.name(), run_id]).await?;
         for row in &current {
-            let digest = row.text(0)?;
-            let page =
-                self.fetch_one(PAGE_KEYS, args![integration, domain.name(), &digest]).await?;
-            if let Some(page) = page {
-                decode(&page.blob(0)?, |seen| {
-                    rows.remove(&seen);
-                })?;
+            self.forget_page(run, domain, &row.text(0)?, rows).await?;
+        }
+        Ok(())
+    }
+
+    /// Takes away what pages of listings hold that the run does not read.
+    async fn forget_unread(
+        &self,
+        run: &Run,
+        domain: Domain,
+        listings: &Listings,
+        rows: &mut HashSet<Seen>,
+    ) -> Result<()> {
+        let integration = run.integration_id.as_str();
+        for row in &self.fetch(ALL_DIGESTS, args![integration, domain.name()]).await? {
+            let is_its_own = row.text(1)? == run.id.as_str();
+            if !is_its_own && !listings.has(&row.text(2)?) {
+                self.forget_page(run, domain, &row.text(0)?, rows).await?;
             }
         }
         Ok(())
+    }
+
+    async fn forget_page(
+        &self,
+        run: &Run,
+        domain: Domain,
+        digest: &str,
+        rows: &mut HashSet<Seen>,
+    ) -> Result<()> {
+        let args = args![run.integration_id.as_str(), domain.name(), digest];
+        match self.fetch_one(PAGE_KEYS, args).await? {
+            Some(page) => decode(&page.blob(0)?, |seen| {
+                rows.remove(&seen);
+            }),
+            None => Ok(()),
+        }
     }
 
     /// Takes away what does not live.
@@ -328,6 +366,10 @@ struct Closure<'a> {
     db: &'a Db,
     run: &'a Run,
     newer: Newer,
+    /// Types that were deleted: nothing of theirs goes (CAT-3).
+    frozen: HashSet<String>,
+    /// Types of which it is not read who holds them: what was read before stays.
+    silent: HashSet<String>,
 }
 
 impl Closure<'_> {
@@ -346,6 +388,12 @@ impl Closure<'_> {
         // Access on a resource keeps the resource.
         let on = self.newer.things.iter().filter_map(|key| all.get(key)).map(|of| of.resource);
         stays.extend(on);
+        for (key, entitlement) in &all {
+            if self.frozen.contains(&entitlement.kind) {
+                stays.extend([*key, entitlement.resource]);
+            }
+        }
+        let held_pairs = self.hold_back_silent(&mut pairs, &all);
         let held_objects = hold_back(&mut objects, &stays);
         let kinds =
             db.living_objects(integration, &objects.iter().map(|(key, _)| *key).collect()).await?;
@@ -381,9 +429,29 @@ impl Closure<'_> {
             (of, rows)
         });
         let rows = sorted.collect();
-        let held_back =
-            vec![(Domain::Objects, held_objects), (Domain::Entitlements, held_entitlements)];
+        let held_back = vec![
+            (Domain::Objects, held_objects),
+            (Domain::Entitlements, held_entitlements),
+            (Domain::Assignments, held_pairs),
+        ];
         Ok(Vanished { rows, held_back })
+    }
+
+    /// Takes away assignments of types of which none are read, and returns them.
+    fn hold_back_silent(
+        &self,
+        pairs: &mut HashSet<Seen>,
+        all: &HashMap<Key, Entitlement>,
+    ) -> Vec<Seen> {
+        if self.silent.is_empty() {
+            return Vec::new();
+        }
+        let is_silent = |(entitlement, _): &Seen| {
+            all.get(entitlement).is_some_and(|of| self.silent.contains(&of.kind))
+        };
+        let held: Vec<Seen> = pairs.iter().filter(|pair| is_silent(pair)).copied().collect();
+        pairs.retain(|pair| !is_silent(pair));
+        held
     }
 
     /// Adds the assignments of entitlements and holders that go.

@@ -1,6 +1,6 @@
 //! The command line of `grantry sync`.
 
-use clap::{ArgGroup, Args, Subcommand};
+use clap::{ArgGroup, Args, Subcommand, ValueEnum};
 
 use super::ServerOptions;
 
@@ -11,11 +11,13 @@ person has to look), 4 cancelled.";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum SyncCommand {
-    /// Start an aggregation: read everything from an integration's target.
+    /// Start an aggregation: read an integration's target, or a part of it.
     #[command(after_help = EXIT_CODES)]
     Run {
         /// The integration's id, or its name.
         integration: String,
+        #[command(flatten)]
+        reads: SelectionOptions,
         /// Stay until it ends; without this, 0 means that it was ordered.
         #[arg(long)]
         watch: bool,
@@ -44,6 +46,29 @@ pub(crate) enum SyncCommand {
     /// Show and set when an integration is aggregated by itself.
     #[command(subcommand)]
     Schedule(ScheduleCommand),
+}
+
+/// What is read.
+#[derive(Debug, Args)]
+pub(crate) struct SelectionOptions {
+    /// Which part of the target: everything, the accounts and what they hold, or the entitlements.
+    #[arg(long, value_enum, default_value_t)]
+    pub kind: KindOption,
+    /// Only these entitlement types, such as `Group,Role`; all of them unless told.
+    #[arg(long, value_delimiter = ',', value_name = "TYPES")]
+    pub types: Vec<String>,
+}
+
+/// Which part of a target.
+#[derive(Debug, Clone, Copy, Default, ValueEnum)]
+pub(crate) enum KindOption {
+    /// Everything.
+    #[default]
+    All,
+    /// Accounts, and what they hold.
+    Accounts,
+    /// Resources with their entitlements.
+    Entitlements,
 }
 
 #[derive(Debug, Subcommand)]
@@ -112,6 +137,8 @@ pub(crate) struct PlanOptions {
     /// Spread schedules of the same time over so many minutes.
     #[arg(long, default_value_t = 0, value_name = "N")]
     pub jitter_minutes: u32,
+    #[command(flatten)]
+    pub reads: SelectionOptions,
     /// A time of the day in which no run begins, such as `08:00-18:00`. Can be given more than once.
     #[arg(long, value_name = "FROM-TO")]
     pub blackout: Vec<String>,

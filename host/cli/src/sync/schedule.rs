@@ -9,7 +9,7 @@ use grantry_api::schedules::{
 };
 use serde_json::{Value, json};
 
-use super::{client, find_integration, key, list, moment, segment, shown};
+use super::{client, find_integration, key, list, moment, segment, selection, shown};
 use crate::options::{OneSchedule, PlanOptions, ScheduleCommand};
 use crate::output::{Output, table};
 
@@ -78,6 +78,7 @@ fn body(plan: PlanOptions) -> anyhow::Result<CreateSchedule> {
         missed: if plan.skip_missed { Missed::Skip } else { Missed::RunOnce },
         jitter_minutes: plan.jitter_minutes,
         blackouts: windows.collect::<anyhow::Result<_>>()?,
+        reads: selection(plan.reads),
         is_enabled: true,
     })
 }

@@ -3,8 +3,11 @@
 //! Everything here is one transaction with the end of the run's job. [`End::complete`] takes a
 //! [`Complete`]; [`End::stopped`] has none and removes nothing.
 
+use std::collections::HashSet;
+
 use grantry_authz::{Permit, actions};
 use grantry_model::aggregation::{Complete, Progress, RunStatus};
+use grantry_model::catalogue::Target;
 use grantry_model::deletion_guard::words;
 use grantry_model::job::JobStatus;
 use grantry_model::notification::{Notice, NoticeKind};
@@ -131,20 +134,22 @@ impl End<'_> {
             return self.stopped(RunStatus::Cancelled, &cancelled()).await;
         }
         tx.lock_mappings().await?;
-        tx.supersede_removals(complete, id).await?;
+        tx.supersede_removals(complete, self.run).await?;
         let removed = match &judged {
             Some(judged) => self.remove(&mut tx, complete, judged, &vanished).await?,
             None => Removed::All(0),
         };
         tx.forget_stale_pages(complete, self.run).await?;
+        tx.note_listings(complete, self.run).await?;
         for (domain, rows) in vanished.held_back.iter().filter(|(_, rows)| !rows.is_empty()) {
             let name = format!("held-back-{}", self.run.id);
-            tx.remember(id, *domain, &name, rows).await?;
+            tx.remember(id, (*domain, ""), &name, rows).await?;
         }
         for domain in distrusted {
             tx.distrust_pages(id, Some(domain)).await?;
         }
-        let ended = Ended { has_read_all: true, vanished: vanished.lost_alone() };
+        let has_read_all = self.reads_assignments().next().is_some();
+        let ended = Ended { has_read_all, vanished: vanished.lost_alone() };
         let external = self.conclude(&mut tx, integration.as_ref(), &ended).await?;
         mappings::apply(&mut tx, Some(id), "aggregation", 0).await?;
         let settings = tx.settings(id).await?;
@@ -180,6 +185,18 @@ impl End<'_> {
             self.engine.wake.notify_one();
         }
         Ok(Verdict::Done)
+    }
+
+    /// The lists of who holds what that the run reads.
+    fn reads_assignments(&self) -> impl Iterator<Item = &Target> {
+        let of = self.progress.targets.iter();
+        of.filter(|target| Domain::of_listing(target) == Domain::Assignments)
+    }
+
+    /// Whether each of them is read whole for the first time.
+    fn is_baseline(&self, first_readings: &HashSet<String>) -> bool {
+        let mut of = self.reads_assignments();
+        !first_readings.is_empty() && of.all(|target| first_readings.contains(&target.name()))
     }
 
     /// Plans the removal, and carries it out at once where it is small.
@@ -230,7 +247,7 @@ impl End<'_> {
             return self.stopped(RunStatus::Cancelled, &cancelled()).await;
         }
         tx.lock_mappings().await?;
-        tx.supersede_removals(complete, id).await?;
+        tx.supersede_removals(complete, self.run).await?;
         tx.plan_removal(complete, &removal, vanished).await?;
         if let Some(integration) = integration {
             let notice = Notice::new(NoticeKind::AggregationBlocked, Some(id))
@@ -240,17 +257,19 @@ impl End<'_> {
             tx.queue_notice(&notice).await?;
         }
         // All was read: what is there now is known, whatever becomes of what is not.
-        let ended = Ended { has_read_all: true, ..Ended::default() };
+        let has_read_all = self.reads_assignments().next().is_some();
+        let ended = Ended { has_read_all, ..Ended::default() };
         self.conclude(&mut tx, explaining.as_ref(), &ended).await?;
         mappings::apply(&mut tx, Some(id), "aggregation", 0).await?;
         let more = json!({ "hash": removal.hash, "rows": removal.rows, "losses": removal.losses });
         self.commit_end(tx, RunStatus::Blocked, self.progress, &stop, Some(more)).await
     }
 
-    /// The integration, where a run explains what differs: the first one is the baseline.
+    /// The integration, where a run explains what differs: the first one that reads who holds what is
+    /// the baseline.
     async fn explaining(&self) -> Result<Option<Integration>> {
         let (db, id) = (self.engine.db(), &self.run.integration_id);
-        if db.is_baseline(id).await? {
+        if self.is_baseline(&db.first_readings(id, self.progress).await?) {
             return Ok(None);
         }
         Ok(db.integration(id).await?)

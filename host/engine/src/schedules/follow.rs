@@ -87,8 +87,8 @@ impl Engine {
         }
         let name = &plan.name;
         let entry = if is_started {
-            order(&mut tx, &job, &run, Some(&schedule.id)).await?;
-            let detail = json!({ "run": run, "schedule": schedule.id });
+            order(&mut tx, &job, &run, Some(&schedule.id), &plan.reads).await?;
+            let detail = json!({ "run": run, "schedule": schedule.id, "reads": plan.reads });
             AuditEntry::about("aggregation.ordered", "integration", id.as_str(), detail)
         } else {
             let detail = json!({ "integration": id, "outcome": outcome, "due_ms": due });
@@ -122,6 +122,7 @@ mod tests {
             missed,
             jitter_minutes: 0,
             blackouts: vec![Blackout { from: time("08:00"), to: time("09:30"), days: vec![] }],
+            reads: Default::default(),
         }
     }
 

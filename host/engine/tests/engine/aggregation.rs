@@ -3,6 +3,7 @@
 use grantry_engine::{EngineError, Idempotent, IntegrationChange, WholeConnection};
 use grantry_model::aggregation::{CHECKPOINT_AGE_MS_MAX, RunStatus};
 use grantry_model::fault::{Fault, PluginError};
+use grantry_model::selection::Selection;
 use grantry_store::Run;
 
 use crate::host::{Host, hosts};
@@ -214,7 +215,8 @@ async fn a_second_aggregation_of_the_same_source_is_refused() {
         host.order_aggregation().await;
         let answer = |_: &Run| grantry_engine::Answer { status: 202, body: String::new() };
         let request = Idempotent { key: "second", request: b"second", answer: &answer };
-        let second = host.ctx.start_aggregation(&host.integration, &request).await;
+        let second =
+            host.ctx.start_aggregation(&host.integration, &Selection::default(), &request).await;
         assert!(matches!(second, Err(EngineError::SyncRunning)));
     }
 }
@@ -248,7 +250,8 @@ async fn a_plugin_that_keeps_crashing_goes_into_quarantine() {
         assert!(is_told(grantry_model::notification::NoticeKind::IntegrationQuarantined));
         let answer = |_: &Run| grantry_engine::Answer { status: 202, body: String::new() };
         let request = Idempotent { key: "q", request: b"q", answer: &answer };
-        let refused = host.ctx.start_aggregation(&host.integration, &request).await;
+        let refused =
+            host.ctx.start_aggregation(&host.integration, &Selection::default(), &request).await;
         assert!(matches!(refused, Err(EngineError::Quarantined)));
         host.ctx.release_integration(&host.integration).await.unwrap();
         assert_eq!(host.aggregate().await.status, RunStatus::Succeeded);

@@ -16,6 +16,7 @@ use grantry_model::ids::{
 };
 use grantry_model::membership::Membership;
 use grantry_model::notification::NoticeKind;
+use grantry_model::selection::Selection;
 use grantry_model::settings::SettingsChange;
 use grantry_store::seal::KeyRing;
 use grantry_store::{AuditFilter, Class, Db, Run};
@@ -222,7 +223,12 @@ impl Host {
         let answer = |run: &Run| reply(run.id.as_str());
         let key = self.key();
         let request = Idempotent { key: &key, request: b"aggregate", answer: &answer };
-        let run = self.ctx.start_aggregation(&self.integration, &request).await.unwrap().body;
+        let run = self
+            .ctx
+            .start_aggregation(&self.integration, &Selection::default(), &request)
+            .await
+            .unwrap()
+            .body;
         RunId::parse(&run).unwrap()
     }
 

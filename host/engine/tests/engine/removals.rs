@@ -7,6 +7,7 @@ use grantry_model::aggregation::RunStatus;
 use grantry_model::deletion_guard::DeletionGuardChange;
 use grantry_model::notification::NoticeKind;
 use grantry_model::removal::{Excess, RemovalState, What};
+use grantry_model::selection::Selection;
 use grantry_store::{Class, Run};
 
 use crate::host::{Host, hosts};
@@ -78,7 +79,8 @@ async fn approval_removes_exactly_what_was_shown_once_and_counts_no_more() {
         // Nothing reads the source while it is removed from.
         let answer = |_: &Run| grantry_engine::Answer { status: 202, body: String::new() };
         let request = grantry_engine::Idempotent { key: "r", request: b"r", answer: &answer };
-        let refused = host.ctx.start_aggregation(&host.integration, &request).await;
+        let refused =
+            host.ctx.start_aggregation(&host.integration, &Selection::default(), &request).await;
         assert!(matches!(refused, Err(EngineError::SyncRunning)));
         host.work_for(3).await;
         let removal = host.removal(&run.id).await.removal;

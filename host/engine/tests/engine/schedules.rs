@@ -24,6 +24,7 @@ fn plan() -> Plan {
         missed: Missed::RunOnce,
         jitter_minutes: 0,
         blackouts: Vec::new(),
+        reads: Default::default(),
     }
 }
 

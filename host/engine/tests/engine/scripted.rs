@@ -14,7 +14,8 @@ use grantry_model::gate::{AdmittedTest, Licence};
 use grantry_model::package::{Interface, PackageInspector, PackageRejection, PackageReport};
 use grantry_model::platform::Platform;
 use grantry_model::plugin::{
-    ConnectionReport, DeltaSupport, Digest, KindClass, KindSchema, Manifest, TestDepth,
+    AttributeSchema, AttributeType, ConnectionReport, DeltaSupport, Digest, KindClass, KindSchema,
+    Manifest, TestDepth,
 };
 use grantry_model::provision::{Effects, Operation, OperationContext, Outcome, Plan, Verification};
 use grantry_model::runner::{
@@ -183,6 +184,22 @@ fn kind(kind: &str, class: KindClass) -> KindSchema {
 /// The kinds of the directory.
 pub fn kinds() -> Vec<KindSchema> {
     vec![kind("User", KindClass::Account), kind("Group", KindClass::Group)]
+}
+
+/// The kinds, with attributes of the groups.
+fn typed_kinds() -> Vec<KindSchema> {
+    let attribute = |name: &str, of_type| AttributeSchema {
+        name: name.into(),
+        of_type,
+        description: String::new(),
+        traits: Vec::new(),
+        reference_kind: None,
+        choices: Vec::new(),
+    };
+    let mut kinds = kinds();
+    kinds[1].attributes =
+        vec![attribute("size", AttributeType::Integer), attribute("owner", AttributeType::Text)];
+    kinds
 }
 
 /// The manifest of the connector.
@@ -422,8 +439,12 @@ impl PackageInspector for AnyPackage {
             contract: "0.1.0".into(),
             interfaces: vec![Interface::Lifecycle, Interface::Aggregate, Interface::Provision],
             imports: Vec::new(),
-            // A version that cannot read back says so by its last word.
-            manifest: Manifest { can_read_back: !component.ends_with(b"blind"), ..manifest() },
+            // A version that cannot read back, or that declares attributes, says so by its last word.
+            manifest: Manifest {
+                can_read_back: !component.ends_with(b"blind"),
+                kinds: if component.ends_with(b"typed") { typed_kinds() } else { kinds() },
+                ..manifest()
+            },
         })
     }
 }

@@ -29,6 +29,7 @@ fn plan(recurrence: Recurrence, at: &str, zone: &str) -> Plan {
         missed: Missed::RunOnce,
         jitter_minutes: 0,
         blackouts: Vec::new(),
+        reads: Selection::default(),
     }
 }
 

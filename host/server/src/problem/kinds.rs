@@ -63,6 +63,8 @@ pub const KINDS: &[Kind] = &[
     new("account_unmapped", 409, "The identity has no account here"),
     new("several_accounts", 409, "The identity has several accounts here"),
     new("sync_running", 409, "An aggregation is under way"),
+    new("accounts_not_read", 409, "The accounts were never read"),
+    new("type_deleted", 409, "The entitlement type is deleted"),
     new("removal_decided", 409, "The removal was decided about already"),
     new("undo_expired", 409, "It is too late to undo it"),
     new("integration_read_only", 409, "The integration is read-only"),

@@ -3,7 +3,7 @@
 use axum::Json as Body;
 use axum::response::IntoResponse;
 use grantry_api::aggregations::{
-    Aggregation, AggregationEvent, AggregationIssue, AggregationLogLine,
+    Aggregation, AggregationEvent, AggregationIssue, AggregationLogLine, StartAggregation,
 };
 use grantry_api::headers::IdempotencyHeader;
 use grantry_api::{List, ListQuery};
@@ -13,6 +13,7 @@ use http::StatusCode;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use crate::body::Json;
 use crate::context::Ctx;
 use crate::events::{EventStream, Seen};
 use crate::headers::Once;
@@ -34,16 +35,25 @@ pub(super) fn routes() -> OpenApiRouter<Server> {
 
 /// Start an aggregation
 ///
-/// Reads everything from the integration's target as a background job. Its progress is at
+/// Reads the integration's target as a background job: everything, or what the body says, and what is not
+/// read stays as it is. Its progress is at
 /// `/aggregations/{id}` and, live, at `/aggregations/{id}/events`.
 #[utoipa::path(post, path = "/integrations/{integration_id}/aggregations", tag = "aggregations",
     extensions(("x-grantry-action" = json!("aggregation.run"))),
     params(("integration_id" = String, Path, description = "The integration's id."),
         IdempotencyHeader),
+    request_body = Option<StartAggregation>,
     responses((status = 202, description = "Ordered", body = Aggregation)))]
-async fn start_aggregation(ctx: Ctx, Path(id): Path<IntegrationId>, once: Once) -> Reply<Settled> {
+async fn start_aggregation(
+    ctx: Ctx,
+    Path(id): Path<IntegrationId>,
+    once: Once,
+    body: Option<Json<StartAggregation>>,
+) -> Reply<Settled> {
+    let (bytes, selection) = body.map(|body| (body.bytes, body.value)).unwrap_or_default();
+    let (once, selection) = (once.with(&bytes), wire::read_selection(selection));
     let ordered = |run: &RunView| answer(StatusCode::ACCEPTED, &wire::aggregation(run));
-    Ok(Settled(ctx.start_aggregation(&id, &once.answered(&ordered)).await?))
+    Ok(Settled(ctx.start_aggregation(&id, &selection, &once.answered(&ordered)).await?))
 }
 
 /// List an integration's aggregations

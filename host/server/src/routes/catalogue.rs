@@ -1,13 +1,13 @@
 //! What an integration's aggregations found.
 
 use axum::Json as Body;
-use grantry_api::List;
 use grantry_api::catalogue::{
-    AccountQuery, Assignment, AssignmentQuery, CatalogueObject, Entitlement, EntitlementQuery,
-    ObjectQuery,
+    AccountQuery, Assignment, AssignmentQuery, CatalogueObject, EffectiveHolders, Entitlement,
+    EntitlementQuery, ObjectQuery,
 };
+use grantry_api::{List, ListQuery};
 use grantry_engine::{Class, PageQuery};
-use grantry_model::ids::IntegrationId;
+use grantry_model::ids::{EntitlementId, IntegrationId};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -24,6 +24,7 @@ pub(super) fn routes() -> OpenApiRouter<Server> {
         .routes(routes!(list_resources))
         .routes(routes!(list_entitlements))
         .routes(routes!(list_assignments))
+        .routes(routes!(list_holders))
 }
 
 /// Which accounts.
@@ -54,6 +55,7 @@ pub(super) fn entitlements(query: EntitlementQuery) -> PageQuery {
         search: query.search.unwrap_or_default(),
         kind: query.kind.unwrap_or_default(),
         privileged: query.privileged,
+        known_as: query.known_as.unwrap_or_default(),
         ..page(query.limit, query.cursor)
     }
 }
@@ -117,4 +119,22 @@ async fn list_assignments(
     let wanted = PageQuery { search, ..page(query.limit, query.cursor) };
     let found = ctx.list_assignments(&id, &entitlement, &holder, &wanted).await?;
     Ok(list(found, wire::assignment))
+}
+
+/// List who holds an entitlement in the end
+///
+/// Directly, or through groups that hold it, with the way to each. Groups within each other end.
+#[utoipa::path(get, path = "/integrations/{integration_id}/entitlements/{entitlement_id}/holders",
+    tag = "catalogue",
+    extensions(("x-grantry-action" = json!("integration.read"))),
+    params(("integration_id" = String, Path, description = "The integration's id."),
+        ("entitlement_id" = String, Path, description = "The entitlement's id."), ListQuery),
+    responses((status = 200, description = "A page of holders", body = EffectiveHolders)))]
+async fn list_holders(
+    ctx: Ctx,
+    Path((integration, id)): Path<(IntegrationId, EntitlementId)>,
+    Query(query): Query<ListQuery>,
+) -> Reply<Body<EffectiveHolders>> {
+    let query = page(query.limit, query.cursor);
+    Ok(Body(wire::holders(ctx.list_holders(&integration, &id, &query).await?)))
 }

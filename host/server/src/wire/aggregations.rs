@@ -4,6 +4,7 @@ use grantry_api::aggregations as wire;
 use grantry_engine::{RunIssue, RunLogLine, RunView};
 use grantry_model::aggregation::RunStatus;
 use grantry_model::catalogue::Target;
+use grantry_model::selection::{Part, Selection};
 
 /// An aggregation with its progress.
 pub(crate) fn aggregation(run: &RunView) -> wire::Aggregation {
@@ -18,7 +19,8 @@ pub(crate) fn aggregation(run: &RunView) -> wire::Aggregation {
         job_id: run.job_id.to_string(),
         schedule_id: run.schedule_id.as_ref().map(ToString::to_string),
         status: status(run.status),
-        phase: progress.and_then(|progress| progress.target()).map(phase),
+        reads: selection(&run.selection),
+        phase: progress.and_then(|progress| progress.target()).map(Target::name),
         pages: progress.map_or(0, |progress| progress.pages),
         rows: progress.map_or(0, |progress| progress.rows),
         listings: progress.map_or(0, |progress| count(progress.targets.len())),
@@ -39,6 +41,26 @@ pub(crate) fn aggregation(run: &RunView) -> wire::Aggregation {
     }
 }
 
+/// What is read.
+pub(crate) fn selection(selection: &Selection) -> wire::StartAggregation {
+    let kind = match selection.part {
+        Part::All => wire::AggregationKind::All,
+        Part::Accounts => wire::AggregationKind::Accounts,
+        Part::Entitlements => wire::AggregationKind::Entitlements,
+    };
+    wire::StartAggregation { kind, types: selection.types.clone() }
+}
+
+/// What is to be read, from the wire.
+pub(crate) fn read_selection(body: wire::StartAggregation) -> Selection {
+    let part = match body.kind {
+        wire::AggregationKind::All => Part::All,
+        wire::AggregationKind::Accounts => Part::Accounts,
+        wire::AggregationKind::Entitlements => Part::Entitlements,
+    };
+    Selection::of(part, body.types)
+}
+
 fn status(status: RunStatus) -> wire::AggregationStatus {
     match status {
         RunStatus::Queued => wire::AggregationStatus::Queued,
@@ -47,16 +69,6 @@ fn status(status: RunStatus) -> wire::AggregationStatus {
         RunStatus::Failed => wire::AggregationStatus::Failed,
         RunStatus::Blocked => wire::AggregationStatus::Blocked,
         RunStatus::Cancelled => wire::AggregationStatus::Cancelled,
-    }
-}
-
-fn phase(target: &Target) -> String {
-    match target {
-        Target::Objects(kind) => format!("objects {kind}"),
-        Target::EntitlementsOfKind(kind) => format!("entitlements {kind}"),
-        Target::AssignmentsOfKind(kind) => format!("assignments {kind}"),
-        Target::EntitlementsOf(object) => format!("entitlements of one {}", object.kind),
-        Target::AssignmentsOf(object) => format!("assignments of one {}", object.kind),
     }
 }
 

@@ -2,8 +2,11 @@
 
 use grantry_api::catalogue as wire;
 use grantry_engine::{
-    SaidChange, SelectionInput, StoredAssignment, StoredEntitlement, StoredObject,
+    HoldersView, SaidChange, SelectionInput, StoredAssignment, StoredEntitlement, StoredObject,
 };
+
+use grantry_model::effective::EffectiveHolder;
+use grantry_model::fingerprint::Key;
 
 use super::stored_json;
 
@@ -48,6 +51,7 @@ pub(crate) fn entitlement(entitlement: &StoredEntitlement) -> wire::Entitlement 
         resource_id: entitlement.resource_id.clone(),
         kind: entitlement.kind.clone(),
         native_id: entitlement.native_id.clone(),
+        known_as: entitlement.known_as.clone(),
         slug: entitlement.slug.clone(),
         display: entitlement.name().to_owned(),
         description: entitlement.said.description.clone().or_else(|| source_description.clone()),
@@ -57,6 +61,7 @@ pub(crate) fn entitlement(entitlement: &StoredEntitlement) -> wire::Entitlement 
         source_is_privileged: entitlement.is_privileged,
         version: entitlement.said.version,
         is_immutable: entitlement.is_immutable,
+        is_frozen: entitlement.is_frozen,
         details,
         first_seen_ms: entitlement.first_seen.0,
         removed_ms: entitlement.removed.map(|at| at.0),
@@ -73,6 +78,24 @@ pub(crate) fn assignment(assignment: &StoredAssignment) -> wire::Assignment {
         holder_display: assignment.holder_display.clone(),
         is_privileged: assignment.is_privileged,
         details: assignment.details.as_deref().map(stored_json),
+    }
+}
+
+/// Who holds an entitlement.
+pub(crate) fn holders(view: HoldersView) -> wire::EffectiveHolders {
+    let via =
+        |(holder, display): (Key, String)| wire::HolderVia { holder_id: holder.text(), display };
+    let holder = |of: EffectiveHolder| wire::EffectiveHolder {
+        holder_id: of.holder.text(),
+        holder_kind: of.kind,
+        holder_display: of.display,
+        is_direct: of.via.is_empty(),
+        via: of.via.into_iter().map(via).collect(),
+    };
+    wire::EffectiveHolders {
+        items: view.page.items.into_iter().map(holder).collect(),
+        next: view.page.next,
+        is_complete: view.is_complete,
     }
 }
 

@@ -6,6 +6,7 @@ use grantry_model::schedule::{
     Blackout, ClockTime, Missed, Outcome, Plan, Recurrence, Weekday, Zone,
 };
 
+use super::aggregations::{read_selection, selection};
 use crate::problem::Problem;
 
 /// A schedule with its next runs.
@@ -25,6 +26,7 @@ pub(crate) fn schedule(view: &ScheduleView) -> wire::Schedule {
         },
         jitter_minutes: plan.jitter_minutes,
         blackouts: plan.blackouts.iter().map(blackout).collect(),
+        reads: selection(&plan.reads),
         is_enabled: schedule.is_enabled,
         next_runs_ms: next_runs.iter().map(|due| due.0).collect(),
         last: schedule.last.as_ref().map(|last| wire::LastDue {
@@ -139,6 +141,7 @@ pub(crate) fn read_create(body: wire::CreateSchedule) -> Result<ScheduleInput, P
         missed: read_missed(body.missed),
         jitter_minutes: body.jitter_minutes,
         blackouts: read_blackouts(body.blackouts)?,
+        reads: read_selection(body.reads),
     };
     Ok(ScheduleInput { plan, is_enabled: body.is_enabled })
 }
@@ -153,6 +156,7 @@ pub(crate) fn read_update(body: wire::UpdateSchedule) -> Result<ScheduleChange, 
         missed: body.missed.map(read_missed),
         jitter_minutes: body.jitter_minutes,
         blackouts: body.blackouts.map(read_blackouts).transpose()?,
+        reads: body.reads.map(read_selection),
         is_enabled: body.is_enabled,
     })
 }

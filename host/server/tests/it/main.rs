@@ -8,6 +8,7 @@ mod bodies;
 mod connections;
 mod data_sources;
 mod entitlement_search;
+mod entitlement_types;
 mod entitlement_words;
 mod events;
 mod fake;

@@ -79,6 +79,7 @@ fn every_creating_request_wants_an_idempotency_key() {
         "roll_out_version",
         "preview_template",
         "preview_mapping",
+        "preview_re_key",
         // Applying the rules a second time changes nothing.
         "apply_mapping",
         "retry_delivery",

@@ -47,6 +47,14 @@ const ROWS: &[(&str, &str)] = &[
     ("delete_access_profile", "access_profile.write"),
     ("list_profile_entitlements", "access_profile.read"),
     ("search_entitlements", "app_and_role_read"),
+    ("list_holders", "integration.read"),
+    ("create_entitlement_type", "integration.write"),
+    ("list_entitlement_types", "integration.read"),
+    ("get_entitlement_type", "integration.read"),
+    ("update_entitlement_type", "integration.write"),
+    ("delete_entitlement_type", "integration.write"),
+    ("preview_re_key", "integration.write"),
+    ("re_key_entitlement_type", "integration.write"),
     ("get_entitlement", "integration.read"),
     ("update_entitlement", "integration.write"),
     ("set_privileged", "integration.write"),
@@ -346,6 +354,7 @@ async fn values(host: &Host, name: &str) -> BTreeMap<&'static str, String> {
     let account = host.first(&format!("/integrations/{id}/accounts")).await;
     let role = host.get(&format!("/apps/{app}/roles")).await.ok()["items"][0].clone();
     let (role, resource) = (text(&role, "id"), text(&role, "resource_id"));
+    let of_type = host.first(&format!("/integrations/{id}/entitlement-types")).await;
     let path = format!("/apps/{app}/memberships");
     let body = json!({"role_id": role, "account_id": account});
     let membership = text(&host.call("POST", &path, body).await.ok(), "id");
@@ -389,6 +398,7 @@ async fn values(host: &Host, name: &str) -> BTreeMap<&'static str, String> {
         ("account_id", account),
         ("entitlement_id", role.clone()),
         ("resource_id", resource),
+        ("type_id", of_type),
         ("role_id", role),
         ("membership_id", membership),
         ("aggregation_id", text(&run, "id")),
@@ -497,7 +507,10 @@ impl World {
             format!("\0asm {}", fresh_key())
         } else if let Some(json) = content.get("application/json") {
             request = request.header("Content-Type", "application/json");
-            self.example(document, &json["schema"], (about, which)).to_string()
+            // A body that may be left out is given all the same.
+            let schema = &json["schema"];
+            let schema = schema.get("oneOf").map_or(schema, |either| &either[0]);
+            self.example(document, schema, (about, which)).to_string()
         } else if content.get("text/csv").is_some() {
             request = request.header("Content-Type", "text/csv");
             format!("external_id\n1\n{}\n", fresh_key())
@@ -583,10 +596,11 @@ mod every_cell_is_as_the_oracle_says {
     part!(in_part_0 0, in_part_1 1, in_part_2 2, in_part_3 3, in_part_4 4, in_part_5 5);
 }
 
-/// What even the admin's good request is answered: only an active membership cannot be renewed, and
+/// What even the admin's good request is answered: a re-key wants a preview's hash, only an active membership cannot be renewed, and
 /// keeps its integration, there is no version to go back to, and a sign-in leads to the issuer and
 /// needs its answer.
-const UNREACHED: [&str; 5] = [
+const UNREACHED: [&str; 6] = [
+    "re_key_entitlement_type 409",
     "renew_membership 409",
     "delete_integration 409",
     "roll_back_version 409",
