@@ -86,6 +86,19 @@ pub struct Diff {
     /// What lists took away within a day before, without a person's word.
     #[serde(default)]
     pub recent: Taken,
+    /// Of those before, people who have been in the list for more than a day: who came today does not
+    /// make a loss of others smaller.
+    #[serde(default)]
+    pub known_before: u64,
+    /// Of these, people who go.
+    #[serde(default)]
+    pub known_removed: u64,
+    /// Of those who are active, people who have been in the list for more than a day.
+    #[serde(default)]
+    pub known_active: u64,
+    /// Of these, people who go or are not active any more.
+    #[serde(default)]
+    pub known_deactivated: u64,
 }
 
 /// What lists take away that nobody approved.
@@ -127,7 +140,11 @@ impl Diff {
         };
         let Self { before, active_before, grants_before, recent, .. } = *self;
         let taken = self.taken();
+        let known = (self.known_before, self.known_removed);
+        let known_active = (self.known_active, self.known_deactivated);
         let mut losses = [
+            loss(What::Account, "known", known.0, known.1, recent.removed),
+            loss(What::Account, "known active", known_active.0, known_active.1, recent.deactivated),
             loss(What::Account, "listed", before, taken.removed, recent.removed),
             loss(What::Account, "active", active_before, taken.deactivated, recent.deactivated),
             loss(
@@ -171,6 +188,17 @@ mod tests {
         }
         let grants = Diff { grants_before: 4, grants_removed: 2, ..list(10, 0) };
         assert!(grants.is_mass_removal());
+    }
+
+    #[test]
+    fn who_came_today_does_not_make_a_loss_smaller() {
+        let padded = Diff { known_before: 100, known_removed: 100, ..list(600, 100) };
+        assert!(padded.is_mass_removal());
+        let off = Diff { active_before: 600, deactivated: 100, ..list(600, 0) };
+        assert!(!off.is_mass_removal());
+        assert!(Diff { known_active: 100, known_deactivated: 100, ..off }.is_mass_removal());
+        let honest = Diff { known_before: 100, known_removed: 20, ..list(600, 100) };
+        assert!(!honest.is_mass_removal());
     }
 
     #[test]

@@ -213,6 +213,21 @@ async fn many_small_losses_add_up_within_a_day_and_what_was_approved_does_not() 
 }
 
 #[tokio::test]
+async fn people_who_were_invented_today_do_not_hide_who_goes() {
+    for host in hosts(0, 0).await {
+        let people = host.data_source().await;
+        host.put(&people, &people_file(0, 20, 0)).await;
+        host.advance(24 * 3_600_000 + 1);
+        let padded = host.send(&people, &people_file(0, 120, 0)).await.unwrap();
+        host.apply(&people, &padded, false).await.unwrap();
+        let without = host.send(&people, &people_file(20, 120, 0)).await.unwrap();
+        let refused = host.apply(&people, &without, false).await;
+        assert!(matches!(refused, Err(EngineError::MassRemoval { .. })), "{refused:?}");
+        host.apply(&people, &without, true).await.unwrap();
+    }
+}
+
+#[tokio::test]
 async fn a_plugin_is_no_judge_of_a_list() {
     for host in hosts(0, 0).await {
         let people = host.data_source().await;

@@ -52,6 +52,14 @@ statements! {
     LIST_ENTITLEMENTS_ADDED = "SELECT u.id, NULL, u.details FROM upload_people u WHERE u.reading_id = $1 AND u.id > $2 AND NOT EXISTS (SELECT 1 FROM entitlements e WHERE e.id = u.id AND e.removed_ms IS NULL) ORDER BY u.id LIMIT $3";
     LIST_ENTITLEMENTS_CHANGED = "SELECT u.id, e.details, u.details FROM upload_people u JOIN entitlements e ON e.id = u.id WHERE u.reading_id = $1 AND u.id > $2 AND e.removed_ms IS NULL AND e.row_hash <> u.row_hash ORDER BY u.id LIMIT $3";
     LIST_ENTITLEMENTS_REMOVED = "SELECT e.id, e.details, NULL FROM entitlements e WHERE e.integration_id = $4 AND e.id > $2 AND e.removed_ms IS NULL AND NOT EXISTS (SELECT 1 FROM upload_people u WHERE u.reading_id = $1 AND u.id = e.id) ORDER BY e.id LIMIT $3";
+    USERS_KNOWN = "SELECT COUNT(*) FROM identities WHERE data_source_id = $1 AND removed_ms IS NULL AND first_seen_ms <= $2";
+    USERS_KNOWN_REMOVED = "SELECT COUNT(*) FROM identities i WHERE i.data_source_id = $1 AND i.removed_ms IS NULL AND i.first_seen_ms <= $2 AND NOT EXISTS (SELECT 1 FROM upload_people u WHERE u.reading_id = $3 AND u.id = i.id)";
+    USERS_KNOWN_ACTIVE = "SELECT COUNT(*) FROM identities WHERE data_source_id = $1 AND removed_ms IS NULL AND first_seen_ms <= $2 AND is_active = 1";
+    USERS_KNOWN_OFF = "SELECT COUNT(*) FROM identities i WHERE i.data_source_id = $1 AND i.removed_ms IS NULL AND i.first_seen_ms <= $2 AND i.is_active = 1 AND NOT EXISTS (SELECT 1 FROM upload_people u WHERE u.reading_id = $3 AND u.id = i.id AND u.is_active = 1)";
+    MEMBERS_KNOWN = "SELECT COUNT(*) FROM objects WHERE integration_id = $1 AND class = 'account' AND removed_ms IS NULL AND first_seen_ms <= $2";
+    MEMBERS_KNOWN_REMOVED = "SELECT COUNT(*) FROM objects o WHERE o.integration_id = $1 AND o.class = 'account' AND o.removed_ms IS NULL AND o.first_seen_ms <= $2 AND NOT EXISTS (SELECT 1 FROM upload_people u WHERE u.reading_id = $3 AND u.id = o.id)";
+    MEMBERS_KNOWN_ACTIVE = "SELECT COUNT(*) FROM objects WHERE integration_id = $1 AND class = 'account' AND removed_ms IS NULL AND first_seen_ms <= $2 AND status = 'enabled'";
+    MEMBERS_KNOWN_OFF = "SELECT COUNT(*) FROM objects o WHERE o.integration_id = $1 AND o.class = 'account' AND o.removed_ms IS NULL AND o.first_seen_ms <= $2 AND o.status = 'enabled' AND NOT EXISTS (SELECT 1 FROM upload_people u WHERE u.reading_id = $3 AND u.id = o.id AND u.is_active = 1)";
 
     GRANTS_BEFORE = "SELECT COUNT(*) FROM entitlements e JOIN assignments a ON a.entitlement_id = e.id WHERE e.integration_id = $1 AND a.removed_ms IS NULL";
     GRANTS_ADDED = "SELECT COUNT(*) FROM upload_grants u WHERE u.reading_id = $1 AND NOT EXISTS (SELECT 1 FROM assignments a WHERE a.entitlement_id = u.role_id AND a.holder_id = u.account_id AND a.removed_ms IS NULL)";
@@ -104,6 +112,18 @@ impl Db {
             recent: self.taken_recently(entity).await?,
             ..Diff::default()
         };
+        let since = self.now().plus_ms(-WINDOW_MS);
+        for (count, members, users, is_compared) in [
+            (&mut diff.known_before, MEMBERS_KNOWN, USERS_KNOWN, false),
+            (&mut diff.known_removed, MEMBERS_KNOWN_REMOVED, USERS_KNOWN_REMOVED, true),
+            (&mut diff.known_active, MEMBERS_KNOWN_ACTIVE, USERS_KNOWN_ACTIVE, false),
+            (&mut diff.known_deactivated, MEMBERS_KNOWN_OFF, USERS_KNOWN_OFF, true),
+        ] {
+            let all = args![of, since, id];
+            let args = if is_compared { &all[..] } else { &all[..2] };
+            let row = self.fetch_one(pick(members, users), args).await?;
+            *count = u64::try_from(row.map_or(Ok(0), |row| row.int(0))?).unwrap_or(0);
+        }
         if is_app {
             diff.grants_before = self.count(GRANTS_BEFORE, &[of]).await?;
             diff.grants_added = self.count(GRANTS_ADDED, &[id]).await?;
