@@ -38,8 +38,11 @@ impl Ctx {
     }
 }
 
+/// Most places of a connection that an audit entry names.
+const PLACES_MAX: usize = 100;
+
 /// What a change did, for the audit log: every field that differs, before and after. Of the
-/// connection only that it changed.
+/// connection only that it changed, and where: its values are nobody's who reads the log.
 pub(crate) fn changes(before: &Integration, after: &Integration, is_connection: bool) -> Value {
     let (mut old, mut new) = (Map::new(), Map::new());
     for ((name, was), (_, is)) in fields(before).into_iter().zip(fields(after)) {
@@ -48,7 +51,34 @@ pub(crate) fn changes(before: &Integration, after: &Integration, is_connection: 
             new.insert(name, is);
         }
     }
-    json!({ "before": old, "after": new, "connection_changed": is_connection })
+    let connection = |of: &Integration| serde_json::from_str(&of.connection).unwrap_or_default();
+    let mut places = Vec::new();
+    differing(&connection(before), &connection(after), "", &mut places);
+    json!({
+        "before": old, "after": new, "connection_changed": is_connection,
+        "connection_places": places,
+    })
+}
+
+/// The JSON pointers at which two values differ.
+fn differing(one: &Value, other: &Value, at: &str, places: &mut Vec<String>) {
+    if one == other || places.len() >= PLACES_MAX {
+        return;
+    }
+    let (Value::Object(one), Value::Object(other)) = (one, other) else {
+        places.push(at.to_owned());
+        return;
+    };
+    let added = other.keys().filter(|name| !one.contains_key(*name));
+    for name in one.keys().chain(added) {
+        let (was, is) = (one.get(name), other.get(name));
+        let place = format!("{at}/{}", name.replace('~', "~0").replace('/', "~1"));
+        match (was, is) {
+            (Some(was), Some(is)) => differing(was, is, &place, places),
+            _ if places.len() < PLACES_MAX => places.push(place),
+            _ => {}
+        }
+    }
 }
 
 /// What can change, each field by itself.
@@ -60,12 +90,22 @@ fn fields(integration: &Integration) -> Vec<(String, Value)> {
         ("description".to_owned(), json!(integration.description)),
         ("approval".to_owned(), json!(integration.approval)),
         ("owner".to_owned(), json!(integration.owner)),
-        // As it is shown: what is secret was taken out before it was stored.
-        (
-            "connection".to_owned(),
-            serde_json::from_str(&integration.connection).unwrap_or_default(),
-        ),
     ];
     fields.extend(of_settings);
     fields
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_connection_the_log_learns_where_it_changed_and_no_value() {
+        let one = json!({ "url": "a", "auth": { "user": "x", "a/b": 1 }, "gone": [1], "same": 1 });
+        let other = json!({ "url": "b", "auth": { "user": "x", "a/b": 2 }, "new": 1, "same": 1 });
+        let mut places = Vec::new();
+        differing(&one, &other, "", &mut places);
+        places.sort_unstable();
+        assert_eq!(places, ["/auth/a~1b", "/gone", "/new", "/url"]);
+    }
 }
