@@ -48,7 +48,13 @@ impl From<sqlx::Error> for StoreError {
         if crate::dialect::is_collision(&error) {
             return Self::VersionConflict { what: "row" };
         }
-        Self::Unavailable(error)
+        match &error {
+            // What a row belongs to went while the change was under way.
+            sqlx::Error::Database(refusal) if refusal.is_foreign_key_violation() => {
+                Self::VersionConflict { what: "thing that this belongs to" }
+            }
+            _ => Self::Unavailable(error),
+        }
     }
 }
 
