@@ -132,6 +132,12 @@ pub(crate) fn is_collision(error: &sqlx::Error) -> bool {
     matches!(code.as_deref(), Some("40P01" | "40001"))
 }
 
+/// Serialises, until the commit, what writes the assignments of one integration (`$1`); SQLite has one
+/// writer.
+pub(crate) fn catalogue_lock(is_postgres: bool) -> Option<&'static str> {
+    is_postgres.then_some("SELECT pg_advisory_xact_lock(hashtextextended('catalogue ' || $1, 0))")
+}
+
 /// Opens `sqlite://PATH` or `postgres://…`.
 pub(crate) async fn connect(url: &str) -> Result<Pools, StoreError> {
     if url.starts_with("postgres://") || url.starts_with("postgresql://") {

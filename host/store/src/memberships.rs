@@ -398,6 +398,7 @@ impl Tx {
         holder: Key,
         is_held: bool,
     ) -> Result<()> {
+        self.lock_catalogue(integration).await?;
         let now = self.now();
         if is_held {
             let row = AssignmentRow { entitlement, holder, details: None };

@@ -11,10 +11,10 @@ use grantry_model::ids::IntegrationId;
 use grantry_model::removal::{KindCount, RowKind, What};
 
 use crate::catalogue::Class;
-use crate::db::{Db, Row, Tx, args};
+use crate::db::{Db, HousekeepingTx, Row, Tx, args};
 use crate::removals::RemovalStep;
 use crate::runs::{Domain, Listings, Run, Seen, decode};
-use crate::{Result, statements};
+use crate::{Result, dialect, statements};
 
 /// From so many keys on, a whole list is read instead of one row a key.
 const POINTS_MAX: usize = 500;
@@ -342,9 +342,21 @@ impl Db {
     }
 }
 
+impl HousekeepingTx {
+    /// Lets nobody else write assignments of the integration before the commit.
+    pub(crate) async fn lock_catalogue(&mut self, integration: &IntegrationId) -> Result<()> {
+        if let Some(lock) = dialect::catalogue_lock(self.is_postgres()) {
+            self.fetch(lock, args![integration.as_str()]).await?;
+        }
+        Ok(())
+    }
+}
+
 impl Tx {
-    /// What our own provisioning granted or revoked since the run began.
+    /// What our own provisioning granted or revoked since the run began: nothing is added to it before
+    /// this transaction ends.
     pub async fn newer_than(&mut self, run: &Run) -> Result<Newer> {
+        self.lock_catalogue(&run.integration_id).await?;
         let args = args![run.integration_id.as_str(), run.began()];
         Ok(Newer::of(pairs(&self.fetch(PROVISIONED_SINCE, args).await?)?))
     }
