@@ -88,7 +88,7 @@ pub use mappings::{IdentityAccount, MappingChange, MappingCounts, StoredMapping}
 pub use memberships::{MembershipQuery, NewMembership, StoredOperation};
 pub use migrate::SCHEMA_VERSION;
 pub use notices::StoredNotice;
-pub use people::{NewPerson, Person, PersonIdentity};
+pub use people::{EXPECTED_MS_MAX, NewPerson, Person, PersonIdentity};
 pub use plugins::Plugin;
 pub use principals::{NewPrincipal, PrincipalRecord};
 pub use removals::{Removal, RemovalStep, RemovedRow, STEP_ROWS};

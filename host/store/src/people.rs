@@ -56,13 +56,18 @@ pub struct NewPerson {
     pub mail: Option<String>,
 }
 
+/// How long a person is expected, in milliseconds: 30 days. An address may be somebody else's later.
+pub const EXPECTED_MS_MAX: i64 = 30 * 24 * 3_600_000;
+
 statements! {
     INSERT = "INSERT INTO people (principal_id, issuer_id, subject, user_name, signed_in_ms) VALUES ($1, $2, $3, $4, NULL)";
     GET = "SELECT p.id, p.name, p.description, p.role, p.is_disabled, p.created_ms, p.version, COALESCE(o.issuer_id, x.issuer_id), o.subject, o.user_name, o.signed_in_ms, p.mail, x.mail_key FROM principals p LEFT JOIN people o ON o.principal_id = p.id LEFT JOIN expected_people x ON x.principal_id = p.id WHERE p.id = $1 AND p.kind = 'person'";
     FIND = "SELECT p.id, p.name, p.description, p.role, p.is_disabled, p.created_ms, p.version, COALESCE(o.issuer_id, x.issuer_id), o.subject, o.user_name, o.signed_in_ms, p.mail, x.mail_key FROM people o JOIN principals p ON p.id = o.principal_id LEFT JOIN expected_people x ON x.principal_id = p.id WHERE o.issuer_id = $1 AND o.subject = $2";
     LIST = "SELECT p.id, p.name, p.description, p.role, p.is_disabled, p.created_ms, p.version, COALESCE(o.issuer_id, x.issuer_id), o.subject, o.user_name, o.signed_in_ms, p.mail, x.mail_key FROM principals p LEFT JOIN people o ON o.principal_id = p.id LEFT JOIN expected_people x ON x.principal_id = p.id \
         WHERE p.kind = 'person' AND p.id > $1 AND ($3 = '' OR LOWER(p.name) LIKE $3 ESCAPE '\\' OR LOWER(o.user_name) LIKE $3 ESCAPE '\\' OR LOWER(p.mail) LIKE $3 ESCAPE '\\' OR x.mail_key LIKE $3 ESCAPE '\\') ORDER BY p.id LIMIT $2";
-    FIND_EXPECTED = "SELECT p.id, p.name, p.description, p.role, p.is_disabled, p.created_ms, p.version, x.issuer_id, o.subject, o.user_name, o.signed_in_ms, p.mail, x.mail_key FROM expected_people x JOIN principals p ON p.id = x.principal_id LEFT JOIN people o ON o.principal_id = p.id WHERE x.issuer_id = $1 AND x.mail_key = $2";
+    FIND_EXPECTED = "SELECT p.id, p.name, p.description, p.role, p.is_disabled, p.created_ms, p.version, x.issuer_id, o.subject, o.user_name, o.signed_in_ms, p.mail, x.mail_key FROM expected_people x JOIN principals p ON p.id = x.principal_id LEFT JOIN people o ON o.principal_id = p.id WHERE x.issuer_id = $1 AND x.mail_key = $2 AND p.created_ms > $3";
+    /// Somebody who has come from the issuer already, and may be the one who is expected.
+    IS_THERE = "SELECT 1 FROM people o JOIN principals p ON p.id = o.principal_id WHERE o.issuer_id = $1 AND (LOWER(p.mail) = $2 OR LOWER(o.user_name) = $2) LIMIT 1";
     EXPECT = "INSERT INTO expected_people (principal_id, issuer_id, mail_key) VALUES ($1, $2, $3)";
     EXPECT_NO_MORE = "DELETE FROM expected_people WHERE principal_id = $1 AND issuer_id = $2 AND mail_key = $3";
     SET_MAIL = "UPDATE principals SET mail = $2, version = version + 1 WHERE id = $1 AND kind = 'person'";
@@ -123,9 +128,11 @@ impl Db {
         row.as_ref().map(person).transpose()
     }
 
-    /// The person who is expected at an issuer with that address, in lower case.
+    /// The person who is expected at an issuer with that address, in lower case, and was added not
+    /// too long ago.
     pub async fn expected_person(&self, issuer: &IssuerId, mail: &str) -> Result<Option<Person>> {
-        let row = self.fetch_one(FIND_EXPECTED, args![issuer.as_str(), mail]).await?;
+        let since = self.now().plus_ms(-EXPECTED_MS_MAX);
+        let row = self.fetch_one(FIND_EXPECTED, args![issuer.as_str(), mail, since]).await?;
         row.as_ref().map(person).transpose()
     }
 
@@ -156,6 +163,9 @@ impl Tx {
                 self.execute(INSERT, args![id, issuer, subject, &new.user_name]).await
             }
             PersonIdentity::ExpectedMail(mail) => {
+                if self.fetch_one(IS_THERE, args![issuer, mail]).await?.is_some() {
+                    return Err(StoreError::AlreadyExists { what: "person" });
+                }
                 self.execute(EXPECT, args![id, issuer, mail]).await
             }
         };

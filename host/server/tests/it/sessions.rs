@@ -376,9 +376,21 @@ async fn the_first_sign_in_that_proves_the_address_is_the_person_and_no_other_ev
     );
     let second = Browser::new(&host).sign_in(&issuer, "eve.2").await;
     assert_eq!(second.problem(), (403, "sign_up_not_allowed".to_owned()));
+    let again = add(&host, &issuer, json!({"sign_in_mail": "eve@example.com"})).await;
+    assert_eq!(again.problem(), (409, "conflict".to_owned()), "somebody has it already");
     let audit = host.get("/audit?event=person.recognized").await.ok();
     assert_eq!(audit["items"].as_array().unwrap().len(), 1);
     assert_eq!(audit["items"][0]["entity_id"], added["id"]);
+}
+
+#[tokio::test]
+async fn nobody_is_expected_for_ever() {
+    let host = Host::start().await;
+    let issuer = issuer(&host, false).await;
+    add(&host, &issuer, json!({"sign_in_mail": "eve@example.com"})).await.ok();
+    host.pass_ms(31 * 24 * 3_600_000);
+    let late = Browser::new(&host).sign_in(&issuer, "eve").await;
+    assert_eq!(late.problem(), (403, "sign_up_not_allowed".to_owned()));
 }
 
 #[tokio::test]
