@@ -209,6 +209,8 @@ pub struct AccountQuery {
     pub status: Option<String>,
     /// Only those that are an identity's (`true`), or nobody's (`false`).
     pub mapped: Option<bool>,
+    /// Only those of which the mapping rules say what takes a person's word (`true`), or the others.
+    pub proposed: Option<bool>,
     /// Only those of this identity.
     #[param(max_length = 2048)]
     pub identity_id: Option<String>,

@@ -1,7 +1,7 @@
 //! Whose an account is: an integration's rules, and what people say by hand.
 
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 use crate::settings::present;
 
@@ -97,8 +97,18 @@ pub struct PreviewMapping {
 pub struct NamedIdentity {
     /// The identity.
     pub id: String,
-    /// What people call it.
-    pub display: String,
+    /// What people call it. It is told to those who may see its data source.
+    pub display: Option<String>,
+}
+
+/// What the rules say of an account that takes a person's word.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct MappingProposal {
+    /// `another_identity` or `ambiguous`: the account is somebody's, and stays so. `second_account`:
+    /// it is nobody's, and the identity has one of that kind, or would get several at once.
+    pub why: String,
+    /// Whose the account would be; missing where that is ambiguous.
+    pub identity_id: Option<String>,
 }
 
 /// What the rules change about one account.
@@ -114,8 +124,10 @@ pub struct MappingChange {
     pub after: Option<NamedIdentity>,
     /// The rule that decides, counted from 0.
     pub rule: Option<u32>,
-    /// Why it will be nobody's: `no_match` or `ambiguous`.
+    /// Why it will be nobody's: `no_match`, `ambiguous` or `second_account`.
     pub reason: Option<String>,
+    /// What the rules say beyond that, which takes a person's word.
+    pub proposal: Option<MappingProposal>,
 }
 
 /// What the rules changed, or would change.
@@ -127,6 +139,8 @@ pub struct MappingOutcome {
     pub remapped: u64,
     /// Accounts that lose theirs.
     pub unmapped: u64,
+    /// Accounts that stay as they are, of which the rules say what takes a person's word.
+    pub held: u64,
     /// Accounts of which only the deciding rule, or the reason, is another.
     pub explained: u64,
     /// The first hundred of the changes.
@@ -138,14 +152,17 @@ pub struct MappingOutcome {
 pub struct AccountMapping {
     /// The identity; missing for an account that is nobody's.
     pub identity_id: Option<String>,
-    /// What people call the identity. It is told to those who may see the integration.
+    /// What people call the identity. It is told to those who may see its data source too.
     pub identity_display: Option<String>,
     /// Who says so: `rule` or `hand`. Rules and syncs leave it as it is by hand.
     pub origin: String,
     /// The rule that decided, counted from 0.
     pub rule: Option<u32>,
-    /// Why it is nobody's: `no_match`, `ambiguous` or `by_hand`.
+    /// Why it is nobody's: `no_match`, `ambiguous`, `second_account`, `by_hand`, or `identity_gone`
+    /// until the identity comes back.
     pub reason: Option<String>,
+    /// What the rules say that takes a person's word.
+    pub proposal: Option<MappingProposal>,
     /// When that changed last.
     pub changed_ms: Option<i64>,
     /// Grows with every change; the `ETag` of the mapping.
@@ -160,6 +177,16 @@ pub struct SetMapping {
     #[serde(deserialize_with = "present")]
     #[schema(value_type = Option<String>, required = true)]
     pub identity_id: Option<Option<String>>,
+}
+
+/// How the rules are applied.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct ApplyMappingQuery {
+    /// Do also what takes a person's word: give accounts another owner, and identities a second
+    /// account. False unless told; preview it first.
+    pub accept_proposals: Option<bool>,
 }
 
 /// An account of an identity.

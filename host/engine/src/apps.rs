@@ -22,6 +22,7 @@ impl PageQuery {
             kind: self.kind.clone(),
             status: self.status.clone(),
             mapped: self.mapped,
+            proposed: self.proposed,
             privileged: self.privileged,
             known_as: self.known_as.clone(),
             identity: self.identity.clone(),
@@ -151,6 +152,7 @@ impl Ctx {
         let list = format!("app-accounts/{app}");
         let after = self.engine.position(&list, query.cursor.as_deref())?;
         let rows = self.db().list_objects(&source, Class::Account, &query.rows(after)).await?;
+        let rows = self.shown_objects(rows);
         Ok(self.engine.page(&list, rows, query.limit, |row| row.id.clone()))
     }
 
@@ -191,7 +193,13 @@ impl Ctx {
         let list = format!("{}/{integration}", class.name());
         let after = self.engine.position(&list, query.cursor.as_deref())?;
         let rows = self.db().list_objects(integration, class, &query.rows(after)).await?;
+        let rows = self.shown_objects(rows);
         Ok(self.engine.page(&list, rows, query.limit, |row| row.id.clone()))
+    }
+
+    fn shown_objects(&self, rows: Vec<StoredObject>) -> Vec<StoredObject> {
+        let shown = |row: StoredObject| StoredObject { mapping: self.shown(row.mapping), ..row };
+        rows.into_iter().map(shown).collect()
     }
 
     /// Entitlements of an integration.

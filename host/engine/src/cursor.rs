@@ -23,6 +23,8 @@ pub struct PageQuery {
     pub mapped: Option<bool>,
     /// Only accounts of this identity, where the list has accounts.
     pub identity: String,
+    /// Only accounts of which the rules say what takes a person's word, or not.
+    pub proposed: Option<bool>,
     /// Only entitlements that are privileged, or not, where the list has entitlements.
     pub privileged: Option<bool>,
     /// Only entitlements that are known by this id, where the list has entitlements.

@@ -9,6 +9,7 @@ use serde_json::json;
 
 use crate::error::{check_description, check_name};
 use crate::idempotency::Turn;
+use crate::mappings::How;
 use crate::{Answer, Ctx, EngineError, Idempotent, Page, PageQuery, Result, mappings};
 
 /// A data source to be created.
@@ -155,14 +156,14 @@ impl Ctx {
         let mut tx = self.db().begin(permit.provenance()).await?;
         tx.lock_mappings().await?;
         tx.delete_data_source(&permit, id, version).await?;
-        mappings::apply(&mut tx, None, "data_source_deleted", 0).await?;
         let before = json!({
             "name": source.name, "description": source.description, "identities": source.identities,
         });
         let detail = json!({ "before": before });
         let event = "data_source.deleted";
         tx.commit(AuditEntry::about(event, "data_source", id.as_str(), detail)).await?;
-        Ok(())
+        let how = How::because("data_source_deleted");
+        mappings::apply_all(self.db(), permit.provenance(), how).await
     }
 
     /// A data source's identities; `query.status` is `active`, `inactive` or empty.

@@ -91,7 +91,7 @@ pub use holders::HoldersView;
 pub use idempotency::{Answer, Idempotent};
 pub use integrations::{IntegrationChange, IntegrationInput, IntegrationView, WholeConnection};
 pub use issuers::{IssuerChange, IssuerInput};
-pub use mappings::MappingOutcome;
+pub use mappings::{MappingChange, MappingCounts, MappingOutcome, NamedIdentity};
 pub use memberships::{GrantInput, Grantee};
 pub use people::{PersonChange, PersonInput};
 pub use plugins::Installed;
@@ -133,6 +133,10 @@ pub use grantry_store::{
     Recipients, Registration, Removal, RemovedRow, RunIssue, RunLogLine, Schedule, Sink,
     StoreError, StoredAssignment, StoredEntitlement, StoredIdentity, StoredMapping, StoredObject,
     StoredOperation, StoredType, TokenRecord, TypeOrigin, Upload,
+    NewRegistration, Person, PersonIdentity, PrincipalRecord, Recipients, Registration, Removal,
+    RemovedRow, RunIssue, RunLogLine, Schedule, Sink, StoreError, StoredAssignment,
+    StoredEntitlement, StoredIdentity, StoredMapping, StoredObject, StoredOperation, TokenRecord,
+    Upload,
 };
 
 /// A result of the engine.

@@ -1,26 +1,74 @@
 //! Whose an account is: rules, previews, and what people say by hand (INT-13).
 //!
-//! The rules are applied where what they look at changes: at the end of a complete aggregation, when a
-//! list of users is applied, when the rules change, and on demand. A preview is the real thing in a
-//! transaction that is never committed.
+//! The rules are applied where what they look at changes: at the end of a run that reads everything,
+//! when a list of users is applied, when the rules change, and on demand. How is in [`apply`].
+
+mod apply;
 
 use grantry_authz::{Permit, actions};
 use grantry_model::ids::{AccountId, DataSourceId, IdentityId, IntegrationId};
-use grantry_model::mapping::{Rule, issues};
+use grantry_model::mapping::{Proposal, Rule, Unmapped, issues};
 use grantry_model::permission::{Action, Entity};
-use grantry_store::{
-    AuditEntry, IdentityAccount, MappingChange, MappingCounts, StoredMapping, StoredObject, Tx,
-};
+use grantry_store::{AuditEntry, IdentityAccount, StoredIdentity, StoredMapping, StoredObject, Tx};
 use serde_json::{Value, json};
 
 use crate::{Ctx, EngineError, Page, PageQuery, Result};
 
+pub(crate) use apply::{How, apply, apply_all};
+
 /// Changes that a preview, or an application of the rules, names.
-const NAMED_MAX: u32 = 100;
-/// Changes that an audit entry names.
-const AUDITED_MAX: u32 = 20;
+const NAMED_MAX: usize = 100;
 
 const NO_ACCOUNT: EngineError = EngineError::NotFound { what: "account" };
+
+/// How many mappings the rules would change, or have changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct MappingCounts {
+    /// Accounts that get an identity.
+    pub mapped: u64,
+    /// Accounts that get another identity.
+    pub remapped: u64,
+    /// Accounts that lose theirs.
+    pub unmapped: u64,
+    /// Accounts of which the rules say what takes a person's word.
+    pub held: u64,
+    /// Accounts of which only the reason, or the rule, is another.
+    pub explained: u64,
+}
+
+impl MappingCounts {
+    /// Whether anything differs.
+    pub fn is_none(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// An identity, with its name for those who may know it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names say it")]
+pub struct NamedIdentity {
+    pub id: IdentityId,
+    pub display: Option<String>,
+}
+
+impl NamedIdentity {
+    fn nameless(id: &IdentityId) -> Self {
+        Self { id: id.clone(), display: None }
+    }
+}
+
+/// What the rules change about one account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names say it")]
+pub struct MappingChange {
+    pub account: String,
+    pub account_display: String,
+    pub before: Option<NamedIdentity>,
+    pub after: Option<NamedIdentity>,
+    pub rule: Option<u32>,
+    pub reason: Option<Unmapped>,
+    pub proposal: Option<Proposal>,
+}
 
 /// What the rules change, or would change.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -29,43 +77,6 @@ pub struct MappingOutcome {
     pub counts: MappingCounts,
     /// The first of the changes.
     pub changes: Vec<MappingChange>,
-}
-
-/// Applies the rules in the caller's transaction: of one integration, or of all. What changed is
-/// audited there, once; nothing is written where nothing changes.
-pub(crate) async fn apply(
-    tx: &mut Tx,
-    integration: Option<&IntegrationId>,
-    because: &'static str,
-    named: u32,
-) -> Result<MappingOutcome> {
-    tx.lock_mappings().await?;
-    let forgotten = tx.forget_gone_identities().await?;
-    let (counts, changes) = tx.mapping_changes(integration, named.max(AUDITED_MAX)).await?;
-    if counts.is_none() && forgotten == 0 {
-        return Ok(MappingOutcome::default());
-    }
-    tx.apply_mappings(integration).await?;
-    let first: Vec<Value> = changes.iter().take(AUDITED_MAX as usize).map(audited).collect();
-    let detail = json!({
-        "because": because, "mapped": counts.mapped, "remapped": counts.remapped,
-        "unmapped": counts.unmapped, "explained": counts.explained,
-        "identities_gone": forgotten, "first": first,
-    });
-    let (kind, id) = match integration {
-        Some(integration) => ("integration", integration.as_str()),
-        None => ("integration", "all"),
-    };
-    tx.record(AuditEntry::about("mapping.applied", kind, id, detail));
-    Ok(MappingOutcome { counts, changes: changes.into_iter().take(named as usize).collect() })
-}
-
-fn audited(change: &MappingChange) -> Value {
-    let id = |named: &Option<(String, String)>| named.as_ref().map(|(id, _)| id.clone());
-    json!({
-        "account": change.account, "before": id(&change.before), "after": id(&change.after),
-        "reason": change.reason,
-    })
 }
 
 fn said(mapping: &StoredMapping) -> Value {
@@ -86,21 +97,31 @@ impl Ctx {
         id: &IntegrationId,
         proposed: Option<&[Rule]>,
     ) -> Result<MappingOutcome> {
-        let permit = self.permit_integration::<actions::IntegrationWrite>(id).await?;
+        self.permit_integration::<actions::IntegrationWrite>(id).await?;
         self.load_integration(id).await?;
-        if let Some(rules) = proposed {
-            self.check_rules(rules).await?;
+        let outcome = match proposed {
+            Some(rules) => {
+                self.check_rules(rules).await?;
+                apply::preview(self.db(), id, rules, NAMED_MAX).await?
+            }
+            None => {
+                let (rules, _) = self.db().mapping_rules(id).await?;
+                apply::preview(self.db(), id, &rules, NAMED_MAX).await?
+            }
+        };
+        self.named(outcome).await
+    }
+
+    /// With the names of the people whom the caller may see.
+    async fn named(&self, mut outcome: MappingOutcome) -> Result<MappingOutcome> {
+        for change in &mut outcome.changes {
+            for identity in [&mut change.before, &mut change.after].into_iter().flatten() {
+                let found = self.db().identity(&identity.id).await?;
+                let found = found.filter(|found| self.may_see_source(&found.identity.data_source));
+                identity.display = found.map(|found| found.identity.display_name);
+            }
         }
-        let mut tx = self.begin_mapping(&permit).await?;
-        if let Some(rules) = proposed {
-            let (_, version) = tx.mapping_rules(id).await?;
-            tx.set_mapping_rules(&permit, id, version, rules).await?;
-        }
-        tx.read_accounts(id).await?;
-        let (counts, changes) = tx.mapping_changes(Some(id), NAMED_MAX).await?;
-        // Never committed.
-        drop(tx);
-        Ok(MappingOutcome { counts, changes })
+        Ok(outcome)
     }
 
     /// Changes the rules of an integration that are still at that version, and applies them.
@@ -114,26 +135,28 @@ impl Ctx {
         self.load_integration(id).await?;
         self.check_rules(rules).await?;
         let (before, _) = self.db().mapping_rules(id).await?;
-        let mut tx = self.begin_mapping(&permit).await?;
+        let mut tx = self.db().begin(permit.provenance()).await?;
         tx.set_mapping_rules(&permit, id, version, rules).await?;
-        tx.read_accounts(id).await?;
-        let outcome = apply(&mut tx, Some(id), "rules", NAMED_MAX).await?;
         let detail = json!({ "before": before, "after": rules });
         let event = "integration.mapping_rules_changed";
         tx.commit(AuditEntry::about(event, "integration", id.as_str(), detail)).await?;
-        Ok((rules.to_vec(), version + 1, outcome))
+        let how = How { named: NAMED_MAX, ..How::because("rules") };
+        let outcome = apply(self.db(), permit.provenance(), id, how).await?;
+        Ok((rules.to_vec(), version + 1, self.named(outcome).await?))
     }
 
-    /// Applies an integration's rules now. Doing it twice changes nothing more.
-    pub async fn apply_mapping(&self, id: &IntegrationId) -> Result<MappingOutcome> {
+    /// Applies an integration's rules now. Doing it twice changes nothing more. Where the caller
+    /// `accepts` it, accounts get another owner, and identities a second account.
+    pub async fn apply_mapping(&self, id: &IntegrationId, accepts: bool) -> Result<MappingOutcome> {
         let permit = self.permit_integration::<actions::IntegrationWrite>(id).await?;
         self.load_integration(id).await?;
-        let mut tx = self.begin_mapping(&permit).await?;
-        tx.read_accounts(id).await?;
-        let outcome = apply(&mut tx, Some(id), "demand", NAMED_MAX).await?;
+        let tx = self.db().begin(permit.provenance()).await?;
+        let detail = json!({ "accepts_proposals": accepts });
         let event = "mapping.ordered";
-        tx.commit(AuditEntry::about(event, "integration", id.as_str(), json!({}))).await?;
-        Ok(outcome)
+        tx.commit(AuditEntry::about(event, "integration", id.as_str(), detail)).await?;
+        let how = How { because: "demand", named: NAMED_MAX, accepts };
+        let outcome = apply(self.db(), permit.provenance(), id, how).await?;
+        self.named(outcome).await
     }
 
     async fn begin_mapping(&self, permit: &Permit<actions::IntegrationWrite>) -> Result<Tx> {
@@ -142,6 +165,7 @@ impl Ctx {
         Ok(tx)
     }
 
+    /// A data source that the caller may not see is an unknown one.
     async fn check_rules(&self, rules: &[Rule]) -> Result<()> {
         let issues = issues(rules);
         if !issues.is_empty() {
@@ -149,7 +173,7 @@ impl Ctx {
         }
         for (position, rule) in rules.iter().enumerate() {
             let Some(source) = &rule.data_source else { continue };
-            if self.db().data_source(source).await?.is_none() {
+            if !self.may_see_source(source) || self.db().data_source(source).await?.is_none() {
                 let path = format!("/rules/{position}/data_source_id");
                 let message = "there is no data source with this id";
                 return Err(EngineError::field(&path, "unknown_data_source", message));
@@ -158,10 +182,27 @@ impl Ctx {
         Ok(())
     }
 
+    fn may_see_source(&self, source: &DataSourceId) -> bool {
+        self.actor.permit_data_source_read(source).is_ok()
+    }
+
+    /// What the caller may see of a mapping: the names of people take more than the integration.
+    pub(crate) fn shown(&self, mapping: StoredMapping) -> StoredMapping {
+        let is_seen = mapping.identity_source.as_ref().is_some_and(|it| self.may_see_source(it));
+        let identity_display = mapping.identity_display.filter(|_| is_seen);
+        StoredMapping { identity_display, ..mapping }
+    }
+
+    /// An identity that is there, and that the caller may see.
+    async fn seen_identity(&self, id: &IdentityId) -> Result<Option<StoredIdentity>> {
+        let found = self.db().identity(id).await?.filter(|found| found.removed.is_none());
+        Ok(found.filter(|found| self.may_see_source(&found.identity.data_source)))
+    }
+
     /// Whose an account is.
     pub async fn mapping(&self, id: &IntegrationId, account: &AccountId) -> Result<StoredMapping> {
         self.permit_integration::<actions::IntegrationRead>(id).await?;
-        Ok(self.load_account(id, account).await?.mapping)
+        Ok(self.shown(self.load_account(id, account).await?.mapping))
     }
 
     async fn load_account(&self, id: &IntegrationId, account: &AccountId) -> Result<StoredObject> {
@@ -180,12 +221,11 @@ impl Ctx {
     ) -> Result<StoredMapping> {
         let permit = self.permit_integration::<actions::IntegrationWrite>(id).await?;
         self.load_account(id, account).await?;
-        if let Some(identity) = identity {
-            let found = self.db().identity(identity).await?;
-            if found.is_none_or(|found| found.removed.is_some()) {
-                let message = "there is no identity with this id, or it is gone";
-                return Err(EngineError::field("/identity_id", "unknown_identity", message));
-            }
+        if let Some(identity) = identity
+            && self.seen_identity(identity).await?.is_none()
+        {
+            let message = "there is no identity with this id, or it is gone";
+            return Err(EngineError::field("/identity_id", "unknown_identity", message));
         }
         let mut tx = self.begin_mapping(&permit).await?;
         let before = tx.mapping(account).await?;
@@ -206,11 +246,11 @@ impl Ctx {
         let permit = self.permit_integration::<actions::IntegrationWrite>(id).await?;
         self.load_account(id, account).await?;
         let mut tx = self.begin_mapping(&permit).await?;
-        tx.read_accounts(id).await?;
         let before = tx.mapping(account).await?;
         tx.release_mapping(account, version).await?;
-        apply(&mut tx, Some(id), "release", 0).await?;
-        self.commit_said(tx, "mapping.released", account, &before).await
+        self.commit_said(tx, "mapping.released", account, &before).await?;
+        apply(self.db(), permit.provenance(), id, How::because("release")).await?;
+        Ok(self.shown(self.db().mapping(account).await?))
     }
 
     pub(crate) async fn commit_said(
@@ -223,7 +263,7 @@ impl Ctx {
         let after = tx.mapping(account).await?;
         let detail = json!({ "before": said(before), "after": said(&after) });
         tx.commit(AuditEntry::about(event, "account", account.as_str(), detail)).await?;
-        Ok(after)
+        Ok(self.shown(after))
     }
 
     /// The accounts of an identity, as far as the caller may read their apps or integrations.
@@ -250,12 +290,16 @@ impl Ctx {
         matches!(read, grantry_authz::Decision::Allowed(_)) || own.is_ok()
     }
 
-    /// The account of an identity that access to an integration's app is given to.
+    /// The account of an identity that access to an integration's app is given to. One that the caller
+    /// may not see is answered as one without an account.
     pub(crate) async fn account_of_identity(
         &self,
         integration: &IntegrationId,
         identity: &IdentityId,
     ) -> Result<AccountId> {
+        if self.seen_identity(identity).await?.is_none() {
+            return Err(EngineError::AccountUnmapped);
+        }
         // More than one is refused, so two tell enough; a few more are named.
         let accounts = self.db().accounts_of_identity(identity, Some(integration), "", 10).await?;
         match &accounts[..] {

@@ -21,6 +21,7 @@ use serde_json::json;
 use crate::data_sources::NO_DATA_SOURCE;
 use crate::idempotency::{Claimed, Turn};
 use crate::memberships::manual;
+use crate::mappings::How;
 use crate::{Answer, Ctx, EngineError, Idempotent, Page, PageQuery, Result, mappings};
 
 pub use intake::{Intake, Received};
@@ -334,18 +335,26 @@ impl Ctx {
             UploadStatus::Ready => {
                 upload.is_approved = is_mass_removal;
                 permit.apply(&mut tx, &upload, kind).await?;
-                if let (UploadPermit::Members(permit), Entity::App(app)) = (permit, entity) {
+                if let (UploadPermit::Members(permit), Entity::App(app), ListKind::Members) =
+                    (permit, entity, kind)
+                {
                     manual::confirm_by_list(&mut tx, permit, app, &upload).await?;
-                }
-                if matches!(entity, Entity::DataSource(_)) && !upload.diff.is_empty() {
-                    mappings::apply(&mut tx, None, "users", 0).await?;
                 }
                 let (status, now) = (UploadStatus::Applied, tx.now());
                 ("upload.applied", Upload { status, applied: Some(now), ..upload })
             }
         };
         let answer = claimed.finish(&mut tx, &applied).await?;
+        let changes_people = matches!(entity, Entity::DataSource(_)) && !applied.diff.is_empty();
         tx.commit(entry(event, &applied)).await?;
+        if changes_people && event == "upload.applied" {
+            let how = How::because("users");
+            let mapped = mappings::apply_all(self.db(), permit.provenance(), how).await;
+            // The list is what it is; what is left is made up for by the next aggregation.
+            if let Err(error) = mapped {
+                tracing::error!("cannot map accounts to the people of a new list: {error}");
+            }
+        }
         Ok(answer)
     }
 

@@ -1,13 +1,16 @@
 //! The rules by which accounts are mapped to identities (INT-13).
 //!
 //! Pure: a rule says what of an account is compared with what of an identity, [`Rule::keys`] makes
-//! the texts to compare. Which identity has them is found by the store, for all accounts at once.
+//! the texts to compare, the store finds who has them, and [`judge`] says what follows. What an account
+//! tells of itself may find it an owner, never another one: people can change it themselves.
+
+use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
 use crate::catalogue::{Object, Value};
 use crate::fault::FieldIssue;
-use crate::ids::DataSourceId;
+use crate::ids::{DataSourceId, IdentityId};
 
 /// Most rules of an integration.
 pub const RULES_MAX: usize = 10;
@@ -19,18 +22,10 @@ const KEY_BYTES_MAX: usize = 512;
 const ATTRIBUTE_BYTES_MAX: usize = 200;
 /// Longest domain, in bytes (RFC 1035).
 const DOMAIN_BYTES_MAX: usize = 253;
-/// How targets name the attribute that holds e-mail addresses, without case.
-const EMAIL_ATTRIBUTES: [&str; 9] = [
-    "email",
-    "emails",
-    "mail",
-    "emailaddress",
-    "email_address",
-    "primaryemail",
-    "primary_email",
-    "proxyaddresses",
-    "othermails",
-];
+/// How targets name the attribute that holds an account's own e-mail addresses, without case. Not
+/// those of further addresses that people often fill by themselves (`otherMails`, `proxyAddresses`).
+const EMAIL_ATTRIBUTES: [&str; 7] =
+    ["email", "emails", "mail", "emailaddress", "email_address", "primaryemail", "primary_email"];
 
 /// What of an account is compared.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -226,6 +221,10 @@ pub enum Unmapped {
     Ambiguous,
     /// A person said so.
     ByHand,
+    /// A rule finds an identity that has an account there already.
+    SecondAccount,
+    /// The identity is gone from its data source; it is theirs again if they come back.
+    IdentityGone,
 }
 
 impl Unmapped {
@@ -235,13 +234,123 @@ impl Unmapped {
             Self::NoMatch => "no_match",
             Self::Ambiguous => "ambiguous",
             Self::ByHand => "by_hand",
+            Self::SecondAccount => "second_account",
+            Self::IdentityGone => "identity_gone",
         }
     }
 
     /// The reason of that name.
     pub fn parse(name: &str) -> Option<Self> {
-        let all = [Self::NoMatch, Self::Ambiguous, Self::ByHand];
+        let all =
+            [Self::NoMatch, Self::Ambiguous, Self::ByHand, Self::SecondAccount, Self::IdentityGone];
         all.into_iter().find(|reason| reason.name() == name)
+    }
+}
+
+/// What the rules say that takes a person's word.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Proposal {
+    /// The account is somebody's, and the rules find this other identity.
+    AnotherIdentity(IdentityId),
+    /// The account is somebody's, and the rules find several identities.
+    Ambiguous,
+    /// The account is nobody's, and the rules find this identity, which has one of that kind already,
+    /// or would get several at once.
+    SecondAccount(IdentityId),
+}
+
+impl Proposal {
+    /// The proposal's name on the wire and in the database.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::AnotherIdentity(_) => "another_identity",
+            Self::Ambiguous => "ambiguous",
+            Self::SecondAccount(_) => "second_account",
+        }
+    }
+
+    /// Whose the account would be.
+    pub fn identity(&self) -> Option<&IdentityId> {
+        match self {
+            Self::AnotherIdentity(identity) | Self::SecondAccount(identity) => Some(identity),
+            Self::Ambiguous => None,
+        }
+    }
+
+    /// The proposal of that name, about that identity.
+    pub fn parse(name: &str, identity: Option<IdentityId>) -> Option<Self> {
+        match (name, identity) {
+            ("another_identity", Some(identity)) => Some(Self::AnotherIdentity(identity)),
+            ("second_account", Some(identity)) => Some(Self::SecondAccount(identity)),
+            ("ambiguous", None) => Some(Self::Ambiguous),
+            _ => None,
+        }
+    }
+}
+
+/// Whom the first rule finds that finds anybody.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// The rule, counted from 0.
+    pub rule: u32,
+    /// At least one.
+    pub identities: BTreeSet<IdentityId>,
+}
+
+/// What the rules say of an account.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Verdict {
+    /// Whose it is.
+    pub identity: Option<IdentityId>,
+    /// The rule that decided.
+    pub rule: Option<u32>,
+    /// Why it is nobody's.
+    pub reason: Option<Unmapped>,
+    /// What it would be with a person's word.
+    pub proposal: Option<Proposal>,
+}
+
+impl Verdict {
+    fn nobodys(reason: Unmapped, rule: Option<u32>) -> Self {
+        Self { rule, reason: Some(reason), ..Self::default() }
+    }
+
+    /// The same, where the identity is not to get the account without a person's word.
+    pub fn as_second(self) -> Self {
+        match self.identity {
+            Some(identity) => Self {
+                proposal: Some(Proposal::SecondAccount(identity)),
+                ..Self::nobodys(Unmapped::SecondAccount, self.rule)
+            },
+            None => self,
+        }
+    }
+}
+
+/// Whose an account is that was a living identity's by a rule, or nobody's. It loses an owner whom no
+/// rule finds any more; it gets another one only where a person `accepts` that.
+pub fn judge(
+    was: (Option<&IdentityId>, Option<u32>),
+    found: Option<&Found>,
+    accepts: bool,
+) -> Verdict {
+    let (was, was_rule) = was;
+    let Some(found) = found else { return Verdict::nobodys(Unmapped::NoMatch, None) };
+    let only = found.identities.first().filter(|_| found.identities.len() == 1);
+    let rule = Some(found.rule);
+    match (was, only) {
+        (None, Some(only)) => Verdict { identity: Some(only.clone()), rule, ..Verdict::default() },
+        (None, None) => Verdict::nobodys(Unmapped::Ambiguous, rule),
+        (Some(was), Some(only)) if was == only => {
+            Verdict { identity: Some(was.clone()), rule, ..Verdict::default() }
+        }
+        (Some(_), _) if accepts => judge((None, None), Some(found), accepts),
+        (Some(was), only) => {
+            let another = |only: &IdentityId| Proposal::AnotherIdentity(only.clone());
+            let proposal = only.map_or(Proposal::Ambiguous, another);
+            let (identity, proposal) = (Some(was.clone()), Some(proposal));
+            Verdict { identity, rule: was_rule, reason: None, proposal }
+        }
     }
 }
 
@@ -283,7 +392,60 @@ mod tests {
         let none = account("  ", &[("mail", &["no address", ""]), ("other", &["a@x.example"])]);
         assert_eq!((email.keys(&none), user_name.keys(&none)), (Vec::new(), Vec::new()));
         let proxy = account("x", &[("proxyAddresses", &["SMTP:ada@x.example", "sip:1@x", "x"])]);
-        assert_eq!(email.keys(&proxy), ["ada@x.example", "sip:1@x"]);
+        assert!(email.keys(&proxy).is_empty(), "people fill it themselves");
+        let named = AccountField::Attribute("proxyAddresses".to_owned());
+        let named = Rule { account: named, ..email.clone() };
+        assert_eq!(named.keys(&proxy), ["ada@x.example", "sip:1@x", "x"]);
+    }
+
+    fn id(name: &str) -> IdentityId {
+        IdentityId::parse(name).unwrap()
+    }
+
+    fn found(names: &[&str]) -> Found {
+        Found { rule: 1, identities: names.iter().map(|name| id(name)).collect() }
+    }
+
+    #[test]
+    fn an_account_without_an_owner_gets_the_only_one_that_is_found() {
+        let nobody = (None, None);
+        let ada = judge(nobody, Some(&found(&["ada"])), false);
+        assert_eq!((ada.identity, ada.rule, ada.proposal), (Some(id("ada")), Some(1), None));
+        let twins = judge(nobody, Some(&found(&["ada", "bob"])), true);
+        assert_eq!((twins.identity, twins.reason), (None, Some(Unmapped::Ambiguous)));
+        assert_eq!(judge(nobody, None, false).reason, Some(Unmapped::NoMatch));
+    }
+
+    #[test]
+    fn an_account_never_gets_another_owner_by_itself() {
+        let bob = id("bob");
+        let was = (Some(&bob), Some(0));
+        for (names, proposal) in [
+            (&["ada"][..], Proposal::AnotherIdentity(id("ada"))),
+            (&["ada", "bob"], Proposal::Ambiguous),
+            (&["ada", "cy"], Proposal::Ambiguous),
+        ] {
+            let kept = judge(was, Some(&found(names)), false);
+            assert_eq!((kept.identity, kept.rule), (Some(id("bob")), Some(0)), "{names:?}");
+            assert_eq!(kept.proposal, Some(proposal));
+        }
+        assert_eq!(judge(was, Some(&found(&["ada"])), true).identity, Some(id("ada")));
+        assert_eq!(judge(was, None, false).identity, None, "no rule finds bob any more");
+        let still = judge(was, Some(&found(&["bob"])), false);
+        assert_eq!((still.identity, still.proposal), (Some(id("bob")), None));
+    }
+
+    #[test]
+    fn a_proposal_is_parsed_as_it_is_named() {
+        for proposal in [
+            Proposal::AnotherIdentity(id("a")),
+            Proposal::SecondAccount(id("a")),
+            Proposal::Ambiguous,
+        ] {
+            let parsed = Proposal::parse(proposal.name(), proposal.identity().cloned());
+            assert_eq!(parsed, Some(proposal));
+        }
+        assert_eq!(Proposal::parse("another_identity", None), None);
     }
 
     #[test]

@@ -164,6 +164,8 @@ pub struct RowQuery {
     pub mapped: Option<bool>,
     /// Only accounts of this identity.
     pub identity: String,
+    /// Only accounts of which the rules say what takes a person's word, or not.
+    pub proposed: Option<bool>,
     /// Only entitlements that are privileged, or not.
     pub privileged: Option<bool>,
     /// Only roles on this resource.
@@ -189,12 +191,12 @@ const ASSIGNMENT_UPSERT: &str = " ON CONFLICT (entitlement_id, holder_id) DO UPD
     WHERE assignments.removed_ms IS NOT NULL OR assignments.details IS DISTINCT FROM excluded.details";
 
 statements! {
-    LIST_OBJECTS = "SELECT o.id, o.kind, o.native_id, o.name, o.display, o.status, o.details, o.first_seen_ms, o.removed_ms, m.identity_id, i.display, m.origin, m.rule, m.reason, m.changed_ms, m.version \
-        FROM objects o LEFT JOIN mappings m ON m.account_id = o.id LEFT JOIN identities i ON i.id = m.identity_id \
+    LIST_OBJECTS = "SELECT o.id, o.kind, o.native_id, o.name, o.display, o.status, o.details, o.first_seen_ms, o.removed_ms, i.id, i.display, m.origin, m.rule, CASE WHEN m.identity_id IS NOT NULL AND i.id IS NULL THEN 'identity_gone' ELSE m.reason END, m.changed_ms, m.version, i.data_source_id, m.proposed_id, m.proposal \
+        FROM objects o LEFT JOIN mappings m ON m.account_id = o.id LEFT JOIN identities i ON i.id = m.identity_id AND i.removed_ms IS NULL \
         WHERE o.integration_id = $1 AND o.class = $2 AND o.id > $3 AND ($4 = '' OR o.search LIKE $4 ESCAPE '\\') AND ($5 = '' OR o.kind = $5) AND ($6 = '' OR o.status = $6) \
-        AND ($8 = '' OR ($8 = 'true' AND m.identity_id IS NOT NULL) OR ($8 = 'false' AND m.identity_id IS NULL)) AND ($9 = '' OR m.identity_id = $9) AND o.removed_ms IS NULL ORDER BY o.id LIMIT $7";
-    GET_OBJECT = "SELECT o.id, o.kind, o.native_id, o.name, o.display, o.status, o.details, o.first_seen_ms, o.removed_ms, m.identity_id, i.display, m.origin, m.rule, m.reason, m.changed_ms, m.version \
-        FROM objects o LEFT JOIN mappings m ON m.account_id = o.id LEFT JOIN identities i ON i.id = m.identity_id WHERE o.id = $1 AND o.integration_id = $2 AND o.class = $3";
+        AND ($8 = '' OR ($8 = 'true' AND i.id IS NOT NULL) OR ($8 = 'false' AND i.id IS NULL)) AND ($9 = '' OR i.id = $9) AND ($10 = '' OR ($10 = 'true' AND m.proposal IS NOT NULL) OR ($10 = 'false' AND m.proposal IS NULL)) AND o.removed_ms IS NULL ORDER BY o.id LIMIT $7";
+    GET_OBJECT = "SELECT o.id, o.kind, o.native_id, o.name, o.display, o.status, o.details, o.first_seen_ms, o.removed_ms, i.id, i.display, m.origin, m.rule, CASE WHEN m.identity_id IS NOT NULL AND i.id IS NULL THEN 'identity_gone' ELSE m.reason END, m.changed_ms, m.version, i.data_source_id, m.proposed_id, m.proposal \
+        FROM objects o LEFT JOIN mappings m ON m.account_id = o.id LEFT JOIN identities i ON i.id = m.identity_id AND i.removed_ms IS NULL WHERE o.id = $1 AND o.integration_id = $2 AND o.class = $3";
     LIST_ENTITLEMENTS = "SELECT id, integration_id, app_id, resource_id, kind, native_id, slug, display, is_privileged, is_immutable, details, first_seen_ms, removed_ms, said_display, said_description, said_privileged, said_version, COALESCE(known_as, native_id), (SELECT COUNT(*) FROM entitlement_types t WHERE t.integration_id = entitlements.integration_id AND t.name = entitlements.kind AND t.deleted_ms IS NOT NULL) FROM entitlements \
         WHERE integration_id = $1 AND id > $2 AND ($3 = '' OR search LIKE $3 ESCAPE '\\' OR said_search LIKE $3 ESCAPE '\\') AND ($4 = '' OR kind = $4) AND ($6 = '' OR COALESCE(said_privileged, is_privileged) = CASE $6 WHEN 'true' THEN 1 ELSE 0 END) AND ($7 = '' OR COALESCE(known_as, native_id) = $7) AND removed_ms IS NULL ORDER BY id LIMIT $5";
     LIST_ROLES = "SELECT id, integration_id, app_id, resource_id, kind, native_id, slug, display, is_privileged, is_immutable, details, first_seen_ms, removed_ms, said_display, said_description, said_privileged, said_version, COALESCE(known_as, native_id), (SELECT COUNT(*) FROM entitlement_types t WHERE t.integration_id = entitlements.integration_id AND t.name = entitlements.kind AND t.deleted_ms IS NOT NULL) FROM entitlements \
@@ -291,7 +293,8 @@ impl Db {
             &query.status,
             query.limit,
             wanted(query.mapped),
-            &query.identity
+            &query.identity,
+            wanted(query.proposed)
         ];
         self.fetch(LIST_OBJECTS, args).await?.iter().map(object).collect()
     }

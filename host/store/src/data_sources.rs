@@ -160,6 +160,7 @@ impl Tx {
             return Err(StoreError::VersionConflict { what: "data source" });
         }
         self.execute(BUMP_HOLDERS, args![id.as_str()]).await?;
-        self.execute(DELETE_PERMISSIONS, args![id.as_str()]).await.map(drop)
+        self.execute(DELETE_PERMISSIONS, args![id.as_str()]).await?;
+        self.identities_changed().await
     }
 }

@@ -278,6 +278,22 @@ impl Db {
         })
     }
 
+    /// Reads with a statement whose text was assembled from constants (multi-row VALUES).
+    pub(crate) async fn fetch_built(&self, sql: &str, args: &[Arg<'_>]) -> Result<Vec<Row>> {
+        self.open.assert_none();
+        let sql = AssertSqlSafe(sql.to_owned()).into_sql_str();
+        Ok(match &self.pools {
+            Pools::Sqlite { readers, .. } => {
+                let rows = bind!(sqlx::query(sql), args).fetch_all(readers).await?;
+                rows.into_iter().map(Row::Sqlite).collect()
+            }
+            Pools::Postgres(pool) => {
+                let rows = bind!(sqlx::query(sql), args).fetch_all(pool).await?;
+                rows.into_iter().map(Row::Postgres).collect()
+            }
+        })
+    }
+
     pub(crate) async fn fetch_one(
         &self,
         sql: &'static str,

@@ -19,7 +19,6 @@ statements! {
     FORGET = "DELETE FROM leftovers WHERE integration_id = $1";
     DELETE_ASSIGNMENTS = "DELETE FROM assignments WHERE (entitlement_id, holder_id) IN (SELECT a.entitlement_id, a.holder_id FROM entitlements e JOIN assignments a ON a.entitlement_id = e.id WHERE e.integration_id = $1 LIMIT $2)";
     DELETE_ENTITLEMENTS = "DELETE FROM entitlements WHERE id IN (SELECT id FROM entitlements WHERE integration_id = $1 LIMIT $2)";
-    DELETE_KEYS = "DELETE FROM account_keys WHERE (account_id, rule, value_key) IN (SELECT account_id, rule, value_key FROM account_keys WHERE integration_id = $1 LIMIT $2)";
     DELETE_OBJECTS = "DELETE FROM objects WHERE id IN (SELECT id FROM objects WHERE integration_id = $1 LIMIT $2)";
     DELETE_PAGES = "DELETE FROM pages WHERE integration_id = $1 AND (domain, digest) IN (SELECT domain, digest FROM pages WHERE integration_id = $1 LIMIT $2)";
 }
@@ -41,8 +40,7 @@ impl Db {
             return Ok(true);
         }
         // Assignments are found by their entitlements, which therefore go after them.
-        let kinds =
-            [DELETE_ASSIGNMENTS, DELETE_ENTITLEMENTS, DELETE_KEYS, DELETE_OBJECTS, DELETE_PAGES];
+        let kinds = [DELETE_ASSIGNMENTS, DELETE_ENTITLEMENTS, DELETE_OBJECTS, DELETE_PAGES];
         let mut is_cleared = true;
         for sql in kinds {
             is_cleared = tx.execute(sql, args![&id, rows]).await? < u64::from(rows);

@@ -86,6 +86,10 @@ pub use jobs::{Job, NewJob};
 pub use kv::IntegrationKv;
 pub use mappings::{IdentityAccount, MappingChange, MappingCounts, StoredMapping};
 pub use memberships::{MembershipQuery, NewMembership, StoredOperation};
+pub use mappings::{
+    Candidate, Candidates, IdentityAccount, MappingState, NewMapping, StoredMapping,
+};
+pub use memberships::{NewMembership, StoredOperation};
 pub use migrate::SCHEMA_VERSION;
 pub use notices::StoredNotice;
 pub use people::{EXPECTED_MS_MAX, NewPerson, Person, PersonIdentity};

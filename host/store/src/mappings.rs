@@ -1,34 +1,39 @@
-//! Whose an account is: the rules of integrations, what they find, and what people say (INT-13).
+//! Whose an account is: the rules of integrations, what is stored, and what people say (INT-13).
 //!
-//! The rules are applied in two steps. [`Tx::read_accounts`] makes the texts that the rules compare,
-//! of accounts that are new or changed; [`Tx::apply_mappings`] finds whose they are, for all accounts
-//! in one statement, and writes only what differs.
+//! What the rules make of an account is decided by the engine with [`grantry_model::mapping::judge`];
+//! here are the rows that it needs, some at a time and without a lock, and the writing of what differs.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use grantry_authz::{Permit, actions};
 use grantry_model::catalogue::Object;
 use grantry_model::clock::UnixMs;
-use grantry_model::ids::{AccountId, AppId, IdentityId, IntegrationId};
-use grantry_model::mapping::{Origin, Rule, Unmapped, default_rules};
+use grantry_model::ids::{AccountId, AppId, DataSourceId, IdentityId, IntegrationId};
+use grantry_model::mapping::{
+    IdentityField, Origin, Proposal, Rule, Unmapped, Verdict, default_rules,
+};
 
 use crate::catalogue::{BATCH_ROWS, Batch};
 use crate::db::{Arg, Db, HousekeepingTx, Row, Tx, args};
-use crate::{Result, StoreError, statements};
-
-/// Accounts that are read at a time.
-const ACCOUNTS_A_TIME: u32 = 1_000;
+use crate::{Result, StoreError, dialect, statements};
 
 /// Whose an account is, with its version, which is 1 until something is said about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the columns of the table")]
 pub struct StoredMapping {
+    /// One that is there.
     pub identity: Option<IdentityId>,
     /// What people call the identity.
     pub identity_display: Option<String>,
+    /// The data source that the identity is from.
+    pub identity_source: Option<DataSourceId>,
     pub origin: Origin,
     /// Which rule found the identity, or more than one; counted from 0.
     pub rule: Option<u32>,
     /// Why it is nobody's.
     pub reason: Option<Unmapped>,
+    /// What the rules say that takes a person's word.
+    pub proposal: Option<Proposal>,
     pub changed: Option<UnixMs>,
     pub version: i64,
 }
@@ -39,69 +44,89 @@ impl StoredMapping {
         Self {
             identity: None,
             identity_display: None,
+            identity_source: None,
             origin: Origin::Rule,
             rule: None,
             reason: Some(Unmapped::NoMatch),
+            proposal: None,
             changed: None,
             version: 1,
         }
     }
 
-    /// From seven columns: identity, its display name, origin, rule, reason, changed, version.
+    /// From ten columns: identity, its display name, origin, rule, reason, changed, version, data
+    /// source, proposed identity, proposal.
     pub(crate) fn of(row: &Row, first: usize) -> Result<Self> {
         if row.int_or_null(first + 6)?.is_none() {
             return Ok(Self::unknown());
         }
-        let parse_identity = |text: String| {
-            let what = "identity id";
-            let corrupt = |error: grantry_model::ids::InvalidId| error.to_string();
-            let id = IdentityId::parse(&text).map_err(corrupt);
-            id.map_err(|reason| StoreError::Corrupt { what, reason })
-        };
+        let source = row.text_or_null(first + 7)?;
         Ok(Self {
-            identity: row.text_or_null(first)?.map(parse_identity).transpose()?,
+            identity: identity(row, first)?,
             identity_display: row.text_or_null(first + 1)?,
+            identity_source: source.and_then(|text| DataSourceId::parse(&text).ok()),
             origin: row.parsed(first + 2, "origin of a mapping", Origin::parse)?,
             rule: row.int_or_null(first + 3)?.and_then(|rule| u32::try_from(rule).ok()),
             reason: row.text_or_null(first + 4)?.as_deref().and_then(Unmapped::parse),
+            proposal: proposal(row, first + 8)?,
             changed: row.time_or_null(first + 5)?,
             version: row.int(first + 6)?,
         })
     }
 }
 
-/// How many mappings the rules would change, or have changed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct MappingCounts {
-    /// Accounts that get an identity.
-    pub mapped: u64,
-    /// Accounts that get another identity.
-    pub remapped: u64,
-    /// Accounts that lose theirs.
-    pub unmapped: u64,
-    /// Accounts of which only the reason, or the rule, is another.
-    pub explained: u64,
-}
-
-impl MappingCounts {
-    /// Whether anything differs.
-    pub fn is_none(&self) -> bool {
-        *self == Self::default()
+fn identity(row: &Row, index: usize) -> Result<Option<IdentityId>> {
+    match row.text_or_null(index)? {
+        None => Ok(None),
+        Some(_) => row.parsed(index, "identity id", |id| IdentityId::parse(id).ok()).map(Some),
     }
 }
 
-/// What the rules change about one account.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// From two columns: the proposed identity and the proposal's name.
+fn proposal(row: &Row, first: usize) -> Result<Option<Proposal>> {
+    let proposed = identity(row, first)?;
+    Ok(row.text_or_null(first + 1)?.and_then(|name| Proposal::parse(&name, proposed)))
+}
+
+/// An account of which the rules are asked whose it is.
+#[derive(Debug, Clone)]
 #[expect(missing_docs, reason = "the names say it")]
-pub struct MappingChange {
-    pub account: String,
-    pub account_display: Option<String>,
-    /// Id and display name.
-    pub before: Option<(String, String)>,
-    /// Id and display name.
-    pub after: Option<(String, String)>,
-    pub rule: Option<u32>,
-    pub reason: Option<Unmapped>,
+pub struct Candidate {
+    pub account: AccountId,
+    pub kind: String,
+    pub display: String,
+    pub object: Object,
+    /// Of what the account is now.
+    pub row_hash: i64,
+    /// Whether a person has said whose it is.
+    pub is_said: bool,
+    /// What is stored, the identity also where it is gone.
+    pub stored: Verdict,
+    /// Whether that identity is there.
+    pub is_living: bool,
+    /// 1 where nothing is stored.
+    pub version: i64,
+    /// Whether the account was looked at since it changed.
+    pub is_read: bool,
+}
+
+/// What the rules say of an account, to be stored.
+#[derive(Debug, Clone)]
+#[expect(missing_docs, reason = "the names say it")]
+pub struct NewMapping {
+    pub account: AccountId,
+    pub row_hash: i64,
+    pub version: i64,
+    pub verdict: Verdict,
+}
+
+/// Of which identities and rules the mappings of an integration are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MappingState {
+    /// Grows whenever identities change.
+    pub identities: i64,
+    /// The version of the rules.
+    pub rules: i64,
 }
 
 /// An account of an identity.
@@ -120,68 +145,68 @@ pub struct IdentityAccount {
     pub origin: Origin,
 }
 
-/// What the rules say of the accounts of an integration, or of all (`$1` is empty), where it differs
-/// from what is stored. The first rule that finds anybody decides; if it finds several identities,
-/// the account is nobody's.
-macro_rules! differing {
-    () => {
-        "hits AS ( \
-            SELECT k.account_id, k.rule, i.id AS identity_id FROM account_keys k JOIN identities i ON i.email_key = k.value_key \
-                WHERE k.field = 'email' AND ($1 = '' OR k.integration_id = $1) AND i.removed_ms IS NULL AND (k.data_source_id = '' OR k.data_source_id = i.data_source_id) \
-            UNION SELECT k.account_id, k.rule, i.id AS identity_id FROM account_keys k JOIN identities i ON i.user_name_key = k.value_key \
-                WHERE k.field = 'user_name' AND ($1 = '' OR k.integration_id = $1) AND i.removed_ms IS NULL AND (k.data_source_id = '' OR k.data_source_id = i.data_source_id) \
-            UNION SELECT k.account_id, k.rule, i.id AS identity_id FROM account_keys k JOIN identities i ON i.external_id_key = k.value_key \
-                WHERE k.field = 'external_id' AND ($1 = '' OR k.integration_id = $1) AND i.removed_ms IS NULL AND (k.data_source_id = '' OR k.data_source_id = i.data_source_id) \
-        ), best AS (SELECT account_id, MIN(rule) AS rule FROM hits GROUP BY account_id), \
-        found AS (SELECT h.account_id, h.rule, MIN(h.identity_id) AS identity_id, COUNT(*) AS identities FROM hits h JOIN best b ON b.account_id = h.account_id AND b.rule = h.rule GROUP BY h.account_id, h.rule), \
-        said AS (SELECT m.account_id, m.identity_id AS was, m.rule AS was_rule, m.reason AS was_reason, f.rule, \
-            CASE WHEN f.identities = 1 THEN f.identity_id END AS identity_id, \
-            CASE WHEN f.identities IS NULL THEN 'no_match' WHEN f.identities > 1 THEN 'ambiguous' END AS reason \
-            FROM mappings m LEFT JOIN found f ON f.account_id = m.account_id WHERE m.origin = 'rule' AND ($1 = '' OR m.integration_id = $1)), \
-        differing AS (SELECT account_id, was, identity_id, rule, reason FROM said WHERE was IS DISTINCT FROM identity_id OR was_reason IS DISTINCT FROM reason OR was_rule IS DISTINCT FROM rule) "
-    };
-}
-
-const MAPPING_INSERT: &str = "INSERT INTO mappings (account_id, integration_id, row_hash, rules_version, identity_id, origin, rule, reason, changed_ms, version) VALUES ";
-const MAPPING_UPSERT: &str = " ON CONFLICT (account_id) DO UPDATE SET row_hash = excluded.row_hash, rules_version = excluded.rules_version";
-const MAPPING_TAIL: &str = ", NULL, 'rule', NULL, 'no_match', NULL, 1";
-const KEYS_INSERT: &str = "INSERT INTO account_keys (account_id, rule, value_key, integration_id, field, data_source_id) VALUES ";
-const KEYS_KEEP: &str = " ON CONFLICT DO NOTHING";
+const MAPPING_INSERT: &str =
+    "INSERT INTO mappings (account_id, integration_id, row_hash, origin, reason, version) VALUES ";
+const MAPPING_UPSERT: &str = " ON CONFLICT (account_id) DO UPDATE SET row_hash = excluded.row_hash";
+const MAPPING_TAIL: &str = ", 'rule', 'no_match', 1";
+const SAID_INSERT: &str = "INSERT INTO mappings (account_id, integration_id, row_hash, identity_id, rule, reason, proposed_id, proposal, changed_ms, version, origin) VALUES ";
+const SAID_UPSERT: &str = " ON CONFLICT (account_id) DO UPDATE SET row_hash = excluded.row_hash, identity_id = excluded.identity_id, rule = excluded.rule, reason = excluded.reason, proposed_id = excluded.proposed_id, proposal = excluded.proposal, changed_ms = excluded.changed_ms, version = excluded.version \
+    WHERE mappings.origin = 'rule' AND mappings.version = excluded.version - 1";
+const SAID_COLUMNS: usize = 10;
+const SAID_TAIL: &str = ", 'rule'";
+const BY_EMAIL: &str = "SELECT email_key, id, data_source_id FROM identities WHERE removed_ms IS NULL AND email_key IN (VALUES ";
+const BY_USER_NAME: &str = "SELECT user_name_key, id, data_source_id FROM identities WHERE removed_ms IS NULL AND user_name_key IN (VALUES ";
+const BY_EXTERNAL_ID: &str = "SELECT external_id_key, id, data_source_id FROM identities WHERE removed_ms IS NULL AND external_id_key IN (VALUES ";
+const HOLDERS: &str = "SELECT m.identity_id, o.kind, m.account_id FROM mappings m JOIN objects o ON o.id = m.account_id WHERE o.removed_ms IS NULL AND o.integration_id = ";
 
 statements! {
     RULES = "SELECT rules, version FROM mapping_rules WHERE integration_id = $1";
     INSERT_RULES = "INSERT INTO mapping_rules (integration_id, rules, version) VALUES ($1, $2, 2) ON CONFLICT (integration_id) DO NOTHING";
     UPDATE_RULES = "UPDATE mapping_rules SET rules = $2, version = version + 1 WHERE integration_id = $1 AND version = $3";
     LOCK = "UPDATE mapping_lock SET id = 1 WHERE id = 1";
-    /// Accounts whose keys are not made of what they are now.
-    UNREAD = "SELECT o.id, o.details, o.row_hash FROM objects o LEFT JOIN mappings m ON m.account_id = o.id \
-        WHERE o.integration_id = $1 AND o.class = 'account' AND o.id > $2 AND o.removed_ms IS NULL AND (m.row_hash IS DISTINCT FROM o.row_hash OR m.rules_version IS DISTINCT FROM $3) ORDER BY o.id LIMIT $4";
-    FORGET_KEYS = "DELETE FROM account_keys WHERE integration_id = $1 AND account_id > $2 AND account_id <= $3 AND NOT EXISTS \
-        (SELECT 1 FROM objects o JOIN mappings m ON m.account_id = o.id WHERE o.id = account_keys.account_id AND m.row_hash = o.row_hash AND m.rules_version = $4)";
-    COUNT = concat!("WITH ", differing!(), "SELECT CAST(COALESCE(SUM(CASE WHEN was IS NULL AND identity_id IS NOT NULL THEN 1 ELSE 0 END), 0) AS BIGINT), \
-        CAST(COALESCE(SUM(CASE WHEN was <> identity_id THEN 1 ELSE 0 END), 0) AS BIGINT), \
-        CAST(COALESCE(SUM(CASE WHEN was IS NOT NULL AND identity_id IS NULL THEN 1 ELSE 0 END), 0) AS BIGINT), COUNT(*) FROM differing");
-    CHANGES = concat!("WITH ", differing!(), "SELECT d.account_id, o.display, d.was, w.display, d.identity_id, i.display, d.rule, d.reason FROM differing d \
-        LEFT JOIN objects o ON o.id = d.account_id LEFT JOIN identities w ON w.id = d.was LEFT JOIN identities i ON i.id = d.identity_id ORDER BY d.account_id LIMIT $2");
-    APPLY = concat!("UPDATE mappings SET identity_id = d.identity_id, rule = d.rule, reason = d.reason, changed_ms = $2, version = version + 1 FROM (",
-        "WITH ", differing!(), "SELECT account_id, identity_id, rule, reason FROM differing) AS d WHERE d.account_id = mappings.account_id");
-    /// What a person said of an identity that is gone holds no more.
-    FORGET_GONE = "UPDATE mappings SET identity_id = NULL, origin = 'rule', rule = NULL, reason = 'no_match', changed_ms = $1, version = version + 1 \
-        WHERE origin = 'hand' AND identity_id IS NOT NULL AND NOT EXISTS (SELECT 1 FROM identities i WHERE i.id = mappings.identity_id AND i.removed_ms IS NULL)";
-    GET = "SELECT m.identity_id, i.display, m.origin, m.rule, m.reason, m.changed_ms, m.version FROM mappings m LEFT JOIN identities i ON i.id = m.identity_id WHERE m.account_id = $1";
+    IDENTITIES_CHANGED = "UPDATE mapping_lock SET identities = identities + 1 WHERE id = 1";
+    IDENTITIES = "SELECT identities FROM mapping_lock WHERE id = 1";
+    STATE = "SELECT identities, rules_version FROM mapping_states WHERE integration_id = $1";
+    SET_STATE = "INSERT INTO mapping_states (integration_id, identities, rules_version) VALUES ($1, $2, $3) ON CONFLICT (integration_id) DO UPDATE SET identities = excluded.identities, rules_version = excluded.rules_version";
+    ALL = "SELECT o.id, o.kind, o.display, o.details, o.row_hash, m.origin, m.identity_id, i.id, m.rule, m.reason, m.version, m.row_hash, m.proposed_id, m.proposal FROM objects o LEFT JOIN mappings m ON m.account_id = o.id LEFT JOIN identities i ON i.id = m.identity_id AND i.removed_ms IS NULL \
+        WHERE o.integration_id = $1 AND o.class = 'account' AND o.id > $2 AND o.removed_ms IS NULL ORDER BY o.id LIMIT $3";
+    /// Accounts that are new or changed, or came back.
+    UNREAD = "SELECT o.id, o.kind, o.display, o.details, o.row_hash, m.origin, m.identity_id, i.id, m.rule, m.reason, m.version, m.row_hash, m.proposed_id, m.proposal FROM objects o LEFT JOIN mappings m ON m.account_id = o.id LEFT JOIN identities i ON i.id = m.identity_id AND i.removed_ms IS NULL \
+        WHERE o.integration_id = $1 AND o.class = 'account' AND o.id > $2 AND o.removed_ms IS NULL AND m.row_hash IS DISTINCT FROM o.row_hash ORDER BY o.id LIMIT $3";
+    /// Accounts of which a proposal may have become another one without a change of their own.
+    PROPOSED = "SELECT o.id, o.kind, o.display, o.details, o.row_hash, m.origin, m.identity_id, i.id, m.rule, m.reason, m.version, m.row_hash, m.proposed_id, m.proposal FROM mappings m JOIN objects o ON o.id = m.account_id LEFT JOIN identities i ON i.id = m.identity_id AND i.removed_ms IS NULL \
+        WHERE m.integration_id = $1 AND m.account_id > $2 AND m.proposal IS NOT NULL AND o.removed_ms IS NULL AND m.row_hash = o.row_hash ORDER BY m.account_id LIMIT $3";
+    /// What is gone is looked at anew when it comes back: it was not judged meanwhile.
+    FORGET_READ = "UPDATE mappings SET row_hash = NULL WHERE integration_id = $1 AND row_hash IS NOT NULL AND EXISTS (SELECT 1 FROM objects o WHERE o.id = mappings.account_id AND o.removed_ms IS NOT NULL)";
+    GET = "SELECT i.id, i.display, m.origin, m.rule, CASE WHEN m.identity_id IS NOT NULL AND i.id IS NULL THEN 'identity_gone' ELSE m.reason END, m.changed_ms, m.version, i.data_source_id, m.proposed_id, m.proposal FROM mappings m LEFT JOIN identities i ON i.id = m.identity_id AND i.removed_ms IS NULL WHERE m.account_id = $1";
     SET = "INSERT INTO mappings (account_id, integration_id, identity_id, origin, rule, reason, row_hash, rules_version, changed_ms, version) VALUES ($1, $2, $3, 'hand', NULL, $4, NULL, NULL, $5, 2) \
-        ON CONFLICT (account_id) DO UPDATE SET identity_id = excluded.identity_id, origin = 'hand', rule = NULL, reason = excluded.reason, changed_ms = excluded.changed_ms, version = mappings.version + 1 WHERE mappings.version = $6";
-    RELEASE = "UPDATE mappings SET identity_id = NULL, origin = 'rule', rule = NULL, reason = 'no_match', changed_ms = $3, version = version + 1 WHERE account_id = $1 AND version = $2";
-    ACCOUNTS_OF = "SELECT o.id, n.id, n.name, n.app_id, o.kind, o.native_id, o.name, o.display, o.status, m.origin FROM mappings m JOIN objects o ON o.id = m.account_id JOIN integrations n ON n.id = m.integration_id \
+        ON CONFLICT (account_id) DO UPDATE SET identity_id = excluded.identity_id, origin = 'hand', rule = NULL, reason = excluded.reason, proposed_id = NULL, proposal = NULL, changed_ms = excluded.changed_ms, version = mappings.version + 1 WHERE mappings.version = $6";
+    RELEASE = "UPDATE mappings SET identity_id = NULL, origin = 'rule', rule = NULL, reason = 'no_match', row_hash = NULL, proposed_id = NULL, proposal = NULL, changed_ms = $3, version = version + 1 WHERE account_id = $1 AND version = $2";
+    ACCOUNTS_OF = "SELECT o.id, n.id, n.name, n.app_id, o.kind, o.native_id, o.name, o.display, o.status, m.origin FROM mappings m JOIN objects o ON o.id = m.account_id JOIN integrations n ON n.id = m.integration_id JOIN identities i ON i.id = m.identity_id AND i.removed_ms IS NULL \
         WHERE m.identity_id = $1 AND m.account_id > $2 AND o.removed_ms IS NULL AND ($3 = '' OR m.integration_id = $3) ORDER BY m.account_id LIMIT $4";
 }
 
 fn mappings() -> Batch {
-    Batch::with_tail(MAPPING_INSERT, MAPPING_UPSERT, 4, MAPPING_TAIL)
+    Batch::with_tail(MAPPING_INSERT, MAPPING_UPSERT, 3, MAPPING_TAIL)
 }
 
-fn keys() -> Batch {
-    Batch::plain(KEYS_INSERT, KEYS_KEEP, 6)
+fn said() -> Batch {
+    Batch::with_tail(SAID_INSERT, SAID_UPSERT, SAID_COLUMNS, SAID_TAIL)
+}
+
+fn values_text(sql: &str, is_postgres: bool, rows: usize) -> String {
+    format!("{sql}{})", dialect::values(is_postgres, rows, 1, ""))
+}
+
+/// The integration is the first argument, the identities follow.
+fn holders_text(is_postgres: bool, rows: usize) -> String {
+    let (first, rest) = if is_postgres {
+        let rest: Vec<String> = (0..rows).map(|row| format!("(${})", row + 2)).collect();
+        ("$1", rest.join(", "))
+    } else {
+        ("?", dialect::values(false, rows, 1, ""))
+    };
+    format!("{HOLDERS}{first} AND m.identity_id IN (VALUES {rest})")
 }
 
 /// The multi-row statements, of two rows each.
@@ -189,7 +214,11 @@ fn keys() -> Batch {
 pub(crate) fn built_statements(is_postgres: bool) -> Vec<(&'static str, String)> {
     vec![
         ("MAPPING_INSERT", mappings().text(is_postgres, 2)),
-        ("KEYS_INSERT", keys().text(is_postgres, 2)),
+        ("SAID_INSERT", said().text(is_postgres, 2)),
+        ("BY_EMAIL", values_text(BY_EMAIL, is_postgres, 2)),
+        ("BY_USER_NAME", values_text(BY_USER_NAME, is_postgres, 2)),
+        ("BY_EXTERNAL_ID", values_text(BY_EXTERNAL_ID, is_postgres, 2)),
+        ("HOLDERS", holders_text(is_postgres, 2)),
     ]
 }
 
@@ -208,11 +237,47 @@ fn account(row: &Row) -> Result<IdentityAccount> {
     })
 }
 
+fn candidate(row: &Row) -> Result<Candidate> {
+    let origin = row.text_or_null(5)?.as_deref().and_then(Origin::parse);
+    let row_hash = row.int(4)?;
+    Ok(Candidate {
+        account: row.parsed(0, "account id", |text| AccountId::parse(text).ok())?,
+        kind: row.text(1)?,
+        display: row.text(2)?,
+        object: row.json(3, "account")?,
+        row_hash,
+        is_said: origin == Some(Origin::Hand),
+        stored: Verdict {
+            identity: identity(row, 6)?,
+            rule: row.int_or_null(8)?.and_then(|rule| u32::try_from(rule).ok()),
+            reason: match origin {
+                None => Some(Unmapped::NoMatch),
+                Some(_) => row.text_or_null(9)?.as_deref().and_then(Unmapped::parse),
+            },
+            proposal: proposal(row, 12)?,
+        },
+        is_living: row.text_or_null(7)?.is_some(),
+        version: row.int_or_null(10)?.unwrap_or(1),
+        is_read: row.int_or_null(11)? == Some(row_hash),
+    })
+}
+
 fn rules(row: Option<Row>) -> Result<(Vec<Rule>, i64)> {
     match row {
         Some(row) => Ok((row.json(0, "mapping rules")?, row.int(1)?)),
         None => Ok((default_rules(), 1)),
     }
+}
+
+/// Which accounts to look at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Candidates {
+    /// All that live.
+    All,
+    /// Those that are new or changed.
+    Unread,
+    /// Those of which the rules say what takes a person's word, if they have not changed.
+    Proposed,
 }
 
 impl Db {
@@ -221,20 +286,108 @@ impl Db {
         rules(self.fetch_one(RULES, args![id.as_str()]).await?)
     }
 
-    /// Makes the keys of an integration's accounts that are new or changed, some at a time. They are
-    /// nothing that a person would call a change.
-    pub async fn read_accounts(&self, integration: &IntegrationId) -> Result<()> {
-        let mut after = String::new();
-        loop {
-            let mut tx = self.begin_housekeeping().await?;
-            tx.execute(LOCK, &[]).await?;
-            let last = tx.read_some_accounts(integration, &after).await?;
-            tx.commit().await?;
-            match last {
-                Some(last) => after = last,
-                None => return Ok(()),
+    /// How often identities have changed.
+    pub async fn identities_revision(&self) -> Result<i64> {
+        self.fetch_one(IDENTITIES, &[]).await?.map_or(Ok(0), |row| row.int(0))
+    }
+
+    /// Of what the mappings of an integration are, once all its accounts were looked at.
+    pub async fn mapping_state(&self, id: &IntegrationId) -> Result<Option<MappingState>> {
+        let row = self.fetch_one(STATE, args![id.as_str()]).await?;
+        row.map(|row| Ok(MappingState { identities: row.int(0)?, rules: row.int(1)? })).transpose()
+    }
+
+    /// Notes that all mappings of an integration are of these identities and rules.
+    pub async fn set_mapping_state(&self, id: &IntegrationId, state: MappingState) -> Result<()> {
+        let mut tx = self.begin_housekeeping().await?;
+        tx.execute(SET_STATE, args![id.as_str(), state.identities, state.rules]).await?;
+        tx.commit().await
+    }
+
+    /// Lets accounts that are gone be looked at when they come back.
+    pub async fn forget_gone_accounts(&self, id: &IntegrationId) -> Result<()> {
+        let mut tx = self.begin_housekeeping().await?;
+        tx.execute(FORGET_READ, args![id.as_str()]).await?;
+        tx.commit().await
+    }
+
+    /// Accounts of an integration after the given id, in order of their ids.
+    pub async fn candidates(
+        &self,
+        id: &IntegrationId,
+        which: Candidates,
+        after: &str,
+        limit: u32,
+    ) -> Result<Vec<Candidate>> {
+        let sql = match which {
+            Candidates::All => ALL,
+            Candidates::Unread => UNREAD,
+            Candidates::Proposed => PROPOSED,
+        };
+        self.fetch(sql, args![id.as_str(), after, limit]).await?.iter().map(candidate).collect()
+    }
+
+    /// The living identities that have one of these texts in the field, with their data sources.
+    pub async fn identities_with(
+        &self,
+        field: IdentityField,
+        keys: &BTreeSet<String>,
+    ) -> Result<HashMap<String, Vec<(IdentityId, DataSourceId)>>> {
+        let sql = match field {
+            IdentityField::Email => BY_EMAIL,
+            IdentityField::UserName => BY_USER_NAME,
+            IdentityField::ExternalId => BY_EXTERNAL_ID,
+        };
+        let mut found: HashMap<String, Vec<_>> = HashMap::new();
+        let keys: Vec<&String> = keys.iter().collect();
+        for chunk in keys.chunks(BATCH_ROWS) {
+            let args: Vec<Arg<'_>> = chunk.iter().map(|key| Arg::from(*key)).collect();
+            let sql = values_text(sql, self.is_postgres(), chunk.len());
+            for row in &self.fetch_built(&sql, &args).await? {
+                let id = row.parsed(1, "identity id", |id| IdentityId::parse(id).ok())?;
+                let source = row.parsed(2, "data source id", |id| DataSourceId::parse(id).ok())?;
+                found.entry(row.text(0)?).or_default().push((id, source));
             }
         }
+        Ok(found)
+    }
+
+    /// The living accounts of identities on an integration, by identity and kind.
+    pub async fn holders_of(
+        &self,
+        id: &IntegrationId,
+        identities: &[&IdentityId],
+    ) -> Result<BTreeMap<(IdentityId, String), Vec<AccountId>>> {
+        let mut holders: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        for chunk in identities.chunks(BATCH_ROWS) {
+            let mut args: Vec<Arg<'_>> = vec![Arg::from(id.as_str())];
+            args.extend(chunk.iter().map(|identity| Arg::from(identity.as_str())));
+            let sql = holders_text(self.is_postgres(), chunk.len());
+            for row in &self.fetch_built(&sql, &args).await? {
+                let identity = row.parsed(0, "identity id", |id| IdentityId::parse(id).ok())?;
+                let account = row.parsed(2, "account id", |id| AccountId::parse(id).ok())?;
+                holders.entry((identity, row.text(1)?)).or_default().push(account);
+            }
+        }
+        Ok(holders)
+    }
+
+    /// Notes that accounts were looked at as they are, where nothing else is to be written. That is
+    /// nothing that a person would call a change.
+    pub async fn note_read(&self, id: &IntegrationId, accounts: &[(AccountId, i64)]) -> Result<()> {
+        if accounts.is_empty() {
+            return Ok(());
+        }
+        let mut tx = self.begin_housekeeping().await?;
+        let mut batch = mappings();
+        for chunk in accounts.chunks(BATCH_ROWS) {
+            let rows: Vec<Arg<'_>> = chunk
+                .iter()
+                .flat_map(|(account, row_hash)| *args![account.as_str(), id.as_str(), *row_hash])
+                .collect();
+            batch.run(&mut tx, &rows).await?;
+        }
+        tx.commit().await
     }
 
     /// Whose an account is.
@@ -258,61 +411,9 @@ impl Db {
 }
 
 impl HousekeepingTx {
-    /// Makes the keys of the next accounts; returns the last of them, if there may be more.
-    async fn read_some_accounts(
-        &mut self,
-        integration: &IntegrationId,
-        after: &str,
-    ) -> Result<Option<String>> {
-        let id = integration.as_str();
-        let (rules, version) = rules(self.fetch_one(RULES, args![id]).await?)?;
-        let unread = self.fetch(UNREAD, args![id, after, version, ACCOUNTS_A_TIME]).await?;
-        let Some(last) = unread.last() else { return Ok(None) };
-        let last = last.text(0)?;
-        self.execute(FORGET_KEYS, args![id, after, &last, version]).await?;
-        let (mut mappings, mut keys) = (mappings(), keys());
-        for chunk in unread.chunks(BATCH_ROWS) {
-            let read = chunk.iter().map(|row| Read::of(row, &rules)).collect::<Result<Vec<_>>>()?;
-            let rows: Vec<Arg<'_>> = read
-                .iter()
-                .flat_map(|read| *args![&read.account, id, read.row_hash, version])
-                .collect();
-            mappings.run(self, &rows).await?;
-            let pairs: Vec<_> =
-                read.iter().flat_map(|read| read.keys.iter().map(move |key| (read, key))).collect();
-            for chunk in pairs.chunks(BATCH_ROWS) {
-                let mut rows: Vec<Arg<'_>> = Vec::with_capacity(chunk.len() * 6);
-                for (read, (position, key)) in chunk {
-                    let rule = &rules[*position];
-                    let position = i64::try_from(*position).unwrap_or(i64::MAX);
-                    let source = rule.data_source.as_ref().map_or("", |source| source.as_str());
-                    let (account, field) = (&read.account, rule.identity.name());
-                    rows.extend_from_slice(args![account, position, key, id, field, source]);
-                }
-                keys.run(self, &rows).await?;
-            }
-        }
-        let is_full = unread.len() == ACCOUNTS_A_TIME as usize;
-        Ok(Some(last).filter(|_| is_full))
-    }
-}
-
-/// What the rules make of an account.
-struct Read {
-    account: String,
-    row_hash: i64,
-    /// With the rule's position.
-    keys: Vec<(usize, String)>,
-}
-
-impl Read {
-    fn of(row: &Row, rules: &[Rule]) -> Result<Self> {
-        let object: Object = row.json(1, "account")?;
-        let of_rule = |(position, rule): (usize, &Rule)| {
-            rule.keys(&object).into_iter().map(move |key| (position, key)).collect::<Vec<_>>()
-        };
-        let keys = rules.iter().enumerate().flat_map(of_rule).collect();
-        Ok(Self { account: row.text(0)?, row_hash: row.int(2)?, keys })
+    /// Notes that identities of some data source have changed.
+    pub(crate) async fn identities_changed(&mut self) -> Result<()> {
+        self.execute(IDENTITIES_CHANGED, &[]).await.map(drop)
     }
 }
 
@@ -320,11 +421,6 @@ impl Tx {
     /// Lets no other change of mappings come between.
     pub async fn lock_mappings(&mut self) -> Result<()> {
         self.execute(LOCK, &[]).await.map(drop)
-    }
-
-    /// An integration's rules with their version, as this transaction sees them.
-    pub async fn mapping_rules(&mut self, id: &IntegrationId) -> Result<(Vec<Rule>, i64)> {
-        rules(self.fetch_one(RULES, args![id.as_str()]).await?)
     }
 
     /// Changes the rules of an integration that are still at that version.
@@ -345,62 +441,30 @@ impl Tx {
         if written == 1 { Ok(()) } else { Err(StoreError::VersionConflict { what }) }
     }
 
-    /// Makes the keys of an integration's accounts, where they are not made of what is there now.
-    pub async fn read_accounts(&mut self, integration: &IntegrationId) -> Result<()> {
-        let mut after = String::new();
-        while let Some(last) = self.read_some_accounts(integration, &after).await? {
-            after = last;
+    /// Stores what the rules say of accounts that are still at these versions, and of which nobody has
+    /// said anything by hand. False, and nothing may be committed, if one is not.
+    pub async fn write_mappings(&mut self, id: &IntegrationId, new: &[NewMapping]) -> Result<bool> {
+        let (now, mut batch, mut written) = (self.now(), said(), 0);
+        for chunk in new.chunks(BATCH_ROWS) {
+            let mut rows: Vec<Arg<'_>> = Vec::with_capacity(chunk.len() * SAID_COLUMNS);
+            for NewMapping { account, row_hash, version, verdict } in chunk {
+                let proposed = verdict.proposal.as_ref().and_then(Proposal::identity);
+                rows.extend_from_slice(args![
+                    account.as_str(),
+                    id.as_str(),
+                    *row_hash,
+                    verdict.identity.as_ref().map(IdentityId::as_str),
+                    Arg::Int(verdict.rule.map(i64::from)),
+                    verdict.reason.map(Unmapped::name),
+                    proposed.map(IdentityId::as_str),
+                    verdict.proposal.as_ref().map(Proposal::name),
+                    now,
+                    version + 1
+                ]);
+            }
+            written += batch.run(self, &rows).await?;
         }
-        Ok(())
-    }
-
-    /// What the rules would change, of one integration or of all: how much, and the first of it.
-    pub async fn mapping_changes(
-        &mut self,
-        integration: Option<&IntegrationId>,
-        limit: u32,
-    ) -> Result<(MappingCounts, Vec<MappingChange>)> {
-        let of = integration.map_or("", IntegrationId::as_str);
-        let Some(row) = self.fetch_one(COUNT, args![of]).await? else {
-            return Ok(Default::default());
-        };
-        let count = |index| Ok(u64::try_from(row.int(index)?).unwrap_or(0));
-        let (mapped, remapped, unmapped): (u64, u64, u64) = (count(0)?, count(1)?, count(2)?);
-        let all: Result<u64> = count(3);
-        let explained = all?.saturating_sub(mapped + remapped + unmapped);
-        let counts = MappingCounts { mapped, remapped, unmapped, explained };
-        if counts.is_none() || limit == 0 {
-            return Ok((counts, Vec::new()));
-        }
-        let named = |row: &Row, index: usize| -> Result<Option<(String, String)>> {
-            let Some(id) = row.text_or_null(index)? else { return Ok(None) };
-            Ok(Some((id, row.text_or_null(index + 1)?.unwrap_or_default())))
-        };
-        let change = |row: &Row| {
-            Ok(MappingChange {
-                account: row.text(0)?,
-                account_display: row.text_or_null(1)?,
-                before: named(row, 2)?,
-                after: named(row, 4)?,
-                rule: row.int_or_null(6)?.and_then(|rule| u32::try_from(rule).ok()),
-                reason: row.text_or_null(7)?.as_deref().and_then(Unmapped::parse),
-            })
-        };
-        let rows = self.fetch(CHANGES, args![of, limit]).await?;
-        Ok((counts, rows.iter().map(change).collect::<Result<_>>()?))
-    }
-
-    /// Makes what the rules say true, of one integration or of all. Nothing that a person said is
-    /// touched, unless the identity is gone.
-    pub async fn apply_mappings(&mut self, integration: Option<&IntegrationId>) -> Result<u64> {
-        let (of, now) = (integration.map_or("", IntegrationId::as_str), self.now());
-        self.execute(APPLY, args![of, now]).await
-    }
-
-    /// Leaves to the rules whose account was a gone identity's by a person's word; returns how many.
-    pub async fn forget_gone_identities(&mut self) -> Result<u64> {
-        let now = self.now();
-        self.execute(FORGET_GONE, args![now]).await
+        Ok(written == new.len() as u64)
     }
 
     /// Notes what a person says of an account whose mapping is still at that version: it is this

@@ -29,16 +29,20 @@ const MIGRATIONS: &[(i64, &str)] = &[
     (23, include_str!("../migrations/0023_appeared_changes.sql")),
     (14, include_str!("../migrations/0014_own_identities.sql")),
     (15, include_str!("../migrations/0015_resource_people.sql")),
+    (24, include_str!("../migrations/0024_mapping_proposals.sql")),
 ];
 
 const fn newest(migrations: &[(i64, &str)]) -> i64 {
     migrations[migrations.len() - 1].0
 }
 
-/// The tables that the migrations make.
+/// The tables that the migrations make and leave.
 pub(crate) fn tables() -> impl Iterator<Item = &'static str> {
+    let lines = || MIGRATIONS.iter().flat_map(|(_, sql)| sql.lines());
+    let dropped = |line: &'static str| line.strip_prefix("DROP TABLE ")?.strip_suffix(';');
+    let is_dropped = move |table: &str| lines().filter_map(dropped).any(|gone| gone == table);
     let named = |line: &'static str| line.strip_prefix("CREATE TABLE ")?.split(' ').next();
-    MIGRATIONS.iter().flat_map(|(_, sql)| sql.lines()).filter_map(named)
+    lines().filter_map(named).filter(move |table| !is_dropped(table))
 }
 
 statements! {

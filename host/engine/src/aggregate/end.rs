@@ -18,6 +18,7 @@ use serde_json::{Value, json};
 use super::guard::{self, Judged};
 use super::{Stop, cancelled};
 use crate::external_changes::Ended;
+use crate::mappings::How;
 use crate::worker::Verdict;
 use crate::{Engine, Result, external_changes, mappings, removals, resource_people};
 
@@ -126,14 +127,13 @@ impl End<'_> {
         }
         let distrusted = self.distrusted(&vanished, &live).await?;
         let integration = self.explaining().await?;
-        db.read_accounts(id).await?;
+        self.map_accounts().await?;
         let mut tx = db.begin(self.permit.provenance()).await?;
         tx.hold(&self.job.lease(), self.engine.lease_until()).await?;
         if tx.is_cancel_requested(&self.job.id).await? {
             drop(tx);
             return self.stopped(RunStatus::Cancelled, &cancelled()).await;
         }
-        tx.lock_mappings().await?;
         tx.supersede_removals(complete, self.run).await?;
         let removed = match &judged {
             Some(judged) => self.remove(&mut tx, complete, judged, &vanished).await?,
@@ -151,7 +151,6 @@ impl End<'_> {
         let has_read_all = self.reads_assignments().next().is_some();
         let ended = Ended { has_read_all, vanished: vanished.lost_alone() };
         let external = self.conclude(&mut tx, integration.as_ref(), &ended).await?;
-        mappings::apply(&mut tx, Some(id), "aggregation", 0).await?;
         let settings = tx.settings(id).await?;
         for entry in resource_people::follow(&mut tx, self.permit, self.run, &settings).await? {
             tx.record(entry);
@@ -240,13 +239,12 @@ impl End<'_> {
         );
         let stop = Stop { code, detail };
         let explaining = self.explaining().await?;
-        db.read_accounts(id).await?;
+        self.map_accounts().await?;
         let mut tx = self.begin_end(self.progress).await?;
         if tx.is_cancel_requested(&self.job.id).await? {
             drop(tx);
             return self.stopped(RunStatus::Cancelled, &cancelled()).await;
         }
-        tx.lock_mappings().await?;
         tx.supersede_removals(complete, self.run).await?;
         tx.plan_removal(complete, &removal, vanished).await?;
         if let Some(integration) = integration {
@@ -260,9 +258,15 @@ impl End<'_> {
         let has_read_all = self.reads_assignments().next().is_some();
         let ended = Ended { has_read_all, ..Ended::default() };
         self.conclude(&mut tx, explaining.as_ref(), &ended).await?;
-        mappings::apply(&mut tx, Some(id), "aggregation", 0).await?;
         let more = json!({ "hash": removal.hash, "rows": removal.rows, "losses": removal.losses });
         self.commit_end(tx, RunStatus::Blocked, self.progress, &stop, Some(more)).await
+    }
+
+    /// Maps what was read, in transactions of its own: whose an account is does not depend on how the
+    /// run ends.
+    async fn map_accounts(&self) -> Result<()> {
+        let (id, how) = (&self.run.integration_id, How::because("aggregation"));
+        mappings::apply(self.engine.db(), self.permit.provenance(), id, how).await.map(drop)
     }
 
     /// The integration, where a run explains what differs: the first one that reads who holds what is

@@ -1,11 +1,16 @@
 //! Whose an account is: found by rules, said by hand, kept over syncs and lists (INT-13).
 
+use std::collections::HashSet;
+
+use grantry_authz::{Permissions, Role};
 use grantry_engine::{
-    EngineError, GrantInput, Grantee, Idempotent, MappingCounts, PageQuery, StoredMapping,
+    Ctx, EngineError, GrantInput, Grantee, Idempotent, MappingCounts, PageQuery, StoredMapping,
 };
 use grantry_model::catalogue::{Attribute, Completeness, Value};
 use grantry_model::ids::{DataSourceId, IdentityId};
-use grantry_model::mapping::{AccountField, IdentityField, Origin, Rule, Unmapped, default_rules};
+use grantry_model::mapping::{
+    AccountField, IdentityField, Origin, Proposal, Rule, Unmapped, default_rules,
+};
 use grantry_model::membership::Membership;
 use grantry_model::permission::Entity;
 
@@ -54,6 +59,10 @@ impl Host {
     }
 
     async fn grant_to_identity(&self, identity: &IdentityId) -> grantry_engine::Result<String> {
+        self.grant_as(&self.ctx, identity).await
+    }
+
+    async fn grant_as(&self, ctx: &Ctx, identity: &IdentityId) -> grantry_engine::Result<String> {
         let to = Grantee::Identity(identity.clone());
         let input = GrantInput { role: self.role("g00"), to, ends: None };
         let answer = |membership: &Membership| grantry_engine::Answer {
@@ -62,7 +71,7 @@ impl Host {
         };
         let key = self.key();
         let request = Idempotent { key: &key, request: b"grant", answer: &answer };
-        Ok(self.ctx.grant_membership(&self.app, &input, &request).await?.body)
+        Ok(ctx.grant_membership(&self.app, &input, &request).await?.body)
     }
 }
 
@@ -140,7 +149,7 @@ async fn what_is_said_by_hand_survives_rules_and_syncs_until_it_is_released() {
             user.push('!');
         }
         host.aggregate().await;
-        host.ctx.apply_mapping(&host.integration).await.unwrap();
+        host.ctx.apply_mapping(&host.integration, false).await.unwrap();
         let by_hand = host.of("u000").await;
         assert_eq!((by_hand.identity, by_hand.origin), (Some(bob), Origin::Hand));
         assert_eq!(host.of("u001").await.reason, Some(Unmapped::ByHand));
@@ -165,14 +174,21 @@ async fn an_identity_that_goes_leaves_its_accounts_also_where_a_person_said_so()
         host.say("u002", Some(&cy)).await;
         host.put(&people, PEOPLE).await;
         let left = host.of("u002").await;
-        assert_eq!((left.identity, left.origin), (None, Origin::Rule));
+        assert_eq!((left.identity, left.reason), (None, Some(Unmapped::IdentityGone)));
+        assert!(matches!(host.grant_to_identity(&cy).await, Err(EngineError::AccountUnmapped)));
+        // A file that lacked somebody once destroys no work of people.
+        host.put(&people, &format!("{PEOPLE}3,cy,\n")).await;
+        let back = host.of("u002").await;
+        assert_eq!((back.identity.as_ref(), back.origin), (Some(&cy), Origin::Hand));
+        host.put(&people, PEOPLE).await;
         host.say("u002", Some(&host.identity(&people, "1").await)).await;
         let id = source(&people);
         let version = host.ctx.data_source(id).await.unwrap().version;
         host.ctx.delete_data_source(id, version).await.unwrap();
         assert_eq!(host.of("u002").await.identity, None);
         let account = host.account("u002");
-        let gone = host.ctx.set_mapping(&host.integration, &account, 5, Some(&cy));
+        let version = host.of("u002").await.version;
+        let gone = host.ctx.set_mapping(&host.integration, &account, version, Some(&cy));
         assert!(matches!(gone.await, Err(EngineError::Invalid(_))));
     }
 }
@@ -197,7 +213,7 @@ async fn a_preview_tells_what_rules_would_change_and_changes_nothing() {
         let (_, version, outcome) =
             host.ctx.update_mapping_rules(&host.integration, 1, &rules).await.unwrap();
         assert_eq!((version, outcome), (2, preview));
-        let again = host.ctx.apply_mapping(&host.integration).await.unwrap();
+        let again = host.ctx.apply_mapping(&host.integration, false).await.unwrap();
         assert!(again.counts.is_none());
         let stale = host.ctx.update_mapping_rules(&host.integration, 1, &rules).await;
         assert!(matches!(stale, Err(EngineError::Store(_))));
@@ -231,7 +247,119 @@ async fn thousands_of_accounts_are_mapped_over_all_borders_of_batches() {
         host.put(&people, &format!("external_id,email\n{lines}")).await;
         host.aggregate().await;
         assert_eq!(host.unmapped().await, []);
-        assert_eq!(host.audited("mapping.applied").await, 1);
+        assert_eq!(host.audited("mapping.applied").await, 3, "a thousand accounts a step");
+    }
+}
+
+fn tells(host: &Host, user: &'static str, mail: &'static str) {
+    host.directory.lock().unwrap().lie = Some(Box::new(move |_, page| {
+        for object in page.objects.iter_mut().filter(|object| object.id.kind == "User") {
+            let own = format!("{}@x.example", object.id.id);
+            let mail = if object.id.id == user { mail.to_owned() } else { own };
+            let (values, completeness) = (vec![Value::Text(mail)], Completeness::Complete);
+            object.attributes = vec![Attribute { name: "mail".into(), values, completeness }];
+        }
+    }));
+}
+
+/// Who may write an address of one's own would get what is granted to its owner.
+#[tokio::test]
+async fn an_account_that_takes_somebody_elses_address_stays_whose_it_is() {
+    for host in hosts(3, 1).await {
+        host.with_emails();
+        let people = host.data_source().await;
+        host.put(&people, PEOPLE).await;
+        host.aggregate().await;
+        let (ada, bob) = (host.identity(&people, "1").await, host.identity(&people, "2").await);
+        tells(&host, "u001", "u000@x.example");
+        host.aggregate().await;
+        let kept = host.of("u001").await;
+        assert_eq!(kept.identity.as_ref(), Some(&bob));
+        assert_eq!(kept.proposal, Some(Proposal::AnotherIdentity(ada.clone())));
+        let query = PageQuery { limit: 10, proposed: Some(true), ..PageQuery::default() };
+        let class = grantry_store::Class::Account;
+        let listed = host.ctx.list_objects(&host.integration, class, &query).await.unwrap().items;
+        assert_eq!(listed.len(), 1);
+        assert_eq!(host.grant_to_identity(&ada).await.unwrap(), host.account("u000").as_str());
+        // Told once, and done with a person's word.
+        let audited = host.audited("mapping.applied").await;
+        host.aggregate().await;
+        assert_eq!(host.audited("mapping.applied").await, audited);
+        host.ctx.apply_mapping(&host.integration, false).await.unwrap();
+        assert_eq!(host.of("u001").await.identity, Some(bob));
+        let accepted = host.ctx.apply_mapping(&host.integration, true).await.unwrap();
+        assert_eq!(accepted.counts.remapped, 1);
+        let moved = host.of("u001").await;
+        assert_eq!((moved.identity, moved.proposal), (Some(ada), None));
+    }
+}
+
+#[tokio::test]
+async fn no_rule_gives_an_identity_a_second_account_by_itself() {
+    for host in hosts(3, 1).await {
+        host.with_emails();
+        let people = host.data_source().await;
+        host.put(&people, PEOPLE).await;
+        host.aggregate().await;
+        let ada = host.identity(&people, "1").await;
+        tells(&host, "u002", "u000@x.example");
+        host.aggregate().await;
+        let second = host.of("u002").await;
+        assert_eq!((second.identity, second.reason), (None, Some(Unmapped::SecondAccount)));
+        assert_eq!(second.proposal, Some(Proposal::SecondAccount(ada.clone())));
+        assert_eq!(host.grant_to_identity(&ada).await.unwrap(), host.account("u000").as_str());
+        host.say("u002", Some(&ada)).await;
+        assert_eq!(host.of("u002").await.proposal, None);
+    }
+}
+
+#[tokio::test]
+async fn a_list_of_another_data_source_takes_nobodys_account() {
+    for host in hosts(3, 1).await {
+        host.with_emails();
+        let people = host.data_source().await;
+        host.put(&people, PEOPLE).await;
+        host.aggregate().await;
+        let ada = host.identity(&people, "1").await;
+        let strangers = host.data_source().await;
+        host.put(&strangers, "external_id,email\n1,u000@x.example\n2,u001@x.example\n").await;
+        let kept = host.of("u000").await;
+        assert_eq!((kept.identity, kept.proposal), (Some(ada.clone()), Some(Proposal::Ambiguous)));
+        assert_eq!(host.grant_to_identity(&ada).await.unwrap(), host.account("u000").as_str());
+    }
+}
+
+/// Who owns an integration learns by it no names of people whom it may not see.
+#[tokio::test]
+async fn names_and_accounts_of_a_hidden_data_source_are_not_told() {
+    for host in hosts(3, 1).await {
+        host.with_emails();
+        let people = host.data_source().await;
+        host.put(&people, PEOPLE).await;
+        host.aggregate().await;
+        let ada = host.identity(&people, "1").await;
+        assert!(host.of("u000").await.identity_display.is_some());
+        let mut owner = host.ctx.clone();
+        owner.actor.permissions = Permissions {
+            role: Some(Role::User),
+            integrations: HashSet::from([host.integration.clone()]),
+            ..Permissions::default()
+        };
+        let seen = owner.mapping(&host.integration, &host.account("u000")).await.unwrap();
+        assert_eq!((seen.identity.as_ref(), seen.identity_display), (Some(&ada), None));
+        let (account, version) = (host.account("u002"), host.of("u002").await.version);
+        let said = owner.set_mapping(&host.integration, &account, version, Some(&ada)).await;
+        assert!(matches!(said, Err(EngineError::Invalid(_))), "{said:?}");
+        let hidden =
+            Rule { data_source: Some(source(&people).clone()), ..default_rules().remove(0) };
+        let rules = owner.update_mapping_rules(&host.integration, 1, &[hidden]).await;
+        assert!(matches!(rules, Err(EngineError::Invalid(_))), "{rules:?}");
+        let mut granter = host.ctx.clone();
+        let entities = HashSet::from([Entity::App(host.app.clone())]);
+        granter.actor.permissions =
+            Permissions { entities: std::sync::Arc::new(entities), ..Permissions::default() };
+        let granted = host.grant_as(&granter, &ada).await;
+        assert!(matches!(granted, Err(EngineError::AccountUnmapped)), "{granted:?}");
     }
 }
 

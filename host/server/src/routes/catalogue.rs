@@ -34,6 +34,7 @@ pub(super) fn accounts(query: AccountQuery) -> PageQuery {
         kind: query.kind.unwrap_or_default(),
         status: query.status.unwrap_or_default(),
         mapped: query.mapped,
+        proposed: query.proposed,
         identity: query.identity_id.unwrap_or_default(),
         ..page(query.limit, query.cursor)
     }

@@ -3,8 +3,8 @@
 use axum::Json as Body;
 use grantry_api::headers::IfMatchHeader;
 use grantry_api::mappings::{
-    AccountMapping, IdentityAccount, MappingOutcome, MappingRules, PreviewMapping, SetMapping,
-    SetMappingRules,
+    AccountMapping, ApplyMappingQuery, IdentityAccount, MappingOutcome, MappingRules,
+    PreviewMapping, SetMapping, SetMappingRules,
 };
 use grantry_api::{List, ListQuery};
 use grantry_engine::StoredMapping;
@@ -91,13 +91,20 @@ async fn preview_mapping(
 
 /// Apply an integration's mapping rules now
 ///
-/// They are also applied after every complete aggregation, and when a list of users is applied.
+/// They are also applied after every complete aggregation, and when a list of users is applied. What
+/// takes a person's word is done with `accept_proposals` only.
 #[utoipa::path(post, path = "/integrations/{integration_id}/mapping/apply", tag = "mapping",
     extensions(("x-grantry-action" = json!("integration.write"))),
-    params(("integration_id" = String, Path, description = "The integration's id.")),
+    params(("integration_id" = String, Path, description = "The integration's id."),
+        ApplyMappingQuery),
     responses((status = 200, description = "What changed", body = MappingOutcome)))]
-async fn apply_mapping(ctx: Ctx, Path(id): Path<IntegrationId>) -> Reply<Body<MappingOutcome>> {
-    Ok(Body(wire::outcome(&ctx.apply_mapping(&id).await?)))
+async fn apply_mapping(
+    ctx: Ctx,
+    Path(id): Path<IntegrationId>,
+    Query(query): Query<ApplyMappingQuery>,
+) -> Reply<Body<MappingOutcome>> {
+    let accepts = query.accept_proposals.unwrap_or(false);
+    Ok(Body(wire::outcome(&ctx.apply_mapping(&id, accepts).await?)))
 }
 
 /// Show whose an account is

@@ -1,9 +1,11 @@
 //! Mapping rules and mappings.
 
 use grantry_api::mappings as wire;
-use grantry_engine::{IdentityAccount, MappingChange, MappingOutcome, StoredMapping};
+use grantry_engine::{
+    IdentityAccount, MappingChange, MappingOutcome, NamedIdentity, StoredMapping,
+};
 use grantry_model::ids::{DataSourceId, IdentityId};
-use grantry_model::mapping::{AccountField, DomainChange, IdentityField, Rule, Unmapped};
+use grantry_model::mapping::{AccountField, DomainChange, IdentityField, Proposal, Rule, Unmapped};
 
 use crate::problem::Problem;
 
@@ -74,25 +76,31 @@ pub(crate) fn outcome(outcome: &MappingOutcome) -> wire::MappingOutcome {
         mapped: counts.mapped,
         remapped: counts.remapped,
         unmapped: counts.unmapped,
+        held: counts.held,
         explained: counts.explained,
         changes: outcome.changes.iter().map(change).collect(),
     }
 }
 
 fn change(change: &MappingChange) -> wire::MappingChange {
-    let named = |named: &Option<(String, String)>| {
-        named
-            .as_ref()
-            .map(|(id, display)| wire::NamedIdentity { id: id.clone(), display: display.clone() })
+    let named = |named: &Option<NamedIdentity>| {
+        let named = named.as_ref();
+        named.map(|it| wire::NamedIdentity { id: it.id.to_string(), display: it.display.clone() })
     };
     wire::MappingChange {
         account_id: change.account.clone(),
-        account_display: change.account_display.clone().unwrap_or_default(),
+        account_display: change.account_display.clone(),
         before: named(&change.before),
         after: named(&change.after),
         rule: change.rule,
         reason: change.reason.map(|reason| reason.name().to_owned()),
+        proposal: change.proposal.as_ref().map(proposal),
     }
+}
+
+fn proposal(proposal: &Proposal) -> wire::MappingProposal {
+    let identity_id = proposal.identity().map(ToString::to_string);
+    wire::MappingProposal { why: proposal.name().to_owned(), identity_id }
 }
 
 /// Whose an account is.
@@ -103,6 +111,7 @@ pub(crate) fn mapping(mapping: &StoredMapping) -> wire::AccountMapping {
         origin: mapping.origin.name().to_owned(),
         rule: mapping.rule,
         reason: mapping.reason.map(Unmapped::name).map(str::to_owned),
+        proposal: mapping.proposal.as_ref().map(proposal),
         changed_ms: mapping.changed.map(|at| at.0),
         version: mapping.version,
     }

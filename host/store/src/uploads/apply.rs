@@ -57,7 +57,8 @@ impl Tx {
         let (now, reading) = (self.now(), reading_of(upload)?);
         let args = args![reading.as_str(), source.as_str(), now];
         self.execute(REMOVE_USERS, args).await?;
-        self.execute(WRITE_USERS, args).await.map(drop)
+        self.execute(WRITE_USERS, args).await?;
+        self.identities_changed().await
     }
 
     /// Makes an upload the members of its app, if nothing changed since it was compared.
