@@ -13,14 +13,14 @@ const SLACK_TEXT_CHARACTERS_MAX: usize = 3_000;
 /// The body for an incoming webhook of Slack.
 pub(crate) fn slack(message: &NoticeMessage) -> String {
     let title = cut(&message.title, SLACK_TITLE_CHARACTERS_MAX);
-    // Three characters are control characters of Slack's markup.
+    // Of the fallback text only: the blocks are plain. Three characters are control characters of markup.
     let escape = |text: &str| text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
-    let text = cut(&escape(&message.text), SLACK_TEXT_CHARACTERS_MAX);
+    let text = cut(&message.text, SLACK_TEXT_CHARACTERS_MAX);
     json!({
         "text": escape(&message.title),
         "blocks": [
             { "type": "header", "text": { "type": "plain_text", "text": title } },
-            { "type": "section", "text": { "type": "mrkdwn", "text": text } },
+            { "type": "section", "text": { "type": "plain_text", "text": text, "emoji": false } },
         ],
     })
     .to_string()
@@ -94,7 +94,9 @@ mod tests {
         let slack: serde_json::Value =
             serde_json::from_str(&slack(&message("<!channel> <https://evil|us>"))).unwrap();
         let text = slack["blocks"][1]["text"]["text"].as_str().unwrap();
-        assert_eq!(text, "&lt;!channel&gt; &lt;https://evil|us&gt;");
+        assert_eq!(text, "<!channel> <https://evil|us>");
+        assert_eq!(slack["blocks"][1]["text"]["type"], "plain_text");
+        assert_eq!(slack["text"].as_str().unwrap().contains('<'), false);
         let card: serde_json::Value =
             serde_json::from_str(&teams(&message("[us](https://evil)"))).unwrap();
         let text = card["attachments"][0]["content"]["body"][1]["text"].as_str().unwrap();

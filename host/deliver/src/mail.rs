@@ -100,6 +100,13 @@ async fn converse(
         }
         connection.starttls(tls(post, &target)?, &name).await.map_err(failed)?;
     }
+    if username.is_some() && destination.secret.is_none() {
+        // Without it the server would refuse the mail for good.
+        connection.abort().await;
+        return Err(Undelivered::later(
+            "the mail server's password cannot be opened: send it again",
+        ));
+    }
     if let (Some(username), Some(password)) = (username, &destination.secret) {
         let credentials = Credentials::new(username.clone(), password.expose().to_owned());
         // A refused password may be mended: the mail waits.

@@ -245,16 +245,25 @@ fn timed_out(target: &Target) -> EgressError {
     EgressError::Connect(format!("`{}` did not answer in time", target.host))
 }
 
+/// How long one of several addresses may take before the next one is tried.
+const ADDRESS_TIMEOUT: Duration = Duration::from_millis(1_500);
+
 /// The first address that accepts.
 async fn connect(addresses: &[SocketAddr], from: Option<IpAddr>) -> std::io::Result<TcpStream> {
     let mut last = std::io::Error::from(std::io::ErrorKind::AddrNotAvailable);
-    for address in addresses {
-        match connect_one(*address, from).await {
-            Ok(stream) => return Ok(stream),
-            Err(error) => last = error,
+    let Some((final_one, before)) = addresses.split_last() else { return Err(last) };
+    for address in before {
+        match tokio::time::timeout(ADDRESS_TIMEOUT, connect_one(*address, from)).await {
+            Ok(Ok(stream)) => return Ok(stream),
+            Ok(Err(error)) => last = error,
+            // One that is silent must not use up the time of the others.
+            Err(_) => last = std::io::Error::from(std::io::ErrorKind::TimedOut),
         }
     }
-    Err(last)
+    connect_one(*final_one, from).await.map_err(|error| match last.kind() {
+        std::io::ErrorKind::AddrNotAvailable => error,
+        _ => last,
+    })
 }
 
 async fn connect_one(to: SocketAddr, from: Option<IpAddr>) -> std::io::Result<TcpStream> {

@@ -1,8 +1,8 @@
 //! An HTTP proxy on the way out (RFC 9110 section 9.3.6): the tunnel to an address that was judged.
 //!
 //! The proxy gets the address, not the name: it dials what was judged, and no resolver of its own can
-//! lead elsewhere. TLS with the target runs inside the tunnel; the proxy sees neither request nor
-//! credential. Its own credential is shown to nobody.
+//! lead elsewhere. TLS with the target runs inside the tunnel, so that the proxy sees neither request nor
+//! credential; of a target without TLS it sees both. Its own credential is shown to nobody.
 
 use std::fmt;
 use std::net::SocketAddr;

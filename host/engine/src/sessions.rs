@@ -108,7 +108,7 @@ impl Engine {
         };
         let mut tx = db.begin(permit.provenance()).await?;
         if let Some(previous) = previous {
-            tx.replace_session(&permit, &hash(previous)).await?;
+            tx.replace_session(&permit, previous).await?;
         }
         tx.create_session(&permit, &session, &hash(secret.expose())).await?;
         if let Some(told) = told {

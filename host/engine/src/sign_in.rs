@@ -19,6 +19,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use subtle::ConstantTimeEq as _;
 
+use crate::authentication::hash;
 use crate::channels::check_address;
 use crate::issuers::ISSUERS_MAX;
 use crate::sessions::Told;
@@ -106,6 +107,9 @@ struct Pending {
     nonce: String,
     verifier: String,
     return_to: String,
+    /// The session that the browser had: it ends with the new one. Coming back from the issuer, the
+    /// browser does not show it.
+    previous: Option<String>,
     ends: UnixMs,
 }
 
@@ -125,12 +129,13 @@ impl Engine {
         Ok(issuers.map(offer).collect())
     }
 
-    /// Begins a sign-in by an issuer.
+    /// Begins a sign-in by an issuer, in a browser that may hold a session already.
     pub async fn begin_sign_in(
         &self,
         issuer: &IssuerId,
         return_to: &str,
         redirect_uri: &str,
+        session: Option<&str>,
     ) -> Result<Begun> {
         if !is_own_path(return_to) {
             let message = "must be a path on this server, such as `/`";
@@ -150,6 +155,7 @@ impl Engine {
             nonce: fresh(),
             verifier: fresh(),
             return_to: return_to.to_owned(),
+            previous: session.map(hash),
             ends: self.db().now().plus_ms(SIGN_IN_MS_MAX),
         };
         let request = request(&pending, redirect_uri);
@@ -167,10 +173,9 @@ impl Engine {
         cookie: Option<&str>,
         returned: &Returned,
         redirect_uri: &str,
-        previous: Option<&str>,
         request_id: &str,
     ) -> Result<SignedIn> {
-        let outcome = self.finish(cookie, returned, redirect_uri, previous, request_id).await;
+        let outcome = self.finish(cookie, returned, redirect_uri, request_id).await;
         if let Err(EngineError::SignInRefused(refusal)) = &outcome {
             self.record_refused_sign_in(refusal.code(), request_id).await?;
         }
@@ -182,7 +187,6 @@ impl Engine {
         cookie: Option<&str>,
         returned: &Returned,
         redirect_uri: &str,
-        previous: Option<&str>,
         request_id: &str,
     ) -> Result<SignedIn> {
         let failed = || EngineError::SignInRefused(SignInRefusal::Failed);
@@ -213,6 +217,7 @@ impl Engine {
         let told =
             Told { name: claims.name.as_deref(), user_name, mail: verified_address(&claims) };
         let (issuer, told) = (Some(issuer.trusted.id), Some(told));
+        let previous = pending.previous.as_deref();
         let begun = self.begin_session(person.record, issuer, told, previous, request_id).await?;
         Ok(SignedIn { ctx: begun.0, secret: begun.1, return_to: pending.return_to })
     }
@@ -337,6 +342,8 @@ impl Engine {
                 let record: Option<PrincipalRecord> =
                     self.db().principal(&ctx.actor.principal.id).await?;
                 let record = record.ok_or(EngineError::NotFound { what: "person" })?;
+                let previous = previous.map(hash);
+                let previous = previous.as_deref();
                 let begun = self.begin_session(record, None, None, previous, request_id).await?;
                 let return_to = "/".to_owned();
                 return Ok(SignedIn { ctx: begun.0, secret: begun.1, return_to });

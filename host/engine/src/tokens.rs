@@ -102,7 +102,8 @@ impl Ctx {
         Ok(self.engine.page(&list, rows, query.limit, |row| row.id.to_string()))
     }
 
-    /// Revokes a token of the caller's own.
+    /// Revokes a token of the caller's own. Sessions that began with a token end, but for the caller's:
+    /// whoever found the token may have signed in with it.
     pub async fn revoke_own_token(&self, token: &TokenId) -> Result<()> {
         let permit = self.permit_own().await?;
         let owner = &self.actor.principal.id;
@@ -112,7 +113,9 @@ impl Ctx {
         }
         let mut tx = self.db().begin(permit.provenance()).await?;
         tx.revoke_own_token(&permit, token).await?;
-        let detail = json!({ "token": token });
+        let but = self.session.as_ref().map_or("", |session| session.id.as_str());
+        let ended = tx.end_sessions_of_tokens(&permit, but).await?;
+        let detail = json!({ "token": token, "sessions_ended": ended });
         tx.commit(AuditEntry::about("token.revoked", "person", owner.as_str(), detail)).await?;
         Ok(())
     }

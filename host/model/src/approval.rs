@@ -151,6 +151,8 @@ pub struct AllowedOrigin {
     pub methods: Vec<String>,
     /// What the path must begin with.
     pub path_prefix: String,
+    /// Whether a stored credential may be placed into a request that goes there.
+    pub takes_credentials: bool,
 }
 
 /// A name or a family of names.
@@ -185,11 +187,16 @@ pub fn granted(
     connection: &serde_json::Value,
 ) -> Granted {
     let approved = |needed: &&NeededHost| approval.hosts.contains(&needed.host);
+    // The credential is the connection's: where the connection names its host, it goes nowhere else.
+    let is_bound = manifest.hosts.iter().any(NeededHost::is_of_connection);
     let origins = manifest
         .hosts
         .iter()
         .filter(approved)
-        .filter_map(|needed| allowed_origin(needed, connection))
+        .filter_map(|needed| {
+            let takes_credentials = !is_bound || needed.is_of_connection();
+            Some(AllowedOrigin { takes_credentials, ..allowed_origin(needed, connection)? })
+        })
         .collect();
     let is_asked = |action: &Action| manifest.platform_actions.contains(action);
     Granted {
@@ -212,5 +219,6 @@ fn allowed_origin(needed: &NeededHost, connection: &serde_json::Value) -> Option
         }
     };
     let methods = needed.methods.iter().map(|method| method.to_ascii_uppercase()).collect();
-    Some(AllowedOrigin { host, port, is_plain, methods, path_prefix: needed.path_prefix.clone() })
+    let path_prefix = needed.path_prefix.clone();
+    Some(AllowedOrigin { host, port, is_plain, methods, path_prefix, takes_credentials: false })
 }

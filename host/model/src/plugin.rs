@@ -163,6 +163,13 @@ pub struct NeededHost {
     pub why: String,
 }
 
+impl NeededHost {
+    /// Whether the connection says which host it is.
+    pub fn is_of_connection(&self) -> bool {
+        matches!(self.host, HostRule::FromConnection(_))
+    }
+}
+
 /// How a credential is placed into a request. Secrets are named by their place in the connection.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]

@@ -25,6 +25,7 @@ use grantry_model::oidc::{
     TokenFault, TrustedIssuer,
 };
 use grantry_model::secret::Secret;
+use grantry_model::text::is_hiding;
 
 use fetch::{Fetch, Http};
 use known::KnownIssuers;
@@ -60,7 +61,9 @@ impl IdentityProvider for Issuers {
 
     fn claimed_issuer(&self, token: &str) -> Option<String> {
         let token = jws::Token::parse(token).ok()?;
-        token.unproven_claims().ok()?.text("iss").map(str::to_owned)
+        let claims = token.unproven_claims().ok()?;
+        // It is looked up before anything is proven: no database has to hold what hides something.
+        claims.text("iss").filter(|issuer| !is_hiding(issuer)).map(str::to_owned)
     }
 
     async fn access_claims(

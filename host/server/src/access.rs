@@ -58,11 +58,11 @@ async fn observe(State(server): State<Server>, mut request: Request, next: Next)
     let method = request.method().clone();
     let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
     let route = route.unwrap_or_else(|| "unmatched".to_owned());
-    let if_none_match = request.headers().get(header::IF_NONE_MATCH).cloned();
+    let path = request.uri().path().to_owned();
 
     let response = next.run(request).await;
     let (response, problem) = render(response, &trace);
-    let response = not_modified(response, &method, if_none_match.as_ref());
+    let response = located(response, &path).await;
     log(&method, &route, &response, problem.as_ref(), &trace, began);
     secured(response, &trace)
 }
@@ -93,14 +93,25 @@ fn render(mut response: Response, trace: &Trace) -> (Response, Option<Problem>) 
     ((status, headers, body).into_response(), Some(problem))
 }
 
-/// A reader that has this version already gets 304 without the body.
-fn not_modified(response: Response, method: &Method, known: Option<&HeaderValue>) -> Response {
-    let tag = response.headers().get(header::ETAG);
-    if method != Method::GET || tag.is_none() || tag != known {
+/// Says where a thing is that was just created (RFC 9110 section 15.3.2): below the list that it was
+/// sent to, by its id.
+async fn located(response: Response, path: &str) -> Response {
+    #[derive(serde::Deserialize)]
+    struct Created {
+        id: String,
+    }
+    if response.status() != StatusCode::CREATED {
         return response;
     }
-    let headers = HeaderMap::from_iter(tag.cloned().map(|tag| (header::ETAG, tag)));
-    (StatusCode::NOT_MODIFIED, headers).into_response()
+    let (mut parts, body) = response.into_parts();
+    // A handler's own answer: it is in memory already, and does not break off.
+    let bytes = axum::body::to_bytes(body, usize::MAX).await.unwrap_or_default();
+    if let Ok(Created { id }) = serde_json::from_slice(&bytes)
+        && let Ok(place) = HeaderValue::from_str(&format!("{path}/{id}"))
+    {
+        parts.headers.insert(header::LOCATION, place);
+    }
+    Response::from_parts(parts, bytes.into())
 }
 
 fn log(

@@ -1,6 +1,6 @@
 //! The context of a request: the only door from a handler to the engine.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::ops::Deref;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -80,10 +80,17 @@ async fn record_failure(
     Ok(server.0.engine.record_failed_authentication(error, unaudited, request_id).await?)
 }
 
-/// The address at the other end of the connection.
+/// Whose request it is, for limits: the address at the other end of the connection, and of version 6
+/// its network, since one customer has 2^64 addresses.
 pub(crate) fn peer(parts: &Parts) -> IpAddr {
     let address = parts.extensions.get::<SocketAddr>();
-    address.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), SocketAddr::ip)
+    let address = address.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), SocketAddr::ip);
+    match address.to_canonical() {
+        IpAddr::V6(address) => {
+            IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << 64)))
+        }
+        address @ IpAddr::V4(_) => address,
+    }
 }
 
 /// The answer to too many requests.

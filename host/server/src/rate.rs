@@ -47,6 +47,11 @@ impl<K: Eq + Hash> RateLimiter<K> {
         if buckets.len() >= KEYS_MAX && !buckets.contains_key(&key) {
             buckets.retain(|_, full_at| *full_at > now);
             if buckets.len() >= KEYS_MAX {
+                // A flood of new keys forgets those that have used little, never one that is at its
+                // limit; only where all are, the new ones wait.
+                buckets.retain(|_, full_at| *full_at > now + capacity / 2);
+            }
+            if buckets.len() >= KEYS_MAX {
                 return Err(one);
             }
         }

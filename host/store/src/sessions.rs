@@ -28,6 +28,8 @@ statements! {
     END = "DELETE FROM sessions WHERE id = $1 AND principal_id = $2";
     REPLACE = "DELETE FROM sessions WHERE hash = $1";
     END_ALL = "DELETE FROM sessions WHERE principal_id = $1";
+    /// Those that began with a token, but for the one that says so.
+    END_OF_TOKENS = "DELETE FROM sessions WHERE principal_id = $1 AND issuer_id IS NULL AND id <> $2";
     EXPIRE = "DELETE FROM sessions WHERE used_ms < $1 OR created_ms < $2";
 }
 
@@ -74,6 +76,16 @@ impl Db {
 }
 
 impl Tx {
+    /// Ends the sessions of the permit's person that began with a token, all but one.
+    pub async fn end_sessions_of_tokens(
+        &mut self,
+        permit: &Permit<actions::OwnAccount>,
+        but: &str,
+    ) -> Result<u64> {
+        let owner = permit.provenance().principal_id.as_str();
+        self.execute(END_OF_TOKENS, args![owner, but]).await
+    }
+
     /// Begins a session of the person who acts.
     pub async fn create_session(
         &mut self,

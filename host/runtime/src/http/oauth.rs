@@ -62,7 +62,9 @@ async fn fetch(scope: &CallScope, line: &Line<'_>, kind: &AuthKind) -> Result<To
         return Err(refused("not an OAuth 2 scheme"));
     };
     let target = Target::parse(&credentials::text(scope, token_url).await?)?;
-    policy::check(&scope.granted, Access::ReadWrite, "POST", &target)?;
+    if !policy::check(&scope.granted, Access::ReadWrite, "POST", &target)? {
+        return Err(refused("the token's URL is not on a host of the connection"));
+    }
     let client = Client {
         id: credentials::text(scope, client_id).await?,
         secret: Zeroizing::new(

@@ -17,13 +17,14 @@ pub(crate) fn is_safe(method: &str) -> bool {
     SAFE_METHODS.contains(&method)
 }
 
-/// Accepts the request's method and place, or says why not.
+/// Accepts the request's method and place, or says why not; tells whether a stored credential may go
+/// there.
 pub(crate) fn check(
     granted: &Granted,
     access: Access,
     method: &str,
     target: &Target,
-) -> Result<(), Refusal> {
+) -> Result<bool, Refusal> {
     if !METHODS.contains(&method) {
         return Err(Refusal::denied("method_not_allowed", "a method outside the contract".into()));
     }
@@ -43,7 +44,8 @@ pub(crate) fn check(
         .retain(|origin| origin.methods.is_empty() || origin.methods.iter().any(|m| m == method));
     refuse_none(&origins, "method_not_allowed", &format!("{method} {place}"))?;
     origins.retain(|origin| is_below(target.path(), &origin.path_prefix));
-    refuse_none(&origins, "path_not_allowed", &place)
+    refuse_none(&origins, "path_not_allowed", &place)?;
+    Ok(origins.iter().any(|origin| origin.takes_credentials))
 }
 
 fn refuse_none(left: &[&AllowedOrigin], code: &'static str, detail: &str) -> Result<(), Refusal> {
@@ -73,7 +75,9 @@ fn is_below(path: &str, prefix: &str) -> bool {
     let lower = path.to_ascii_lowercase();
     let hides_a_climb = (lower.contains("%2f") || lower.contains("%5c"))
         && (lower.contains("..") || lower.contains("%2e"));
-    path.starts_with(prefix) && !hides_a_climb
+    // Some targets cut a parameter off a segment before they resolve it (`..;x/`).
+    let climbs = lower.replace("%2e", ".").split('/').any(|segment| segment.starts_with(".."));
+    path.starts_with(prefix) && !hides_a_climb && !climbs
 }
 
 #[cfg(test)]
@@ -89,6 +93,7 @@ mod tests {
             is_plain: false,
             methods: Vec::new(),
             path_prefix: "/api/".to_owned(),
+            takes_credentials: true,
         };
         Granted {
             origins: vec![
@@ -125,6 +130,14 @@ mod tests {
                 prop_assert!(!target.is_plain && target.port == 443, "{text}");
                 prop_assert!(target.path().starts_with("/api/"), "{text}");
             }
+        }
+
+        #[test]
+        fn a_path_that_a_target_may_climb_out_of_is_refused(
+            climb in "(\\.\\.|%2e%2e|%2E\\.|\\.%2e);[a-z]{0,3}",
+        ) {
+            let target = Target::parse(&format!("https://example.com/api/{climb}/admin")).unwrap();
+            prop_assert!(check(&granted(), Access::ReadOnly, "GET", &target).is_err());
         }
 
         #[test]

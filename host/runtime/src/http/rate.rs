@@ -14,6 +14,8 @@ const PAUSE_MIN: Duration = Duration::from_secs(1);
 const PAUSE_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 /// Places that are remembered.
 const PLACES_MAX: usize = 10_000;
+/// Places of one integration: one that asks for ever new names pushes out its own.
+const PLACES_OF_ONE_MAX: usize = 200;
 
 /// The buckets of all integrations.
 #[derive(Debug)]
@@ -82,14 +84,21 @@ impl Rates {
         change: impl FnOnce(&mut Place) -> T,
     ) -> T {
         let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
-        if places.len() >= PLACES_MAX {
-            places.retain(|_, place| {
-                place.paused_until.is_some_and(|until| until > now)
-                    || place.at.elapsed() < PAUSE_MIN
-            });
-        }
         let fresh = Place { tokens: self.burst, at: now, paused_until: None };
         let key = (integration.clone(), host.to_owned());
+        if !places.contains_key(&key) {
+            let own = || places.iter().filter(|((of, _), _)| of == integration);
+            // Counted only where there are many at all: a new place is rare.
+            if places.len() >= PLACES_OF_ONE_MAX && own().count() >= PLACES_OF_ONE_MAX {
+                let oldest = own().min_by_key(|(_, place)| place.at).map(|(key, _)| key.clone());
+                oldest.and_then(|key| places.remove(&key));
+            }
+            if places.len() >= PLACES_MAX {
+                let oldest = places.iter().min_by_key(|(_, place)| place.at);
+                let oldest = oldest.map(|(key, _)| key.clone());
+                oldest.and_then(|key| places.remove(&key));
+            }
+        }
         change(places.entry(key).or_insert(fresh))
     }
 }

@@ -96,8 +96,13 @@ impl HttpSession {
 
     fn check(&self, request: Request) -> Result<Checked<'_>, Refusal> {
         let target = Target::parse(&request.url)?;
-        policy::check(&self.scope.granted, self.mode, &request.method, &target)?;
+        let takes_credentials =
+            policy::check(&self.scope.granted, self.mode, &request.method, &target)?;
         let scheme = credentials::scheme(&self.scope.auth, request.auth.as_deref())?;
+        if scheme.is_some() && !takes_credentials {
+            let detail = format!("`{}`: the credential is for the connection's host", target.host);
+            return Err(Refusal::denied("secret_not_for_host", detail));
+        }
         let reserved = scheme.and_then(credentials::header_of);
         let mut headers = headers::check(&request.headers, reserved)?;
         if request.body.len() > self.access.settings.request_bytes_max {

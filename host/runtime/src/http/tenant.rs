@@ -86,7 +86,7 @@ impl Tenant {
     /// Opens every secret that the manifest names, to know what to look for in answers.
     async fn open(scope: &CallScope) -> Result<Self, Refusal> {
         let mut stored = Vec::new();
-        for pointer in scope.auth.iter().map(|scheme| secret_of(&scheme.kind)) {
+        for pointer in scope.auth.iter().flat_map(|scheme| secrets_of(&scheme.kind)) {
             if let Some(secret) = credentials::secret(scope, pointer).await? {
                 stored.push(Zeroizing::new(secret.expose().to_owned()));
             }
@@ -116,13 +116,16 @@ impl Tenant {
     }
 }
 
-/// Where the scheme's secret is in the connection.
-fn secret_of(kind: &AuthKind) -> &str {
+/// Where the scheme's secrets are in the connection: a schema may mark any of these places as one.
+fn secrets_of(kind: &AuthKind) -> Vec<&str> {
     match kind {
         AuthKind::Bearer { secret }
         | AuthKind::Header { secret, .. }
-        | AuthKind::Query { secret, .. } => secret,
-        AuthKind::Basic { password, .. } => password,
-        AuthKind::Oauth2ClientCredentials { client_secret, .. } => client_secret,
+        | AuthKind::Query { secret, .. } => vec![secret],
+        AuthKind::Basic { username, password } => vec![username, password],
+        AuthKind::Oauth2ClientCredentials { token_url, client_id, client_secret, scope } => {
+            let places = [Some(token_url), Some(client_id), Some(client_secret), scope.as_ref()];
+            places.into_iter().flatten().map(String::as_str).collect()
+        }
     }
 }

@@ -73,6 +73,23 @@ async fn a_scheme_that_the_manifest_does_not_have_is_refused() {
 }
 
 #[tokio::test]
+async fn a_credential_goes_to_the_connections_host_and_nowhere_else() {
+    let target = Target::start(|_, _| Reply::ok("")).await;
+    let kind = AuthKind::Bearer { secret: "/token".to_owned() };
+    let scope = TestScope::new(digest()).reaching(target.address).auth(scheme(kind));
+    let scope = scope.grant(|granted| {
+        for origin in &mut granted.origins {
+            origin.takes_credentials = false;
+        }
+    });
+    let refusal = send(&scope, with_auth("own", &target.url("/"))).await.unwrap_err();
+    assert_eq!(refusal.code(), "secret_not_for_host");
+    assert_eq!(target.connections(), 0);
+    // Without a credential it is a host as any other that was approved.
+    send(&scope, get(&target.url("/"))).await.unwrap();
+}
+
+#[tokio::test]
 async fn the_credentials_header_is_not_the_guests() {
     let target = Target::start(|_, _| Reply::ok("")).await;
     let kind = AuthKind::Header {

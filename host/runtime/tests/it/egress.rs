@@ -70,6 +70,7 @@ fn scope(server: &Target) -> TestScope {
             is_plain: false,
             methods: vec!["GET".to_owned()],
             path_prefix: "/api/".to_owned(),
+            takes_credentials: true,
         });
         for ip in ["127.0.0.1", "10.0.0.1", "169.254.169.254", "[::1]", "[::ffff:7f00:1]"] {
             granted.origins.push(origin(ip, 443, false));

@@ -100,7 +100,8 @@ async fn begin_sign_in(
 ) -> Reply<Response> {
     let return_to = query.return_to.unwrap_or_else(|| RETURN_TO.to_owned());
     let redirect_uri = server.0.redirect_uri();
-    let work = server.0.engine.begin_sign_in(&id, &return_to, &redirect_uri);
+    let session = attempt.session.as_deref();
+    let work = server.0.engine.begin_sign_in(&id, &return_to, &redirect_uri, session);
     let begun = attempt.counted(&server, work).await?;
     let location = HeaderValue::from_str(&begun.url).map_err(Problem::internal)?;
     let cookie = server.0.cookies.set_sign_in(begun.cookie.expose());
@@ -137,10 +138,8 @@ async fn finish(
     sealed: Option<String>,
 ) -> Reply<Response> {
     let (returned, redirect_uri) = (wire::read_returned(query), server.0.redirect_uri());
-    let (previous, request_id) = (attempt.session.as_deref(), &attempt.request_id);
-    let engine = &server.0.engine;
-    let work =
-        engine.finish_sign_in(sealed.as_deref(), &returned, &redirect_uri, previous, request_id);
+    let (engine, request_id) = (&server.0.engine, &attempt.request_id);
+    let work = engine.finish_sign_in(sealed.as_deref(), &returned, &redirect_uri, request_id);
     let SignedIn { secret, return_to, .. } = attempt.counted(&server, work).await?;
     let cookies = &server.0.cookies;
     let cookies = [cookies.set_session(secret.expose()), cookies.clear_sign_in()];

@@ -120,12 +120,20 @@ async fn a_change_names_the_version_that_it_is_about() {
 }
 
 #[tokio::test]
-async fn a_reader_that_knows_the_version_gets_no_body() {
+async fn what_is_created_tells_where_it_is_also_when_the_request_is_repeated() {
     let host = Host::start().await;
-    let integration = host.connect("Directory").await;
-    let path = format!("/integrations/{}", text(&integration, "id"));
-    let tag = host.get(&path).await.header("etag").to_owned();
-    let request = host.request("GET", &path, &Value::Null).header("If-None-Match", &tag);
-    let reply = host.send(request.body(Body::empty()).unwrap()).await;
-    assert_eq!((reply.status.as_u16(), reply.text.as_str()), (304, ""));
+    let key = fresh_key();
+    let mut places = Vec::new();
+    for _ in 0..2 {
+        let body = json!({"name": "Desk"});
+        let mut request = host.request("POST", "/clients", &body);
+        request.headers_mut().unwrap().insert("Idempotency-Key", key.parse().unwrap());
+        let made = host.send(request.body(Body::from(body.to_string())).unwrap()).await;
+        assert_eq!(made.status, 201);
+        let place = made.header("location").to_owned();
+        assert_eq!(place, format!("/api/v1/clients/{}", text(&made.json(), "id")));
+        assert_eq!(host.get(place.strip_prefix("/api/v1").unwrap()).await.status, 200);
+        places.push(place);
+    }
+    assert_eq!(places[0], places[1]);
 }

@@ -193,5 +193,6 @@ pub fn origin(host: &str, port: u16, is_plain: bool) -> AllowedOrigin {
         is_plain,
         methods: Vec::new(),
         path_prefix: String::new(),
+        takes_credentials: true,
     }
 }
