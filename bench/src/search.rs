@@ -213,7 +213,7 @@ fn row(number: u64) -> EntitlementRow {
         key: Key(key),
         resource: Key([u8::try_from(number % 250).unwrap_or(0); 16]),
         kind: ["Role", "Group", "Permission", "Licence"]
-            [if number % 500 == 0 { 3 } else { at(40, 3) }]
+            [if number.is_multiple_of(500) { 3 } else { at(40, 3) }]
         .to_owned(),
         native_id: format!("native-{number}"),
         slug: "member".to_owned(),
@@ -222,8 +222,10 @@ fn row(number: u64) -> EntitlementRow {
             serde_json::json!({ "id": number, "display": display, "description": description })
                 .to_string(),
         display,
-        is_privileged: number % 1_000 == 0,
+        is_privileged: number.is_multiple_of(1_000),
         is_immutable: false,
+        recommends: None,
+        known_as: None,
         row_hash: i64::try_from(number).unwrap_or(0),
     }
 }

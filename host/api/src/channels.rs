@@ -86,9 +86,13 @@ pub enum MailSecurity {
 }
 
 /// Who gets the mails of a channel.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Recipients {
+    /// The people whom a notice concerns by name: who is asked to decide about a request, whose it was.
+    #[serde(default = "yes")]
+    #[schema(default = true)]
+    pub concerned: bool,
     /// Every admin whose user name is a mail address.
     #[serde(default)]
     pub admins: bool,
@@ -99,6 +103,16 @@ pub struct Recipients {
     #[serde(default)]
     #[schema(max_items = 50)]
     pub addresses: Vec<String>,
+}
+
+fn yes() -> bool {
+    true
+}
+
+impl Default for Recipients {
+    fn default() -> Self {
+        Self { concerned: true, admins: false, integration_owners: false, addresses: Vec::new() }
+    }
 }
 
 /// A channel to be created.

@@ -37,6 +37,7 @@ pub mod plugins;
 pub mod problem;
 pub mod removals;
 pub mod request_rules;
+pub mod requests;
 pub mod resources;
 pub mod run_changes;
 pub mod schedules;
@@ -45,6 +46,7 @@ pub mod sign_in;
 pub mod templates;
 pub mod uploads;
 pub mod versions;
+pub mod workflows;
 
 pub use page::{List, ListQuery};
 pub use problem::{FieldProblem, Problem};

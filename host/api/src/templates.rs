@@ -30,6 +30,12 @@ pub enum NoticeKind {
     /// The clock jumped by which access ends.
     #[serde(rename = "clock.jumped")]
     ClockJump,
+    /// Somebody is asked to decide about a request.
+    #[serde(rename = "request.waiting")]
+    RequestWaiting,
+    /// A request was decided about.
+    #[serde(rename = "request.decided")]
+    RequestDecided,
     /// A receiver of the audit log was given up.
     #[serde(rename = "audit_sink.disabled")]
     SinkDisabled,

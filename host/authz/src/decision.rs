@@ -20,8 +20,11 @@ pub enum Reason {
     Relation(Relation),
     /// Background work that an earlier, permitted action ordered.
     Job,
-    /// A person acts on nothing but their own sessions and tokens.
+    /// A person acts on nothing but what is their own: sessions, tokens, requests that they make or
+    /// are asked about.
     Own,
+    /// A request for it went through its approval workflow.
+    ApprovedRequest,
     /// The first start makes the first admin.
     FirstStart,
     /// Whoever operates the machine lets an admin in again.

@@ -59,7 +59,9 @@ const fn admin_action_holders(action: AdminAction) -> &'static [Role] {
         | AdminAction::AuditRead
         | AdminAction::NotificationRead
         | AdminAction::JobRead
-        | AdminAction::AccessProfileRead => &[Role::Admin, Role::Auditor],
+        | AdminAction::AccessProfileRead
+        | AdminAction::WorkflowRead
+        | AdminAction::RequestRead => &[Role::Admin, Role::Auditor],
         AdminAction::PluginInstall
         | AdminAction::IntegrationWrite
         | AdminAction::AggregationRun
@@ -70,7 +72,9 @@ const fn admin_action_holders(action: AdminAction) -> &'static [Role] {
         | AdminAction::DataSourceWrite
         | AdminAction::AccessProfileWrite
         | AdminAction::IssuerWrite
-        | AdminAction::PersonWrite => &[Role::Admin],
+        | AdminAction::PersonWrite
+        | AdminAction::WorkflowWrite
+        | AdminAction::RequestDecide => &[Role::Admin],
     }
 }
 

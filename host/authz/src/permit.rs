@@ -229,6 +229,10 @@ pub mod actions {
         DataSourceWrite = "data_source.write",
         AccessProfileRead = "access_profile.read",
         AccessProfileWrite = "access_profile.write",
+        WorkflowRead = "workflow.read",
+        WorkflowWrite = "workflow.write",
+        RequestRead = "request.read",
+        RequestDecide = "request.decide",
     }
 }
 
@@ -351,6 +355,20 @@ impl<A: actions::NamedAction> Permit<A> {
             action: A::NAME,
             entity,
             request_id: job.as_str().to_owned(),
+        };
+        Self { provenance, action: PhantomData }
+    }
+}
+
+impl Permit<actions::AppMembershipWrite> {
+    /// The permit to give what a request asked for, once its workflow is through: on behalf of
+    /// whoever said the last word.
+    pub fn for_approved_request(said: &Provenance, app: &AppId) -> Self {
+        let provenance = Provenance {
+            reason: Reason::ApprovedRequest,
+            action: <actions::AppMembershipWrite as actions::NamedAction>::NAME,
+            entity: Some(Entity::App(app.clone())),
+            ..said.clone()
         };
         Self { provenance, action: PhantomData }
     }

@@ -96,7 +96,7 @@ mod tests {
         let text = slack["blocks"][1]["text"]["text"].as_str().unwrap();
         assert_eq!(text, "<!channel> <https://evil|us>");
         assert_eq!(slack["blocks"][1]["text"]["type"], "plain_text");
-        assert_eq!(slack["text"].as_str().unwrap().contains('<'), false);
+        assert!(!slack["text"].as_str().unwrap().contains('<'));
         let card: serde_json::Value =
             serde_json::from_str(&teams(&message("[us](https://evil)"))).unwrap();
         let text = card["attachments"][0]["content"]["body"][1]["text"].as_str().unwrap();

@@ -206,8 +206,11 @@ async fn begin(
         Err(error) => return Ok(Err(never(error))),
     };
     let source = source(integration, plugin);
-    if let Some(progress) = &run.progress {
-        if progress.source.as_ref().is_some_and(|read| *read != source) {
+    let is_other = |progress: &Progress| progress.source.as_ref().is_some_and(|was| *was != source);
+    // Where nothing was read of the other source, the run begins with this one.
+    let progress = run.progress.as_ref().filter(|begun| begun.pages > 0 || !is_other(begun));
+    if let Some(progress) = progress {
+        if is_other(progress) {
             return Ok(Err(Beginning::Never(policy_changed())));
         }
         if progress.is_stale(engine.db().now()) {

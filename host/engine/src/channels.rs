@@ -362,10 +362,11 @@ fn check_settings(settings: &ChannelSettings, has_secret: bool) -> Result<()> {
 }
 
 fn check_recipients(channel: &Channel) -> Result<()> {
-    let Recipients { admins, integration_owners, addresses } = &channel.recipients;
-    let has_any = *admins || *integration_owners || !addresses.is_empty();
+    let Recipients { concerned, admins, integration_owners, addresses } = &channel.recipients;
+    let has_named = *admins || *integration_owners || !addresses.is_empty();
     let is_mail = matches!(channel.settings, ChannelSettings::Email { .. });
-    if is_mail != has_any {
+    let is_wrong = if is_mail { !has_named && !*concerned } else { has_named };
+    if is_wrong {
         let message =
             if is_mail { "a mail needs a recipient" } else { "only mails have recipients" };
         return Err(EngineError::field("/recipients", "invalid_input", message));

@@ -175,6 +175,13 @@ async fn recipients(
     {
         names.push(person.address().to_owned());
     }
+    if asked.concerned {
+        for person in &stored.notice.people {
+            let person = db.person(person).await?;
+            let person = person.filter(|person| !person.record.is_disabled);
+            names.extend(person.map(|person| person.address().to_owned()));
+        }
+    }
     names.retain(|name| check_address("", name).is_ok());
     names.extend(asked.addresses.iter().cloned());
     Ok(names.into_iter().collect())

@@ -88,7 +88,7 @@ pub enum EngineError {
     )]
     MassRemoval {
         /// What it would change.
-        diff: Diff,
+        diff: Box<Diff>,
     },
     /// The app's accounts come from its integration.
     #[error("an integration feeds this app: its members come from there, not from a file")]
@@ -136,6 +136,23 @@ pub enum EngineError {
     /// Nobody is signed in by that.
     #[error(transparent)]
     SignInRefused(#[from] SignInRefusal),
+    /// A setting or rule names a workflow that is not there.
+    #[error("there is no approval workflow `{0}`: an admin creates it, or names another one")]
+    WorkflowMissing(String),
+    /// Settings or rules name the workflow.
+    #[error(
+        "{0} integration(s), resource(s) or role(s) name this workflow: name another one first"
+    )]
+    WorkflowInUse(usize),
+    /// Somebody else made the request.
+    #[error("only whoever made this request takes it back; those who are asked can reject it")]
+    NotRequester,
+    /// The person is not linked to an identity.
+    #[error("you are no identity of a data source here: name the `identity_id` that is to get it")]
+    NoIdentity,
+    /// The request does not allow it now.
+    #[error(transparent)]
+    RequestNotPossible(#[from] grantry_model::request::NotPossible),
     /// Nobody would be left who can administer.
     #[error("this is the last admin: make somebody else an admin first")]
     LastAdmin,

@@ -5,7 +5,7 @@
 //! audited and told, each up to a bound, and beyond it in one sum. The first complete run of an
 //! integration is the baseline and explains itself.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 
 use grantry_authz::actions;
 use grantry_model::ids::{IntegrationId, MembershipId};
@@ -176,14 +176,12 @@ fn notice(
     (entitlement, account): (String, String),
     explanation: String,
 ) -> Notice {
-    let fields = BTreeMap::from([
-        ("integration".to_owned(), integration.name.clone()),
-        ("change".to_owned(), change.to_owned()),
-        ("entitlement".to_owned(), entitlement),
-        ("account".to_owned(), account),
-        ("explanation".to_owned(), explanation),
-    ]);
-    Notice { kind: NoticeKind::ExternalChange, integration: Some(integration.id.clone()), fields }
+    Notice::new(NoticeKind::ExternalChange, Some(&integration.id))
+        .with("integration", &integration.name)
+        .with("change", change)
+        .with("entitlement", &entitlement)
+        .with("account", &account)
+        .with("explanation", &explanation)
 }
 
 impl Ctx {

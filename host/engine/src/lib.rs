@@ -44,6 +44,7 @@ mod reconcile;
 mod recovery;
 mod removals;
 mod request_rules;
+mod requests;
 mod resource_people;
 mod run_changes;
 mod runs;
@@ -60,6 +61,7 @@ mod tokens;
 mod uploads;
 mod versions;
 pub mod worker;
+mod workflows;
 
 use std::sync::Arc;
 
@@ -98,6 +100,9 @@ pub use plugins::Installed;
 pub use recovery::{Recovered, recover_admin};
 pub use removals::{RemovalQuery, RemovalView};
 pub use request_rules::{Requested, RulesView};
+pub use requests::{
+    DecisionInput, ItemView, RequestInput, RequestView, SeatView, WantedRole, Whose,
+};
 pub use resource_people::{PeopleChange, ResourceView};
 pub use run_changes::{ChangedRow, RowChange, RunChangeQuery};
 pub use runs::RunView;
@@ -111,32 +116,14 @@ pub use versions::RolledOut;
 
 // What use cases return as it is stored, for those who show it.
 pub use grantry_store::{
-    App, AuditFilter, AuditRow, Change, Channel, Checkpoint, Class, DataSource, Delivery,
-    DeliveryState, ExternalChange, IdentityAccount, Integration, Issuer, Job, ListChange, ListRow,
-    MappingChange, MappingCounts, MembershipQuery, NewRegistration, Person, PersonIdentity,
-    PrincipalRecord, Recipients, Registration, Removal, RemovedRow, ResourcePerson, RunIssue,
-    RunLogLine, Schedule, Sink, StoreError, StoredAssignment, StoredEntitlement, StoredIdentity,
-    StoredMapping, StoredObject, StoredOperation, TokenRecord, Upload,
-    DeliveryState, ExternalChange, FoundEntitlement, IdentityAccount, Integration, Issuer, Job,
-    ListChange, ListRow, MappingChange, MappingCounts, NewRegistration, Person, PersonIdentity,
-    PrincipalRecord, Recipients, Registration, Removal, RemovedRow, RunChange, RunIssue,
-    RunLogLine, Schedule, Sink, StoreError, StoredAssignment, StoredEntitlement, StoredIdentity,
-    StoredMapping, StoredObject, StoredOperation, TokenRecord, Upload, Written,
     AccessProfile, App, AuditFilter, AuditRow, Change, Channel, Checkpoint, Class, DataSource,
-    Delivery, DeliveryState, ExternalChange, FoundEntitlement, IdentityAccount, Integration,
-    Issuer, Job, ListChange, ListRow, MappingChange, MappingCounts, NewRegistration, Person,
+    Delegation, Delivery, DeliveryState, ExternalChange, FoundEntitlement, IdentityAccount,
+    Integration, Issuer, Job, ListChange, ListRow, MembershipQuery, NewRegistration, Person,
     PersonIdentity, PrincipalRecord, ProfileEntitlement, Recipients, Registration, Removal,
-    RemovedRow, RunChange, RunIssue, RunLogLine, Schedule, Sink, StoreError, StoredAssignment,
-    StoredEntitlement, StoredIdentity, StoredMapping, StoredObject, StoredOperation, TokenRecord,
-    Upload, Written,
-    MappingChange, MappingCounts, NewRegistration, Person, PersonIdentity, PrincipalRecord,
-    Recipients, Registration, Removal, RemovedRow, RunIssue, RunLogLine, Schedule, Sink,
-    StoreError, StoredAssignment, StoredEntitlement, StoredIdentity, StoredMapping, StoredObject,
-    StoredOperation, StoredType, TokenRecord, TypeOrigin, Upload,
-    NewRegistration, Person, PersonIdentity, PrincipalRecord, Recipients, Registration, Removal,
-    RemovedRow, RunIssue, RunLogLine, Schedule, Sink, StoreError, StoredAssignment,
-    StoredEntitlement, StoredIdentity, StoredMapping, StoredObject, StoredOperation, TokenRecord,
-    Upload,
+    RemovedRow, Request, RequestEvent, RequestItem, ResourcePerson, RunChange, RunIssue,
+    RunLogLine, Schedule, Sink, StoreError, StoredAssignment, StoredEntitlement, StoredIdentity,
+    StoredMapping, StoredObject, StoredOperation, StoredType, StoredWorkflow, TokenRecord,
+    TypeOrigin, Upload, Written,
 };
 
 /// A result of the engine.

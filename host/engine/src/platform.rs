@@ -89,6 +89,11 @@ fn refused(error: EngineError) -> PlatformError {
         | EngineError::AppInUse(_)
         | EngineError::IntegrationBusy(_)
         | EngineError::LastAdmin
+        | EngineError::WorkflowMissing(_)
+        | EngineError::WorkflowInUse(_)
+        | EngineError::NotRequester
+        | EngineError::NoIdentity
+        | EngineError::RequestNotPossible(_)
         | EngineError::OwnPerson
         | EngineError::PersonOwnsIntegrations(_)
         | EngineError::UploadNotReady { .. }

@@ -1,5 +1,5 @@
 //! How single resources and entitlements are requested: an admin's word, and the rules in force
-//! (INT-8, INT-12). Requests themselves come later; what they will follow is decided here.
+//! (INT-8, INT-12). What requests follow is decided here.
 
 use grantry_authz::{Permit, actions};
 use grantry_model::entitlement_types::OwnType;

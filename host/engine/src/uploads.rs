@@ -20,8 +20,8 @@ use serde_json::json;
 
 use crate::data_sources::NO_DATA_SOURCE;
 use crate::idempotency::{Claimed, Turn};
-use crate::memberships::manual;
 use crate::mappings::How;
+use crate::memberships::manual;
 use crate::{Answer, Ctx, EngineError, Idempotent, Page, PageQuery, Result, mappings};
 
 pub use intake::{Intake, Received};
@@ -330,7 +330,7 @@ impl Ctx {
             }
             UploadStatus::Ready if is_mass_removal && (approved.is_none() || !may_approve) => {
                 tx.commit(entry("upload.blocked", &upload)).await?;
-                return Err(EngineError::MassRemoval { diff: upload.diff });
+                return Err(EngineError::MassRemoval { diff: Box::new(upload.diff) });
             }
             UploadStatus::Ready => {
                 upload.is_approved = is_mass_removal;

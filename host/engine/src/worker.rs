@@ -257,6 +257,7 @@ fn ignore_lost(error: StoreError) -> Result<()> {
 /// Lets end what is over, and orders what schedules want.
 async fn sweep(engine: &Engine) -> Result<()> {
     expiry::sweep(engine).await?;
+    engine.follow_requests().await?;
     engine.follow_schedules().await?;
     if engine.db().clear_leftovers(LEFTOVER_ROWS_MAX).await? {
         engine.wake.notify_one();

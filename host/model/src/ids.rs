@@ -101,6 +101,10 @@ ids! {
     AccessProfileId,
     /// A managed access with a start and an end.
     MembershipId,
+    /// A wish for access, to be decided about.
+    RequestId,
+    /// A way to decide about requests.
+    WorkflowId,
     /// One aggregation.
     RunId,
     /// When an integration is aggregated by itself.

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::ids::IntegrationId;
+use crate::ids::{IntegrationId, PrincipalId};
 use crate::text::printable;
 
 /// Longest value of a field, in characters; more is cut.
@@ -45,6 +45,12 @@ pub enum NoticeKind {
     /// The clock jumped by which access ends.
     #[serde(rename = "clock.jumped")]
     ClockJump,
+    /// Somebody is asked to decide about a request (ACC-1).
+    #[serde(rename = "request.waiting")]
+    RequestWaiting,
+    /// A request was decided about.
+    #[serde(rename = "request.decided")]
+    RequestDecided,
     /// A receiver of the audit log was given up.
     #[serde(rename = "audit_sink.disabled")]
     SinkDisabled,
@@ -55,7 +61,7 @@ pub enum NoticeKind {
 
 impl NoticeKind {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 12] = [
         Self::ExternalChange,
         Self::AggregationFailed,
         Self::AggregationBlocked,
@@ -64,6 +70,8 @@ impl NoticeKind {
         Self::RevokeOverdue,
         Self::AccessLost,
         Self::ClockJump,
+        Self::RequestWaiting,
+        Self::RequestDecided,
         Self::SinkDisabled,
         Self::Test,
     ];
@@ -79,6 +87,8 @@ impl NoticeKind {
             Self::RevokeOverdue => "membership.revoke_overdue",
             Self::AccessLost => "membership.access_lost",
             Self::ClockJump => "clock.jumped",
+            Self::RequestWaiting => "request.waiting",
+            Self::RequestDecided => "request.decided",
             Self::SinkDisabled => "audit_sink.disabled",
             Self::Test => "notification.test",
         }
@@ -128,6 +138,20 @@ impl NoticeKind {
                 ("lost", "Help desk of ada@example.com"),
             ],
             Self::ClockJump => &[("detail", "the clock jumped by 3600 seconds")],
+            Self::RequestWaiting => &[
+                ("requester", "Ada Lovelace"),
+                ("identity", "Grace Hopper"),
+                ("request", "Payroll: approver"),
+                ("reason", "on call this week"),
+                ("occasion", "asked"),
+            ],
+            Self::RequestDecided => &[
+                ("requester", "Ada Lovelace"),
+                ("identity", "Grace Hopper"),
+                ("request", "Payroll: approver"),
+                ("outcome", "approved"),
+                ("note", "for this week only"),
+            ],
             Self::SinkDisabled => {
                 &[("sink", "Security monitoring"), ("reason", "the receiver answered 410 Gone")]
             }
@@ -170,6 +194,14 @@ impl NoticeKind {
                 "The clock jumped",
                 "By the database's clock access ends: {{detail}}. Set the clock right.",
             ),
+            Self::RequestWaiting => (
+                "Access for {{identity}}: your decision is {{occasion}}",
+                "{{requester}} asks for {{request}} for {{identity}}.\n\nReason: {{reason}}",
+            ),
+            Self::RequestDecided => (
+                "Access for {{identity}}: {{outcome}}",
+                "The request of {{requester}} for {{request}} for {{identity}} is {{outcome}}.\n\n{{note}}",
+            ),
             Self::SinkDisabled => (
                 "Audit log: {{sink}} gets no more entries",
                 "The audit log is no longer sent to {{sink}}: {{reason}}. Nothing is lost: it goes on where it stopped once it is enabled again.",
@@ -190,6 +222,8 @@ pub struct Notice {
     pub kind: NoticeKind,
     /// Where, if it is about an integration: its owners are told too, where a channel says so.
     pub integration: Option<IntegrationId>,
+    /// Whom it concerns by name: they are told where a channel says so.
+    pub people: Vec<PrincipalId>,
     /// Values for the template, by field. Made harmless and cut to [`FIELD_CHARACTERS_MAX`].
     pub fields: BTreeMap<String, String>,
 }
@@ -197,7 +231,19 @@ pub struct Notice {
 impl Notice {
     /// A notice without fields.
     pub fn new(kind: NoticeKind, integration: Option<&IntegrationId>) -> Self {
-        Self { kind, integration: integration.cloned(), fields: BTreeMap::new() }
+        Self {
+            kind,
+            integration: integration.cloned(),
+            people: Vec::new(),
+            fields: BTreeMap::new(),
+        }
+    }
+
+    /// Says whom it concerns.
+    #[must_use]
+    pub fn to(mut self, people: Vec<PrincipalId>) -> Self {
+        self.people = people;
+        self
     }
 
     /// Adds a field's value. It may come from a target: what is invisible in it is escaped.

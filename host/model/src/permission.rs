@@ -89,11 +89,19 @@ pub enum AdminAction {
     AccessProfileRead,
     /// Create, change and delete access profiles.
     AccessProfileWrite,
+    /// See approval workflows.
+    WorkflowRead,
+    /// Create, change and remove approval workflows.
+    WorkflowWrite,
+    /// See everybody's requests.
+    RequestRead,
+    /// Decide about requests in place of those who are asked.
+    RequestDecide,
 }
 
 impl AdminAction {
     /// All of them.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 24] = [
         Self::PluginRead,
         Self::PluginInstall,
         Self::IntegrationRead,
@@ -114,6 +122,10 @@ impl AdminAction {
         Self::DataSourceWrite,
         Self::AccessProfileRead,
         Self::AccessProfileWrite,
+        Self::WorkflowRead,
+        Self::WorkflowWrite,
+        Self::RequestRead,
+        Self::RequestDecide,
     ];
 
     /// The action's name in the audit log.
@@ -139,6 +151,10 @@ impl AdminAction {
             Self::DataSourceWrite => "data_source.write",
             Self::AccessProfileRead => "access_profile.read",
             Self::AccessProfileWrite => "access_profile.write",
+            Self::WorkflowRead => "workflow.read",
+            Self::WorkflowWrite => "workflow.write",
+            Self::RequestRead => "request.read",
+            Self::RequestDecide => "request.decide",
         }
     }
 

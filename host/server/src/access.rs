@@ -10,7 +10,7 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use grantry_api::problem::PROBLEM_JSON;
 use grantry_model::ids::{PrincipalId, fresh_uuid};
-use http::{Extensions, HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use http::{Extensions, HeaderName, HeaderValue, Method, StatusCode, header};
 
 use crate::problem::Problem;
 use crate::state::Server;

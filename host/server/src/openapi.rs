@@ -51,6 +51,7 @@ const SESSION: &str = "session";
         (name = "entitlement types", description = "What entitlements are like, by native type."),
         (name = "apps", description = "What people get access to."),
         (name = "memberships", description = "Managed access with a start and an end."),
+        (name = "requests", description = "Asking for access, deciding about it, and by which workflow."),
         (name = "data sources", description = "Where identities come from."),
         (name = "uploads", description = "Lists of people as CSV files."),
         (name = "clients", description = "External systems that call this API."),

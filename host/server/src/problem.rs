@@ -11,6 +11,7 @@ use grantry_api::FieldProblem;
 use grantry_engine::{AuthenticationError, EngineError, StoreError};
 use grantry_model::csv::LineError;
 use grantry_model::fault::FieldIssue;
+use grantry_model::request::NotPossible;
 use http::{HeaderName, HeaderValue, StatusCode, header};
 
 pub use kinds::{KINDS, Kind};
@@ -200,6 +201,14 @@ impl From<EngineError> for Problem {
             EngineError::IntegrationInUse(_) => Self::new("integration_in_use", detail),
             EngineError::AppInUse(_) => Self::new("app_in_use", detail),
             EngineError::IntegrationBusy(_) => Self::new("integration_busy", detail),
+            EngineError::WorkflowMissing(_) => Self::new("workflow_missing", detail),
+            EngineError::WorkflowInUse(_) => Self::new("workflow_in_use", detail),
+            EngineError::NotRequester => Self::new("not_requester", detail),
+            EngineError::NoIdentity => Self::new("no_identity", detail),
+            EngineError::RequestNotPossible(NotPossible::NoSeat) => {
+                Self::new("not_an_approver", detail)
+            }
+            EngineError::RequestNotPossible(_) => Self::new("request_decided", detail),
             EngineError::PluginInUse => Self::new("plugin_in_use", detail),
             EngineError::PluginInstalled(_) => Self::new("plugin_installed", detail),
             EngineError::Quarantined => Self::new("integration_quarantined", detail),

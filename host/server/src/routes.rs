@@ -30,6 +30,7 @@ mod permissions;
 mod plugins;
 mod removals;
 mod request_rules;
+mod requests;
 mod resources;
 mod run_changes;
 mod schedules;
@@ -37,6 +38,7 @@ mod sign_in;
 mod templates;
 mod uploads;
 mod versions;
+mod workflows;
 
 use utoipa_axum::router::OpenApiRouter;
 
@@ -59,6 +61,8 @@ pub(crate) fn all() -> OpenApiRouter<Server> {
         .merge(entitlement_words::routes())
         .merge(request_rules::routes())
         .merge(resources::routes())
+        .merge(requests::routes())
+        .merge(workflows::routes())
         .merge(aggregations::routes())
         .merge(removals::routes())
         .merge(run_changes::routes())

@@ -26,6 +26,7 @@ pub(crate) mod permissions;
 pub(crate) mod plugins;
 pub(crate) mod removals;
 pub(crate) mod request_rules;
+pub(crate) mod requests;
 pub(crate) mod resources;
 pub(crate) mod run_changes;
 pub(crate) mod schedules;
@@ -35,6 +36,7 @@ pub(crate) mod templates;
 pub(crate) mod token_requests;
 pub(crate) mod uploads;
 pub(crate) mod versions;
+pub(crate) mod workflows;
 
 use serde::Serialize;
 use serde_json::Value;

@@ -253,7 +253,7 @@ fn object(row: &Row) -> Result<StoredObject> {
     })
 }
 
-/// From the seventeen columns of an entitlement.
+/// From the nineteen columns of an entitlement.
 pub(crate) fn entitlement(row: &Row) -> Result<StoredEntitlement> {
     Ok(StoredEntitlement {
         id: row.parsed(0, "entitlement id", |text| EntitlementId::parse(text).ok())?,

@@ -11,14 +11,27 @@ use crate::db::{Db, Row, Tx, args};
 use crate::{Result, StoreError, statements};
 
 /// Who gets the mails of a channel.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Recipients {
+    /// The people whom a notice concerns by name: who is asked to decide, whose request it was.
+    #[serde(default = "yes")]
+    pub concerned: bool,
     /// Everybody with the role admin.
     pub admins: bool,
     /// The owners of the integration that a notice is about.
     pub integration_owners: bool,
     /// These addresses.
     pub addresses: Vec<String>,
+}
+
+fn yes() -> bool {
+    true
+}
+
+impl Default for Recipients {
+    fn default() -> Self {
+        Self { concerned: true, admins: false, integration_owners: false, addresses: Vec::new() }
+    }
 }
 
 /// A way to notify people.

@@ -61,6 +61,11 @@ impl From<i64> for Arg<'_> {
         Self::Int(Some(value))
     }
 }
+impl From<Option<i64>> for Arg<'_> {
+    fn from(value: Option<i64>) -> Self {
+        Self::Int(value)
+    }
+}
 impl From<u32> for Arg<'_> {
     fn from(value: u32) -> Self {
         Self::Int(Some(i64::from(value)))
@@ -266,22 +271,6 @@ impl Db {
 
     async fn fetch_sql(&self, sql: SqlStr, args: &[Arg<'_>]) -> Result<Vec<Row>> {
         self.open.assert_none();
-        Ok(match &self.pools {
-            Pools::Sqlite { readers, .. } => {
-                let rows = bind!(sqlx::query(sql), args).fetch_all(readers).await?;
-                rows.into_iter().map(Row::Sqlite).collect()
-            }
-            Pools::Postgres(pool) => {
-                let rows = bind!(sqlx::query(sql), args).fetch_all(pool).await?;
-                rows.into_iter().map(Row::Postgres).collect()
-            }
-        })
-    }
-
-    /// Reads with a statement whose text was assembled from constants (multi-row VALUES).
-    pub(crate) async fn fetch_built(&self, sql: &str, args: &[Arg<'_>]) -> Result<Vec<Row>> {
-        self.open.assert_none();
-        let sql = AssertSqlSafe(sql.to_owned()).into_sql_str();
         Ok(match &self.pools {
             Pools::Sqlite { readers, .. } => {
                 let rows = bind!(sqlx::query(sql), args).fetch_all(readers).await?;

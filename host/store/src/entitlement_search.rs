@@ -142,10 +142,10 @@ impl Prepared<'_> {
 }
 
 fn found(row: &Row, order: Order) -> Result<FoundEntitlement> {
-    let texts = (0..text::position_length(order)).map(|index| row.text(18 + index));
+    let texts = (0..text::position_length(order)).map(|index| row.text(20 + index));
     Ok(FoundEntitlement {
         entitlement: entitlement(row)?,
-        app_name: row.text(17)?,
+        app_name: row.text(19)?,
         position: Position(texts.collect::<Result<_>>()?),
     })
 }

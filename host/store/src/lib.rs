@@ -45,6 +45,7 @@ mod principals;
 mod recovery;
 mod removals;
 mod request_rules;
+mod requests;
 mod resource_people;
 mod run_changes;
 mod run_log;
@@ -55,6 +56,7 @@ mod sessions;
 mod tokens;
 mod uploads;
 mod vanished;
+mod workflows;
 
 pub use access_profiles::{AccessProfile, NewAccessProfile, ProfileEntitlement};
 pub use apps::{App, NewApp};
@@ -84,18 +86,17 @@ pub use integrations::{Integration, NewIntegration, PreviousVersion};
 pub use issuers::Issuer;
 pub use jobs::{Job, NewJob};
 pub use kv::IntegrationKv;
-pub use mappings::{IdentityAccount, MappingChange, MappingCounts, StoredMapping};
-pub use memberships::{MembershipQuery, NewMembership, StoredOperation};
 pub use mappings::{
     Candidate, Candidates, IdentityAccount, MappingState, NewMapping, StoredMapping,
 };
-pub use memberships::{NewMembership, StoredOperation};
+pub use memberships::{MembershipQuery, NewMembership, StoredOperation};
 pub use migrate::SCHEMA_VERSION;
 pub use notices::StoredNotice;
 pub use people::{EXPECTED_MS_MAX, NewPerson, Person, PersonIdentity};
 pub use plugins::Plugin;
 pub use principals::{NewPrincipal, PrincipalRecord};
 pub use removals::{Removal, RemovalStep, RemovedRow, STEP_ROWS};
+pub use requests::{Delegation, Request, RequestEvent, RequestFilter, RequestItem};
 pub use resource_people::ResourcePerson;
 pub use run_changes::{NAMED_MAX, RunChange, Written, WrittenRow};
 pub use run_log::{LOG_LINES_MAX, RunLogLine};
@@ -110,6 +111,7 @@ pub use uploads::{
     UploadEnd,
 };
 pub use vanished::{Newer, Vanished};
+pub use workflows::StoredWorkflow;
 
 /// A result of the store.
 pub type Result<T> = std::result::Result<T, StoreError>;

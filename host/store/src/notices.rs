@@ -19,9 +19,9 @@ pub struct StoredNotice {
 }
 
 statements! {
-    INSERT = "INSERT INTO notices (id, kind, integration_id, fields, created_ms, handed_out_ms) VALUES ($1, $2, $3, $4, $5, NULL)";
-    WAITING = "SELECT id, kind, integration_id, fields, created_ms FROM notices WHERE handed_out_ms IS NULL ORDER BY id LIMIT $1";
-    LATEST = "SELECT id, kind, integration_id, fields, created_ms FROM notices ORDER BY id DESC LIMIT $1";
+    INSERT = "INSERT INTO notices (id, kind, integration_id, fields, created_ms, handed_out_ms, people) VALUES ($1, $2, $3, $4, $5, NULL, $6)";
+    WAITING = "SELECT id, kind, integration_id, fields, created_ms, people FROM notices WHERE handed_out_ms IS NULL ORDER BY id LIMIT $1";
+    LATEST = "SELECT id, kind, integration_id, fields, created_ms, people FROM notices ORDER BY id DESC LIMIT $1";
 }
 
 fn notice(row: &Row) -> Result<StoredNotice> {
@@ -35,6 +35,7 @@ fn notice(row: &Row) -> Result<StoredNotice> {
         notice: Notice {
             kind: row.parsed(1, "kind of notice", NoticeKind::parse)?,
             integration,
+            people: row.json(5, "people of a notice")?,
             fields,
         },
         created: row.time(4)?,
@@ -46,11 +47,15 @@ impl Tx {
     /// words are decided later, so a notice costs one row here.
     pub async fn queue_notice(&mut self, notice: &Notice) -> Result<NoticeId> {
         let id = self.fresh_notice_id();
-        let fields = serde_json::to_string(&notice.fields)
-            .map_err(|error| StoreError::Corrupt { what: "notice", reason: error.to_string() })?;
+        let corrupt = |error: serde_json::Error| StoreError::Corrupt {
+            what: "notice",
+            reason: error.to_string(),
+        };
+        let fields = serde_json::to_string(&notice.fields).map_err(corrupt)?;
+        let people = serde_json::to_string(&notice.people).map_err(corrupt)?;
         let integration = notice.integration.as_ref().map(IntegrationId::as_str);
         let now = self.now();
-        let args = args![id.as_str(), notice.kind.name(), integration, &fields, now];
+        let args = args![id.as_str(), notice.kind.name(), integration, &fields, now, &people];
         self.execute(INSERT, args).await?;
         Ok(id)
     }

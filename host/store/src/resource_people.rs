@@ -39,9 +39,9 @@ macro_rules! recommended {
 }
 
 statements! {
-    OF_RESOURCE = "SELECT r.relation, r.identity_id, i.display, CASE WHEN i.removed_ms IS NULL AND i.is_active = 1 THEN 1 ELSE 0 END FROM resource_people r JOIN identities i ON i.id = r.identity_id WHERE r.resource_id = $1 ORDER BY r.relation DESC, r.identity_id LIMIT $2";
+    OF_RESOURCE = "SELECT r.relation, r.identity_id, i.display, CAST(CASE WHEN i.removed_ms IS NULL AND i.is_active = 1 THEN 1 ELSE 0 END AS BIGINT) FROM resource_people r JOIN identities i ON i.id = r.identity_id WHERE r.resource_id = $1 ORDER BY r.relation DESC, r.identity_id LIMIT $2";
     VERSION = "SELECT version FROM resource_people_versions WHERE resource_id = $1";
-    RECOMMENDED = concat!("SELECT c.recommends, c.identity_id, n.display, 1 FROM (", recommended!(), " AND e.resource_id = $2) c JOIN identities n ON n.id = c.identity_id ORDER BY c.recommends DESC, c.identity_id LIMIT $3");
+    RECOMMENDED = concat!("SELECT c.recommends, c.identity_id, n.display, CAST(1 AS BIGINT) FROM (", recommended!(), " AND e.resource_id = $2) c JOIN identities n ON n.id = c.identity_id ORDER BY c.recommends DESC, c.identity_id LIMIT $3");
     RELATED = concat!("SELECT r.resource_id, r.relation FROM resource_people r WHERE r.identity_id IN (", own_identities!(), ") ORDER BY r.resource_id, r.relation LIMIT $2");
     /// Resources whose people are not those who are recommended. One for which nobody is stays.
     DIFFERING = concat!("WITH wanted AS (SELECT resource_id, identity_id FROM (", recommended!(), " AND e.recommends = $2) w) \

@@ -252,6 +252,7 @@ pub(crate) fn built_statements(is_postgres: bool) -> Vec<(&'static str, String)>
         ("CHANGED_OBJECTS", read(is_postgres, OBJECTS, 2, 1)),
         ("CHANGED_ENTITLEMENTS", read(is_postgres, ENTITLEMENTS, 2, 1)),
         ("CHANGED_ASSIGNMENTS", read(is_postgres, ASSIGNMENTS, 2, 2)),
+        // `INSERT`.
         ("NAME_CHANGES", insert(is_postgres, 2)),
     ]
 }

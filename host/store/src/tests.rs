@@ -135,6 +135,8 @@ async fn every_statement_prepares_on_both_databases() {
         request_rules::STATEMENTS,
         resource_people::STATEMENTS,
         run_changes::STATEMENTS,
+        requests::STATEMENTS,
+        workflows::STATEMENTS,
         run_log::STATEMENTS,
         runs::STATEMENTS,
         schedules::STATEMENTS,

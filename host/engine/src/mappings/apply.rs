@@ -40,6 +40,9 @@ impl How {
     }
 }
 
+/// Who has a text that rules compare, and in which data source.
+type ByKey = HashMap<String, Vec<(IdentityId, DataSourceId)>>;
+
 /// What becomes of an account, and what it was.
 struct Judged {
     account: AccountId,
@@ -236,8 +239,7 @@ impl Pass<'_> {
     async fn find(&self, candidates: &[Candidate]) -> Result<HashMap<AccountId, Found>> {
         let mut found: HashMap<AccountId, Found> = HashMap::new();
         let judged = || candidates.iter().filter(|candidate| !candidate.is_said);
-        let mut known: BTreeMap<&str, HashMap<String, Vec<(IdentityId, DataSourceId)>>> =
-            BTreeMap::new();
+        let mut known: BTreeMap<&str, ByKey> = BTreeMap::new();
         for field in [IdentityField::Email, IdentityField::UserName, IdentityField::ExternalId] {
             let of = self.rules.iter().filter(|rule| rule.identity == field);
             let rules: Vec<&Rule> = of.collect();

@@ -36,6 +36,7 @@ pub(super) enum Earlier {
 }
 
 /// How an operation stands that has a token.
+#[expect(clippy::large_enum_variant, reason = "one at a time, and it is taken apart at once")]
 enum Standing {
     /// The target works on it.
     Pending { token: String, poll_after_ms: u64 },

@@ -93,9 +93,12 @@ impl<'a> Listed<'a> {
         let (role, account) = (self.role.as_str(), self.account.as_str());
         let ctx = &self.host.ctx;
         let held = ctx.list_app_assignments(&self.app, role, account, &query).await.unwrap();
-        let listed = ctx.export_people(&self.entity, "").await.unwrap();
-        let ada = listed.iter().find(|row| row.id == account).unwrap();
-        (!held.items.is_empty(), ada.person.roles.iter().any(|role| role == "Admin"))
+        let columns = ctx.export_columns(&self.entity).await.unwrap();
+        let listed = ctx.export_lines(&self.entity, &columns, "").await.unwrap();
+        let (_, ada) = listed.iter().find(|(id, _)| id == account).unwrap();
+        let roles = columns.iter().position(|column| column == "roles").map(|at| ada[at].as_str());
+        let is_listed = roles.is_some_and(|roles| roles.split(';').any(|role| role == "Admin"));
+        (!held.items.is_empty(), is_listed)
     }
 }
 

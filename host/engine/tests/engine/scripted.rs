@@ -71,6 +71,7 @@ pub struct Directory {
 }
 
 /// What happens to a write.
+#[expect(clippy::large_enum_variant, reason = "a test holds one")]
 pub enum WriteFault {
     /// It does not reach the directory.
     Lost(Fault),

@@ -16,6 +16,7 @@ pub(crate) fn channel(stored: &Channel) -> wire::Channel {
         settings: settings(&stored.settings),
         kinds: stored.kinds.iter().copied().map(kind).collect(),
         recipients: wire::Recipients {
+            concerned: stored.recipients.concerned,
             admins: stored.recipients.admins,
             integration_owners: stored.recipients.integration_owners,
             addresses: stored.recipients.addresses.clone(),
@@ -95,8 +96,8 @@ fn read_settings(settings: wire::ChannelSettings) -> ChannelSettings {
 }
 
 fn read_recipients(recipients: wire::Recipients) -> Recipients {
-    let wire::Recipients { admins, integration_owners, addresses } = recipients;
-    Recipients { admins, integration_owners, addresses }
+    let wire::Recipients { concerned, admins, integration_owners, addresses } = recipients;
+    Recipients { concerned, admins, integration_owners, addresses }
 }
 
 /// A channel to be created, from the wire.

@@ -15,6 +15,8 @@ pub(crate) fn kind(kind: NoticeKind) -> wire::NoticeKind {
         NoticeKind::RevokeOverdue => wire::NoticeKind::RevokeOverdue,
         NoticeKind::AccessLost => wire::NoticeKind::AccessLost,
         NoticeKind::ClockJump => wire::NoticeKind::ClockJump,
+        NoticeKind::RequestWaiting => wire::NoticeKind::RequestWaiting,
+        NoticeKind::RequestDecided => wire::NoticeKind::RequestDecided,
         NoticeKind::SinkDisabled => wire::NoticeKind::SinkDisabled,
         NoticeKind::Test => wire::NoticeKind::Test,
     }
@@ -31,6 +33,8 @@ pub(crate) fn read_kind(kind: wire::NoticeKind) -> NoticeKind {
         wire::NoticeKind::RevokeOverdue => NoticeKind::RevokeOverdue,
         wire::NoticeKind::AccessLost => NoticeKind::AccessLost,
         wire::NoticeKind::ClockJump => NoticeKind::ClockJump,
+        wire::NoticeKind::RequestWaiting => NoticeKind::RequestWaiting,
+        wire::NoticeKind::RequestDecided => NoticeKind::RequestDecided,
         wire::NoticeKind::SinkDisabled => NoticeKind::SinkDisabled,
         wire::NoticeKind::Test => NoticeKind::Test,
     }

@@ -4,7 +4,7 @@ use axum::body::Body;
 use http::Request;
 use serde_json::{Value, json};
 
-use crate::host::{Host, Reply, text};
+use crate::host::{Host, Reply, fresh_key, text};
 
 async fn create(host: &Host, key: Option<&str>, body: &Value) -> Reply {
     let request = Request::builder()

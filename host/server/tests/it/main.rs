@@ -29,6 +29,7 @@ mod people;
 mod permission_matrix;
 mod removals;
 mod request_rules;
+mod requests;
 mod resources;
 mod schedules;
 mod service;

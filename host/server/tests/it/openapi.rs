@@ -83,6 +83,9 @@ fn every_creating_request_wants_an_idempotency_key() {
         // Applying the rules a second time changes nothing.
         "apply_mapping",
         "retry_delivery",
+        // What was decided, or taken back, is not decided again.
+        "decide_request",
+        "withdraw_request",
     ];
     for (method, path, operation) in operations(&document()) {
         let id = operation["operationId"].as_str().unwrap();

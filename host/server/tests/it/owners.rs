@@ -79,6 +79,10 @@ fn oracle(id: &str, action: &str, path: &str, which: Which, held: &[&str]) -> u1
             }
         }
         _ if action.contains('.') => 403,
+        // A request for a role of the own integration is decided by its owner, and not taken back.
+        "request" if id == "withdraw_request" && which == Which::Own => 403,
+        "request" if which == Which::Own => 200,
+        "request" => 404,
         _ if is_entity => 404,
         _ => 200,
     }

@@ -106,7 +106,9 @@ fn beyond(keys: &[&str], comparison: &str, first: usize) -> String {
 
 const COLUMNS: &str = "e.id, e.integration_id, e.app_id, e.resource_id, e.kind, e.native_id, e.slug, e.display, e.is_privileged, e.is_immutable, e.details, e.first_seen_ms, e.removed_ms, e.said_display, e.said_description, e.said_privileged, e.said_version";
 /// What filters and orders look at beside what is shown.
-const HIDDEN_COLUMNS: &str = "e.search, e.said_search, e.name_key, e.changed_ms";
+const HIDDEN_COLUMNS: &str = "e.search, e.said_search, e.name_key, e.changed_ms, e.known_as";
+/// What an entitlement's type says of it.
+const OF_TYPE: &str = "COALESCE(e.known_as, e.native_id), (SELECT COUNT(*) FROM entitlement_types t WHERE t.integration_id = e.integration_id AND t.name = e.kind AND t.deleted_ms IS NOT NULL)";
 
 /// What every page's rows must fulfil.
 fn filters(is_postgres: bool) -> String {
@@ -167,7 +169,7 @@ pub(super) fn page(is_postgres: bool, way: Way, order: Order) -> String {
     }
     let position: Vec<String> = keys.iter().map(|key| format!("CAST({key} AS TEXT)")).collect();
     format!(
-        "{}SELECT {COLUMNS}, p.name, {} FROM {} CROSS JOIN apps p WHERE p.id = e.app_id AND {} ORDER BY {} LIMIT ${next}",
+        "{}SELECT {COLUMNS}, {OF_TYPE}, p.name, {} FROM {} CROSS JOIN apps p WHERE p.id = e.app_id AND {} ORDER BY {} LIMIT ${next}",
         rows.0,
         position.join(", "),
         rows.1,

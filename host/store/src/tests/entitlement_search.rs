@@ -39,7 +39,7 @@ impl Known {
             kind: ["group", "permission", "role"][number % 19 % 3],
             display: format!("{} {} {}", words[0], words[1], number % 50),
             said: None,
-            is_privileged: number % 40 == 0,
+            is_privileged: number.is_multiple_of(40),
             removed: None,
             changed: 1_000_000,
         }
@@ -64,6 +64,8 @@ impl Known {
             search: self.display.to_lowercase(),
             is_privileged: self.is_privileged,
             is_immutable: false,
+            recommends: None,
+            known_as: None,
             details: "{}".to_owned(),
             row_hash: self.display.len() as i64 * 1_000 + i64::from(self.display.as_bytes()[0]),
         }

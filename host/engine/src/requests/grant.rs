@@ -1,0 +1,140 @@
+//! Gives what was approved: the membership and its job, in the transaction of the last word.
+
+use grantry_authz::{Permit, Provenance, actions};
+use grantry_model::clock::UnixMs;
+use grantry_model::ids::{IntegrationId, MembershipId};
+use grantry_model::membership::{Effect, Event, Membership, Status, Transition, next};
+use grantry_model::request::ApprovalStatus;
+use grantry_store::{AuditEntry, NewMembership, Request, RequestItem, Tx};
+
+use crate::memberships::{changed_entry, entry, order_provisioning};
+use crate::{Engine, Result};
+
+/// When an approved item is looked at again whose older access is still being removed, in milliseconds.
+pub(super) const AGAIN_MS: i64 = 30_000;
+
+/// Whether an item is approved and nothing came of it yet.
+pub(super) fn is_due(item: &RequestItem) -> bool {
+    item.approval.status == ApprovalStatus::Approved
+        && item.membership.is_none()
+        && item.failure.is_none()
+}
+
+/// What comes of an approved item, as things stand.
+pub(super) enum Gift {
+    /// New access.
+    New(IntegrationId, Membership),
+    /// Access that is there is given anew, or for longer.
+    Changed(IntegrationId, Membership, Event, Transition),
+    /// The access is there, for at least as long.
+    There(MembershipId),
+    /// It cannot be given.
+    Refused(&'static str),
+    /// Older access of the same role and account is being removed: look again.
+    Later,
+}
+
+impl Gift {
+    /// The membership that comes of it.
+    pub(super) fn membership(&self) -> Option<&MembershipId> {
+        match self {
+            Self::New(_, membership) | Self::Changed(_, membership, ..) => Some(&membership.id),
+            Self::There(id) => Some(id),
+            Self::Refused(_) | Self::Later => None,
+        }
+    }
+}
+
+impl Engine {
+    /// What comes of an approved item. Only reads.
+    pub(super) async fn gift(
+        &self,
+        request: &Request,
+        item: &RequestItem,
+        now: UnixMs,
+    ) -> Result<Gift> {
+        let db = self.db();
+        let Some(integration) = db.integration_of_app(&item.app).await? else {
+            return Ok(Gift::Refused("the app's integration is gone"));
+        };
+        let role = db.role(&item.app, &item.role).await?;
+        if role.is_none_or(|role| role.removed.is_some() || role.is_immutable) {
+            return Ok(Gift::Refused("the role is no longer there, or cannot be granted"));
+        }
+        let account = db.account(&integration.id, &item.account).await?;
+        if account.is_none_or(|account| account.removed.is_some()) {
+            return Ok(Gift::Refused("the account is no longer there"));
+        }
+        let ends = request.duration_ms.map(|duration_ms| now.plus_ms(duration_ms));
+        let Some(there) = db.living_membership(&item.role, &item.account).await? else {
+            let membership = Membership {
+                id: MembershipId::fresh(db.clock(), db.random()),
+                app: item.app.clone(),
+                role: item.role.clone(),
+                account: item.account.clone(),
+                status: Status::Provisioning,
+                ending: None,
+                starts: now,
+                ends,
+                failure: None,
+                waiting: None,
+                overdue: None,
+                version: 1,
+            };
+            return Ok(Gift::New(integration.id, membership));
+        };
+        let event = match (there.status, there.ends, ends) {
+            (Status::Deprovisioning, ..) => return Ok(Gift::Later),
+            (Status::Failed | Status::Expired | Status::Deleted, ..) => Event::Renew { ends },
+            (Status::Provisioning | Status::Active, Some(old), Some(new)) if new > old => {
+                Event::Extend { ends: new }
+            }
+            (Status::Provisioning | Status::Active, Some(_), None) => {
+                let why = "the access is there with an end, which a request cannot take away";
+                return Ok(Gift::Refused(why));
+            }
+            (Status::Provisioning | Status::Active, ..) => return Ok(Gift::There(there.id)),
+        };
+        let to = next(&there, event)?;
+        Ok(Gift::Changed(integration.id, there, event, to))
+    }
+
+    /// Gives it, and returns what the audit log is to say.
+    pub(super) async fn give(
+        &self,
+        tx: &mut Tx,
+        item: &RequestItem,
+        gift: &Gift,
+        provenance: &Provenance,
+    ) -> Result<Option<AuditEntry>> {
+        let permit: Permit<actions::AppMembershipWrite> =
+            Permit::for_approved_request(provenance, &item.app);
+        let by = &provenance.principal_id;
+        match gift {
+            Gift::There(_) | Gift::Refused(_) | Gift::Later => Ok(None),
+            Gift::New(integration, membership) => {
+                let new = NewMembership {
+                    id: membership.id.clone(),
+                    role: membership.role.clone(),
+                    account: membership.account.clone(),
+                    ends: membership.ends,
+                };
+                tx.create_membership(&permit, &new).await?;
+                order_provisioning(self.db(), tx, integration, &membership.id, by).await?;
+                Ok(Some(entry("membership.granted", membership)))
+            }
+            Gift::Changed(integration, there, event, to) => {
+                tx.change_membership(&permit, there, to, None).await?;
+                if to.effect != Effect::None {
+                    order_provisioning(self.db(), tx, integration, &there.id, by).await?;
+                }
+                let after = Membership { status: to.status, ends: to.ends, ..there.clone() };
+                let name = match event {
+                    Event::Extend { .. } => "membership.extended",
+                    _ => "membership.renewed",
+                };
+                Ok(Some(changed_entry(name, there, &after)))
+            }
+        }
+    }
+}
