@@ -28,7 +28,8 @@ pub fn is_usual_cap(length: u64) -> bool {
 /// Whether a server may have chosen this length for the lists that it cuts off: a usual one, or a
 /// round one. What such a list does not hold may still be there.
 pub fn is_round(length: u64) -> bool {
-    is_usual_cap(length) || (length >= 10 && (length % 10 == 0 || length % 25 == 0))
+    is_usual_cap(length)
+        || (length >= 10 && (length.is_multiple_of(10) || length.is_multiple_of(25)))
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
