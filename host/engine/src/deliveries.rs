@@ -46,6 +46,8 @@ impl Ctx {
             tx.commit(AuditEntry::about("delivery.retried", "delivery", id.as_str(), detail))
                 .await?;
             self.engine.wake_deliveries.notify_one();
+        } else {
+            drop(tx);
         }
         self.db().delivery(id).await?.ok_or(NO_DELIVERY)
     }

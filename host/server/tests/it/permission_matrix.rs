@@ -576,7 +576,7 @@ impl World {
                 .or(field.get("example"))
             {
                 object.insert(name.clone(), example.clone());
-            } else if name == "items" && about == "/requests" {
+            } else if name == "items" && about.ends_with("/requests") {
                 let (app, role) =
                     (self.value("", "app_id", which), self.value("", "role_id", which));
                 object.insert(name.clone(), json!([{"app_id": app, "role_id": role}]));
