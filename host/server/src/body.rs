@@ -38,7 +38,7 @@ impl<T: DeserializeOwned> FromRequest<Server> for Json<T> {
 impl<T: DeserializeOwned> OptionalFromRequest<Server> for Json<T> {
     type Rejection = Problem;
 
-    /// Nothing where the request has no body.
+    /// Nothing where the request has no body, or says `null`.
     async fn from_request(request: Request, server: &Server) -> Result<Option<Self>, Problem> {
         let headers = request.headers();
         let says = |name| headers.contains_key(name);
@@ -46,7 +46,14 @@ impl<T: DeserializeOwned> OptionalFromRequest<Server> for Json<T> {
         if !is_announced && !says(header::CONTENT_TYPE) && !says(header::TRANSFER_ENCODING) {
             return Ok(None);
         }
-        <Self as FromRequest<Server>>::from_request(request, server).await.map(Some)
+        check_media_type(headers, "application/json")?;
+        let limits = &server.0.limits;
+        let bytes = read(request, limits.body_bytes_max, limits.body_timeout).await?;
+        if bytes.trim_ascii() == b"null" {
+            return Ok(None);
+        }
+        let value = json::read(&bytes)?;
+        Ok(Some(Self { bytes, value }))
     }
 }
 
