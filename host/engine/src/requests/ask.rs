@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use grantry_model::clock::UnixMs;
 use grantry_model::fault::FieldIssue;
 use grantry_model::ids::{AccountId, IdentityId, IntegrationId, RequestId};
 use grantry_model::membership::Status;
-use grantry_model::request::{ApprovalStatus, ITEMS_MAX, begin};
+use grantry_model::request::{ApprovalStatus, Effect, ITEMS_MAX, begin};
 use grantry_model::request_rules::in_force;
 use grantry_model::text::printable;
 use grantry_model::workflow::{Facts, check_duration};
@@ -13,9 +14,9 @@ use grantry_store::{Request, RequestItem, StoredEntitlement, StoredIdentity};
 use serde_json::json;
 
 use super::change::{Change, entry};
-use super::{ItemView, RequestInput, RequestView, WantedRole, check_text};
+use super::{RequestInput, RequestView, WantedRole, check_text};
 use crate::idempotency::Turn;
-use crate::{Answer, Ctx, Engine, EngineError, Idempotent, Result};
+use crate::{Answer, Ctx, EngineError, Idempotent, Result};
 
 /// Longest summary of a request, in characters.
 const SUMMARY_CHARACTERS_MAX: usize = 300;
@@ -52,7 +53,8 @@ impl Ctx {
         let work = async {
             let identity = self.beneficiary(input.identity.as_ref()).await?;
             let (db, now) = (self.db(), self.db().now());
-            let rows = self.wanted(&identity, input).await?;
+            let wanted = self.wanted(&identity, input, now).await?;
+            let (rows, effects): (Vec<RequestItem>, Vec<Vec<Effect>>) = wanted.into_iter().unzip();
             let new = Request {
                 id: RequestId::fresh(db.clock(), db.random()),
                 requester: self.actor.principal.id.clone(),
@@ -69,13 +71,13 @@ impl Ctx {
                 version: 1,
             };
             let mut change = Change::of(&new, rows.clone(), "");
-            for place in change.positions() {
-                let item = change.item(place);
-                let to = begin(&item.workflow, &item.facts, now);
-                change.move_item(place, to, None);
+            for (place, effects) in effects.into_iter().enumerate() {
+                let approval = change.item(place).approval.clone();
+                change.move_item(place, (approval, effects), None);
             }
             let prepared = self.engine.prepare(&mut change, now).await?;
-            let view = self.new_view(&change).await?;
+            let (request, items) = change.written();
+            let view = self.shown(request, items.to_vec()).await?;
             let mut tx = db.begin(permit.provenance()).await?;
             tx.create_request(&permit, &new, &rows).await?;
             let by = Some(&self.actor.principal.id);
@@ -94,17 +96,6 @@ impl Ctx {
         let outcome = work.await;
         self.engine.wake.notify_one();
         self.settle(&claimed, outcome).await
-    }
-
-    /// A new request as it is shown, once it is committed.
-    async fn new_view(&self, change: &Change) -> Result<RequestView> {
-        let (request, rows) = Engine::finished(change);
-        let mut items = Vec::new();
-        for item in rows {
-            let waits_for = self.seat_views(&request, &item).await?;
-            items.push(ItemView { item, waits_for });
-        }
-        Ok(RequestView { request, items })
     }
 
     /// Who is to get the access: an identity by name, or the one that the caller signs in as.
@@ -137,22 +128,23 @@ impl Ctx {
         &self,
         identity: &StoredIdentity,
         input: &RequestInput,
-    ) -> Result<Vec<RequestItem>> {
-        let mut rows: Vec<RequestItem> = Vec::new();
+        now: UnixMs,
+    ) -> Result<Vec<(RequestItem, Vec<Effect>)>> {
+        let mut rows: Vec<(RequestItem, Vec<Effect>)> = Vec::new();
         let mut issues = Vec::new();
         for (position, wanted) in input.items.iter().enumerate() {
             let at = |field: &str| match field {
                 "duration_ms" => "/duration_ms".to_owned(),
                 field => format!("/items/{position}/{field}"),
             };
-            let checked = self.wanted_role(identity, input, wanted, position).await?;
-            let checked = checked.and_then(|row| {
+            let checked = self.wanted_role(identity, input, wanted, position, now).await?;
+            let checked = checked.and_then(|(row, effects)| {
                 let is_double = rows
                     .iter()
-                    .any(|other| (&other.role, &other.account) == (&row.role, &row.account));
+                    .any(|(other, _)| (&other.role, &other.account) == (&row.role, &row.account));
                 match is_double {
                     true => Err(refusal("role_id", "named_twice", "is asked for twice")),
-                    false => Ok(row),
+                    false => Ok((row, effects)),
                 }
             });
             match checked {
@@ -171,7 +163,8 @@ impl Ctx {
         input: &RequestInput,
         wanted: &WantedRole,
         position: usize,
-    ) -> Result<std::result::Result<RequestItem, Refusal>> {
+        now: UnixMs,
+    ) -> Result<std::result::Result<(RequestItem, Vec<Effect>), Refusal>> {
         let db = self.db();
         let role = db.role(&wanted.app, &wanted.role).await?;
         let Some(role) = role.filter(|role| role.removed.is_none()) else {
@@ -220,8 +213,8 @@ impl Ctx {
             is_privileged: role.is_privileged_here(),
             attributes: attributes(identity),
         };
-        let (approval, _) = begin(&workflow, &facts, db.now());
-        Ok(Ok(RequestItem {
+        let (approval, effects) = begin(&workflow, &facts, now);
+        let item = RequestItem {
             position: u32::try_from(position).unwrap_or(u32::MAX),
             app: wanted.app.clone(),
             app_name: db.app(&wanted.app).await?.map(|app| app.name),
@@ -234,7 +227,8 @@ impl Ctx {
             membership: None,
             membership_status: None,
             failure: None,
-        }))
+        };
+        Ok(Ok((item, effects)))
     }
 
     /// The identity's account on the integration.

@@ -53,6 +53,8 @@ pub(super) struct Change {
 /// What was read for a change, before its transaction.
 pub(super) struct Prepared {
     gifts: Vec<(usize, Gift)>,
+    /// Whether access was given, or cannot be.
+    has_news: bool,
     asked: Vec<PrincipalId>,
     notices: Vec<Notice>,
 }
@@ -84,6 +86,11 @@ impl Change {
     /// The words of whoever makes the change.
     pub(super) fn note(&self) -> String {
         self.note.clone()
+    }
+
+    /// The request as it is once the change is written, with its items.
+    pub(super) fn written(&self) -> (Request, &[RequestItem]) {
+        (Request { version: self.request.version + 1, ..self.request.clone() }, &self.items)
     }
 
     /// Whether nothing was moved.
@@ -148,16 +155,17 @@ impl Change {
 impl Engine {
     /// Reads all that a change needs, and settles the request.
     pub(super) async fn prepare(&self, change: &mut Change, now: UnixMs) -> Result<Prepared> {
-        let mut gifts = Vec::new();
+        let (mut gifts, mut has_news) = (Vec::new(), false);
         for place in change.positions() {
             let item = &mut change.items[place];
             if !grant::is_due(item) || !change.moved.contains(&item.position) {
                 continue;
             }
             match self.gift(&change.request, item, now).await? {
-                Gift::Refused(why) => item.failure = Some(why.to_owned()),
+                Gift::Refused(why) => (item.failure, has_news) = (Some(why.to_owned()), true),
                 Gift::Later => {}
                 gift => {
+                    has_news = true;
                     item.membership = gift.membership().cloned();
                     gifts.push((place, gift));
                 }
@@ -169,7 +177,7 @@ impl Engine {
             _ => Vec::new(),
         };
         let notices = self.notices(change, &asked).await?;
-        Ok(Prepared { gifts, asked, notices })
+        Ok(Prepared { gifts, has_news, asked, notices })
     }
 
     async fn notices(&self, change: &Change, asked: &[PrincipalId]) -> Result<Vec<Notice>> {
@@ -254,7 +262,8 @@ impl Engine {
     ) -> Result<()> {
         let prepared = self.prepare(&mut change, now).await?;
         let request = &change.request;
-        if change.is_nothing() && self.db().asked_people(&request.id).await? == prepared.asked {
+        let is_quiet = change.lines.is_empty() && !prepared.has_news;
+        if is_quiet && self.db().asked_people(&request.id).await? == prepared.asked {
             // Nothing that a person would call a change.
             return Ok(self.db().postpone_request(request).await?);
         }
@@ -266,6 +275,9 @@ impl Engine {
             "before": { "status": change.before }, "after": { "status": request.status },
         });
         let event = match request.status {
+            ApprovalStatus::Approved if change.before == ApprovalStatus::Approved => {
+                "request.granted"
+            }
             ApprovalStatus::Pending => "request.moved",
             ApprovalStatus::Approved => "request.approved",
             ApprovalStatus::Rejected => "request.rejected",
@@ -274,12 +286,6 @@ impl Engine {
         };
         tx.commit(entry(event, request, detail)).await?;
         Ok(())
-    }
-
-    /// Carries out what a new request leads to at once; the request stands in the transaction.
-    pub(super) fn finished(change: &Change) -> (Request, Vec<RequestItem>) {
-        let request = Request { version: change.request.version + 1, ..change.request.clone() };
-        (request, change.items.clone())
     }
 }
 

@@ -312,3 +312,31 @@ async fn a_workflow_that_cannot_work_is_refused_by_its_places() {
     host.call("POST", "/workflows", body.clone()).await.ok();
     assert_eq!(host.call("POST", "/workflows", body).await.problem(), (409, "conflict".into()));
 }
+
+#[tokio::test]
+async fn what_is_approved_while_older_access_is_removed_is_given_once_that_is_over() {
+    let story = Story::begin().await;
+    let (host, uma) = (&story.host, person(&story.host, "uma").await);
+    let memberships = format!("/apps/{}/memberships", story.app);
+    let older = json!({"role_id": story.role, "account_id": story.account, "duration_ms": HOUR_MS});
+    let older = text(&host.call("POST", &memberships, older).await.ok(), "id");
+    story.work().await;
+    let id = text(&story.ask(&uma, Some(2 * HOUR_MS)).await.ok(), "id");
+    host.call("DELETE", &format!("{memberships}/{older}"), Value::Null).await.ok();
+    let yes = json!({"decision": "approve"});
+    let approved = story.decide(&story.owner, &id, yes).await.ok();
+    assert_eq!(approved["status"], "approved");
+    assert_eq!(approved["items"][0]["membership_id"], Value::Null);
+    for _ in 0..3 {
+        host.pass_ms(30_000);
+        story.work().await;
+    }
+    let given = host.get_as(&uma, &format!("/requests/{id}")).await.ok()["items"][0].clone();
+    assert_ne!(given["membership_id"], json!(older));
+    assert_eq!(given["membership_status"], "active");
+    // Looking whether it is time is no change that the audit log has to tell of.
+    let told = host.get(&format!("/audit?entity_kind=request&entity_id={id}")).await.ok();
+    let rows = told["items"].as_array().unwrap();
+    let of_request: Vec<_> = rows.iter().map(|row| text(row, "event")).collect();
+    assert_eq!(of_request, ["request.granted", "request.approved", "request.created"]);
+}
