@@ -213,7 +213,7 @@ pub struct RequestEvent {
     pub person_name: Option<String>,
     /// Which item it is about, if not all of it.
     pub item: Option<u32>,
-    /// What: `requested`, `approved`, `rejected`, `withdrawn` or `expired`.
+    /// What: `requested`, `approved`, `rejected`, `withdrawn`, `expired`, `reminded` or `escalated`.
     pub event: String,
     /// Why, in words.
     pub note: String,

@@ -13,7 +13,7 @@ pub enum RunsOn {
     Agent,
 }
 
-/// How an integration is run. What the settings of requests do comes with requests.
+/// How an integration is run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Settings {
     /// Where its plugin runs.
@@ -24,7 +24,7 @@ pub struct Settings {
     pub is_read_only: bool,
     /// Permissions of accounts are granted and revoked; else they are only tracked.
     pub allows_changing_permissions: bool,
-    /// Accounts are created for approved requests and deleted with them.
+    /// Accounts may be created and deleted in the target. No request does so yet.
     pub allows_creating_accounts: bool,
     /// People map their own accounts themselves.
     pub allows_users_to_edit_accounts: bool,
@@ -60,7 +60,7 @@ pub struct SettingsChange {
     /// Permissions of accounts are granted and revoked; else they are only tracked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub allows_changing_permissions: Option<bool>,
-    /// Accounts are created for approved requests and deleted with them.
+    /// Accounts may be created and deleted in the target. No request does so yet.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub allows_creating_accounts: Option<bool>,
     /// People map their own accounts themselves.

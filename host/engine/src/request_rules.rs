@@ -5,6 +5,7 @@ use grantry_authz::{Permit, actions};
 use grantry_model::entitlement_types::OwnType;
 use grantry_model::ids::{EntitlementId, IntegrationId};
 use grantry_model::request_rules::{OwnRules, RequestRules, RulesChange, in_force};
+use grantry_model::settings::Settings;
 use grantry_store::{AuditEntry, StoredEntitlement};
 use serde_json::json;
 
@@ -119,24 +120,33 @@ impl Ctx {
             }
             Requested::Entitlement(id) => {
                 let found = self.load_entitlement(integration, id).await?;
-                let of_resource = self.db().request_rules(integration, &found.resource_id).await?.0;
-                let of_type = self.db().type_words(integration, &found.kind).await?;
-                for_entitlement(in_force(&settings, &of_resource, Some(&own)), &found, &of_type)
+                self.rules_of(&settings, &found, &own).await?
             }
         };
         Ok(RulesView { own, in_force, version })
     }
 
-    /// Whether a role of an app can be requested. One that an upload named has no integration that
-    /// could say otherwise.
+    /// Whether a role of an app can be requested. One that a list named cannot: nobody knows whose
+    /// its accounts are.
     pub(crate) async fn is_requestable(&self, role: &StoredEntitlement) -> Result<bool> {
         let Some(integration) = self.db().integration(&role.integration_id).await? else {
-            return Ok(!role.is_immutable);
+            return Ok(false);
         };
-        let of_resource = self.db().request_rules(&integration.id, &role.resource_id).await?.0;
-        let of_type = self.db().type_words(&integration.id, &role.kind).await?;
-        let rules = in_force(&integration.settings, &of_resource, None);
-        Ok(for_entitlement(rules, role, &of_type).is_requestable)
+        let rules = self.rules_of(&integration.settings, role, &OwnRules::default()).await?;
+        Ok(rules.is_requestable)
+    }
+
+    /// The rules in force for a role of an integration with these settings, of which that is said.
+    pub(crate) async fn rules_of(
+        &self,
+        settings: &Settings,
+        role: &StoredEntitlement,
+        own: &OwnRules,
+    ) -> Result<RequestRules> {
+        let integration = &role.integration_id;
+        let of_resource = self.db().request_rules(integration, &role.resource_id).await?.0;
+        let of_type = self.db().type_words(integration, &role.kind).await?;
+        Ok(for_entitlement(in_force(settings, &of_resource, Some(own)), role, &of_type))
     }
 }
 

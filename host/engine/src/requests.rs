@@ -136,11 +136,11 @@ impl Ctx {
 
     async fn request_view(&self, request: Request) -> Result<RequestView> {
         let items = self.db().request_items(&request.id).await?;
-        self.shown(request, items).await
+        self.with_seats(request, items).await
     }
 
     /// A request with who is asked now.
-    async fn shown(&self, request: Request, rows: Vec<RequestItem>) -> Result<RequestView> {
+    async fn with_seats(&self, request: Request, rows: Vec<RequestItem>) -> Result<RequestView> {
         let mut items = Vec::new();
         for item in rows {
             let waits_for = self.seat_views(&request, &item).await?;

@@ -143,7 +143,7 @@ impl NoticeKind {
                 ("identity", "Grace Hopper"),
                 ("request", "Payroll: approver"),
                 ("reason", "on call this week"),
-                ("occasion", "asked"),
+                ("occasion", "asked for"),
             ],
             Self::RequestDecided => &[
                 ("requester", "Ada Lovelace"),

@@ -188,7 +188,7 @@ impl ApprovalStep {
 }
 
 impl Workflow {
-    /// What decides where nobody named a workflow: the integration's owner.
+    /// What decides where nobody named a workflow: the owner of the resource, or of the integration.
     pub fn built_in() -> Self {
         let step = ApprovalStep {
             approvers: vec![Approver::ResourceOwner, Approver::IntegrationOwner],

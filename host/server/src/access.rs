@@ -60,9 +60,8 @@ async fn observe(State(server): State<Server>, mut request: Request, next: Next)
     let route = route.unwrap_or_else(|| "unmatched".to_owned());
     let path = request.uri().path().to_owned();
 
-    let response = next.run(request).await;
+    let response = located(next.run(request).await, &path).await;
     let (response, problem) = render(response, &trace);
-    let response = located(response, &path).await;
     log(&method, &route, &response, problem.as_ref(), &trace, began);
     secured(response, &trace)
 }
@@ -105,7 +104,9 @@ async fn located(response: Response, path: &str) -> Response {
     }
     let (mut parts, body) = response.into_parts();
     // A handler's own answer: it is in memory already, and does not break off.
-    let bytes = axum::body::to_bytes(body, usize::MAX).await.unwrap_or_default();
+    let Ok(bytes) = axum::body::to_bytes(body, usize::MAX).await else {
+        return Problem::internal("the answer broke off").into_response();
+    };
     if let Ok(Created { id }) = serde_json::from_slice(&bytes)
         && let Ok(place) = HeaderValue::from_str(&format!("{path}/{id}"))
     {

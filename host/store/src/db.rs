@@ -98,6 +98,12 @@ macro_rules! args {
 }
 pub(crate) use args;
 
+/// A value as the JSON that [`Row::json`] reads.
+pub(crate) fn json(what: &'static str, value: &(impl serde::Serialize + ?Sized)) -> Result<String> {
+    serde_json::to_string(value)
+        .map_err(|error| StoreError::Corrupt { what, reason: error.to_string() })
+}
+
 /// A fetched row, read by position.
 pub enum Row {
     /// From SQLite.

@@ -11,7 +11,7 @@ use grantry_model::entitlement_types::{DeclaredType, EntitlementType, OwnType, i
 use grantry_model::fingerprint::Key;
 use grantry_model::ids::{EntitlementTypeId, IntegrationId};
 
-use crate::db::{Arg, Db, Row, Tx, args};
+use crate::db::{Arg, Db, Row, Tx, args, json};
 use crate::{Domain, Result, StoreError, statements};
 
 /// Who made a type.
@@ -93,7 +93,7 @@ statements! {
     KINDS_OF_TYPES = "SELECT DISTINCT e.kind, o.kind FROM entitlements e JOIN objects o ON o.id = e.resource_id WHERE e.integration_id = $1 AND e.removed_ms IS NULL";
     OBJECT_DETAILS = "SELECT details FROM objects WHERE id = $1 AND removed_ms IS NULL";
     DETAILS = "SELECT e.id, e.display, e.native_id, e.known_as, e.details, o.details FROM entitlements e LEFT JOIN objects o ON o.id = e.resource_id WHERE e.integration_id = $1 AND e.kind = $2 AND e.removed_ms IS NULL AND e.id > $3 ORDER BY e.id LIMIT $4";
-    RE_KEY = "UPDATE entitlements SET known_as = $3 WHERE id = $1 AND integration_id = $2";
+    RE_KEY = "UPDATE entitlements SET known_as = $3, changed_ms = $4 WHERE id = $1 AND integration_id = $2";
     IDS_OF_TYPE = "SELECT id, COALESCE(known_as, native_id) FROM entitlements WHERE integration_id = $1 AND kind = $2 AND removed_ms IS NULL";
     OWN_WORDS = "SELECT own FROM entitlement_types WHERE integration_id = $1 AND name = $2";
 }
@@ -118,11 +118,6 @@ fn stored(row: &Row) -> Result<StoredType> {
         version: row.int(8)?,
         entitlements: u64::try_from(row.int(9)?).unwrap_or(0),
     })
-}
-
-fn json(what: &'static str, value: &impl serde::Serialize) -> Result<String> {
-    serde_json::to_string(value)
-        .map_err(|error| StoreError::Corrupt { what, reason: error.to_string() })
 }
 
 fn details(row: &Row) -> Result<EntitlementDetails> {
@@ -333,6 +328,7 @@ impl Tx {
         key: &str,
         id: Option<&str>,
     ) -> Result<()> {
-        self.execute(RE_KEY, args![key, integration.as_str(), id]).await.map(drop)
+        let now = self.now();
+        self.execute(RE_KEY, args![key, integration.as_str(), id, now]).await.map(drop)
     }
 }

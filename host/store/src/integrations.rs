@@ -9,7 +9,7 @@ use grantry_model::ids::{AppId, IntegrationId, PluginId, PrincipalId};
 use grantry_model::settings::Settings;
 use serde::{Deserialize, Serialize};
 
-use crate::db::{Db, Row, Tx, args};
+use crate::db::{Db, Row, Tx, args, json};
 use crate::{Result, StoreError, statements};
 
 /// A stored integration.
@@ -276,9 +276,4 @@ impl Tx {
         self.execute(RELEASE, args![id.as_str()]).await?;
         self.execute(CLEAR_FAULTS, args![id.as_str()]).await.map(drop)
     }
-}
-
-fn json<T: serde::Serialize>(what: &'static str, value: &T) -> Result<String> {
-    serde_json::to_string(value)
-        .map_err(|error| StoreError::Corrupt { what, reason: error.to_string() })
 }

@@ -10,7 +10,7 @@ use grantry_model::gate::Closed;
 use grantry_model::ids::{AccountId, AppId, EntitlementId, MembershipId};
 use grantry_model::membership::{Effect, Ending, Membership, Status, Transition};
 
-use crate::catalogue::AssignmentRow;
+use crate::catalogue::{AssignmentRow, wanted};
 use crate::db::{Db, Row, Tx, args};
 use crate::{Result, StoreError, statements};
 
@@ -161,11 +161,7 @@ impl Db {
         query: &MembershipQuery,
     ) -> Result<Vec<Membership>> {
         let status = query.status.map_or("", Status::name);
-        let waiting = match query.is_waiting {
-            None => "",
-            Some(true) => "true",
-            Some(false) => "false",
-        };
+        let waiting = wanted(query.is_waiting);
         let (account, role) = (&query.account, &query.role);
         let (after, limit, resource) = (&query.after, query.limit, &query.resource);
         let args = args![app.as_str(), after, status, account, role, limit, waiting, resource];

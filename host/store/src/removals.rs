@@ -93,7 +93,7 @@ statements! {
     RESTAMP_ASSIGNMENT = "UPDATE assignments SET removed_ms = $3 WHERE entitlement_id = $1 AND holder_id = $2";
     /// Only what this very removal took: what was removed again since stays removed.
     RESTORE_OBJECT = "UPDATE objects SET removed_ms = NULL WHERE id = $1 AND removed_ms = $2";
-    RESTORE_ENTITLEMENT = "UPDATE entitlements SET removed_ms = NULL WHERE id = $1 AND removed_ms = $2";
+    RESTORE_ENTITLEMENT = "UPDATE entitlements SET removed_ms = NULL, changed_ms = $3 WHERE id = $1 AND removed_ms = $2";
     RESTORE_ASSIGNMENT = "UPDATE assignments SET removed_ms = NULL WHERE entitlement_id = $1 AND holder_id = $2 AND removed_ms = $3";
     NAME_OF_OBJECT = "SELECT display FROM objects WHERE id = $1";
     NAME_OF_ENTITLEMENT = "SELECT display FROM entitlements WHERE id = $1";
@@ -362,7 +362,10 @@ impl Tx {
                 What::Account | What::Resource => {
                     self.execute(RESTORE_OBJECT, args![&id, removed]).await?
                 }
-                What::Entitlement => self.execute(RESTORE_ENTITLEMENT, args![&id, removed]).await?,
+                What::Entitlement => {
+                    let now = self.now();
+                    self.execute(RESTORE_ENTITLEMENT, args![&id, removed, now]).await?
+                }
                 What::Assignment => {
                     let holder = second.text();
                     self.execute(RESTORE_ASSIGNMENT, args![&id, &holder, removed]).await?

@@ -8,7 +8,7 @@ use grantry_model::ids::{
 use grantry_model::request::{Approval, ApprovalStatus};
 use grantry_model::workflow::{Facts, Workflow};
 
-use crate::db::{Db, Row, Tx, args};
+use crate::db::{Db, Row, Tx, args, json};
 use crate::{Result, StoreError, statements};
 
 /// A request, without what it asks for.
@@ -99,7 +99,7 @@ macro_rules! people_of {
     ($identities:expr, $besides:expr) => {
         concat!("SELECT DISTINCT p.principal_id FROM identities i JOIN data_sources s ON s.id = i.data_source_id \
             JOIN people p ON p.issuer_id = s.issuer_id AND ((s.known_by = 'subject' AND p.subject = i.external_id) OR (s.known_by = 'verified_mail' AND p.verified_mail_key = i.email_key)) \
-            WHERE i.id IN (", $identities, ")", $besides, " ORDER BY p.principal_id LIMIT 100")
+            JOIN principals c ON c.id = p.principal_id AND c.is_disabled = 0 WHERE i.id IN (", $identities, ")", $besides, " ORDER BY p.principal_id")
     };
 }
 
@@ -207,11 +207,6 @@ fn small(number: i64) -> u32 {
 
 fn principals(rows: &[Row]) -> Result<Vec<PrincipalId>> {
     rows.iter().map(|row| row.parsed(0, "principal id", principal)).collect()
-}
-
-fn json<T: serde::Serialize>(what: &'static str, value: &T) -> Result<String> {
-    serde_json::to_string(value)
-        .map_err(|error| StoreError::Corrupt { what, reason: error.to_string() })
 }
 
 impl Db {
@@ -323,8 +318,8 @@ impl Db {
 
     /// Who decides in a person's place now.
     pub async fn delegate_of(&self, person: &PrincipalId) -> Result<Option<PrincipalId>> {
-        let rows = self.fetch(DELEGATES, args![person.as_str(), self.now()]).await?;
-        Ok(principals(&rows)?.into_iter().next())
+        let row = self.fetch_one(DELEGATES, args![person.as_str(), self.now()]).await?;
+        row.map(|row| row.parsed(0, "principal id", principal)).transpose()
     }
 
     /// In whose place a person decides now.

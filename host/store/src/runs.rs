@@ -15,7 +15,7 @@ use grantry_model::job::Lease;
 use grantry_model::removal::What;
 use grantry_model::selection::{Part, Selection};
 
-use crate::db::{Db, HousekeepingTx, Row, Tx, args};
+use crate::db::{Db, HousekeepingTx, Row, Tx, args, json};
 use crate::{Result, StoreError, statements};
 
 /// What kind of rows a page holds.
@@ -447,7 +447,7 @@ impl HousekeepingTx {
     }
 
     async fn checkpoint(&mut self, run: &RunId, progress: &Progress) -> Result<()> {
-        let progress = progress_json(progress)?;
+        let progress = json("progress", progress)?;
         match self.execute(CHECKPOINT, args![run.as_str(), &progress]).await? {
             0 => Err(StoreError::NotFound { what: "running aggregation" }),
             _ => Ok(()),
@@ -456,13 +456,7 @@ impl HousekeepingTx {
 }
 
 pub(crate) fn types_json(types: &[String]) -> Result<String> {
-    serde_json::to_string(types)
-        .map_err(|error| StoreError::Corrupt { what: "selected types", reason: error.to_string() })
-}
-
-fn progress_json(progress: &Progress) -> Result<String> {
-    serde_json::to_string(progress)
-        .map_err(|error| StoreError::Corrupt { what: "progress", reason: error.to_string() })
+    json("selected types", types)
 }
 
 impl Tx {
@@ -494,7 +488,7 @@ impl Tx {
         progress: &Progress,
         live_before: u64,
     ) -> Result<()> {
-        let (now, progress) = (self.now(), progress_json(progress)?);
+        let (now, progress) = (self.now(), json("progress", progress)?);
         let live = i64::try_from(live_before).unwrap_or(i64::MAX);
         self.execute(START, args![id.as_str(), &progress, now, live]).await.map(drop)
     }
@@ -612,7 +606,7 @@ impl Tx {
 
     /// Ends a run.
     pub async fn finish_run(&mut self, id: &RunId, end: &RunEnd<'_>) -> Result<()> {
-        let (now, progress) = (self.now(), progress_json(end.progress)?);
+        let (now, progress) = (self.now(), json("progress", end.progress)?);
         let count = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
         let args = args![
             id.as_str(),

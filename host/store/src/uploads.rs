@@ -12,7 +12,7 @@ use grantry_model::ids::{AppId, DataSourceId, PrincipalId, ReadingId, UploadId};
 use grantry_model::permission::Entity;
 use grantry_model::upload::{Diff, UploadStatus};
 
-use crate::db::{Db, Row, Tx, args};
+use crate::db::{Db, Row, Tx, args, json};
 use crate::{Result, StoreError, statements};
 
 pub use diff::ListChange;
@@ -124,11 +124,6 @@ fn named(entity: &Entity) -> (&'static str, &str) {
     }
 }
 
-fn json(value: &impl serde::Serialize) -> Result<String> {
-    serde_json::to_string(value)
-        .map_err(|error| StoreError::Corrupt { what: "upload", reason: error.to_string() })
-}
-
 fn stored(count: u64) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }
@@ -197,7 +192,7 @@ impl Tx {
     /// Makes an upload ready to be applied, or tells its newer diff. A conflict if this reading of
     /// it does not count any more, or its time is over.
     pub async fn finish_upload(&mut self, reading: &Reading, end: &UploadEnd) -> Result<()> {
-        let (columns, diff) = (json(&end.columns)?, json(&end.diff)?);
+        let (columns, diff) = (json("upload", &end.columns)?, json("upload", &end.diff)?);
         let (id, now) = (reading.upload.as_str(), self.now());
         let args = args![
             id,

@@ -5,7 +5,7 @@ use grantry_model::clock::UnixMs;
 use grantry_model::ids::WorkflowId;
 use grantry_model::workflow::Workflow;
 
-use crate::db::{Db, Row, Tx, args};
+use crate::db::{Db, Row, Tx, args, json};
 use crate::{Result, StoreError, statements};
 
 /// A stored workflow.
@@ -38,11 +38,6 @@ fn workflow(row: &Row) -> Result<StoredWorkflow> {
     })
 }
 
-fn definition(workflow: &Workflow) -> Result<String> {
-    serde_json::to_string(workflow)
-        .map_err(|error| StoreError::Corrupt { what: "workflow", reason: error.to_string() })
-}
-
 impl Db {
     /// The workflow with that id.
     pub async fn workflow(&self, id: &WorkflowId) -> Result<Option<StoredWorkflow>> {
@@ -68,7 +63,7 @@ impl Tx {
         id: &WorkflowId,
         new: &Workflow,
     ) -> Result<()> {
-        let (text, now) = (definition(new)?, self.now());
+        let (text, now) = (json("workflow", new)?, self.now());
         let inserted = self.execute(INSERT, args![id.as_str(), &new.name, &text, now]).await;
         inserted.map(drop).map_err(|error| error.or_already_exists("workflow"))
     }
@@ -81,7 +76,7 @@ impl Tx {
         version: i64,
         changed: &Workflow,
     ) -> Result<()> {
-        let text = definition(changed)?;
+        let text = json("workflow", changed)?;
         let updated = self.execute(UPDATE, args![id.as_str(), version, &changed.name, &text]).await;
         match updated.map_err(|error| error.or_already_exists("workflow"))? {
             0 => Err(StoreError::VersionConflict { what: "workflow" }),

@@ -6,11 +6,11 @@ use grantry_model::clock::UnixMs;
 use grantry_model::fault::FieldIssue;
 use grantry_model::ids::{AccountId, IdentityId, IntegrationId, RequestId};
 use grantry_model::membership::Status;
+use grantry_model::package::Interface;
 use grantry_model::request::{ApprovalStatus, Effect, ITEMS_MAX, begin};
-use grantry_model::request_rules::in_force;
 use grantry_model::text::printable;
 use grantry_model::workflow::{Facts, check_duration};
-use grantry_store::{Request, RequestItem, StoredEntitlement, StoredIdentity};
+use grantry_store::{Integration, Request, RequestItem, StoredEntitlement, StoredIdentity};
 use serde_json::json;
 
 use super::change::{Change, entry};
@@ -77,7 +77,7 @@ impl Ctx {
             }
             let prepared = self.engine.prepare(&mut change, now).await?;
             let (request, items) = change.written();
-            let view = self.shown(request, items.to_vec()).await?;
+            let view = self.with_seats(request, items.to_vec()).await?;
             let mut tx = db.begin(permit.provenance()).await?;
             tx.create_request(&permit, &new, &rows).await?;
             let by = Some(&self.actor.principal.id);
@@ -170,21 +170,22 @@ impl Ctx {
         let Some(role) = role.filter(|role| role.removed.is_none()) else {
             return Ok(Err(refusal("role_id", "unknown_role", "there is no such role")));
         };
-        let integration = db.integration_of_app(&wanted.app).await?;
-        let Some(integration) = integration else {
-            let message = "nothing provisions this app: ask whoever administers it";
-            return Ok(Err(refusal("role_id", "not_provisioned", message)));
+        let integration = match db.integration_of_app(&wanted.app).await? {
+            Some(integration) if self.can_provision(&integration).await? => integration,
+            Some(_) | None => {
+                let message = "nothing provisions this app: ask whoever administers it";
+                return Ok(Err(refusal("role_id", "not_provisioned", message)));
+            }
         };
-        if !self.is_requestable(&role).await? {
+        let own = db.request_rules(&integration.id, role.id.as_str()).await?.0;
+        let rules = self.rules_of(&integration.settings, &role, &own).await?;
+        if !rules.is_requestable {
             let message = format!(
                 "`{}` cannot be requested: its administrators give it themselves",
                 role.name()
             );
             return Ok(Err(refusal("role_id", "not_requestable", message)));
         }
-        let of_resource = db.request_rules(&integration.id, &role.resource_id).await?.0;
-        let own = db.request_rules(&integration.id, role.id.as_str()).await?.0;
-        let rules = in_force(&integration.settings, &of_resource, Some(&own));
         let name = rules.workflow.map(|(name, _)| name);
         let workflow = match self.engine.workflow_of(name.as_deref()).await {
             Ok(workflow) => workflow,
@@ -229,6 +230,12 @@ impl Ctx {
             failure: None,
         };
         Ok(Ok((item, effects)))
+    }
+
+    /// Whether the integration's plugin grants and revokes.
+    async fn can_provision(&self, integration: &Integration) -> Result<bool> {
+        let plugin = self.db().plugin(&integration.plugin_id).await?;
+        Ok(plugin.is_some_and(|plugin| plugin.interfaces.contains(&Interface::Provision)))
     }
 
     /// The identity's account on the integration.

@@ -5,7 +5,7 @@ use grantry_model::clock::UnixMs;
 use grantry_model::ids::{IntegrationId, MembershipId};
 use grantry_model::membership::{Effect, Event, Membership, Status, Transition, next};
 use grantry_model::request::ApprovalStatus;
-use grantry_store::{AuditEntry, NewMembership, Request, RequestItem, Tx};
+use grantry_store::{AuditEntry, NewMembership, Request, RequestItem, StoredEntitlement, Tx};
 
 use crate::memberships::{changed_entry, entry, order_provisioning};
 use crate::{Engine, Result};
@@ -58,7 +58,10 @@ impl Engine {
             return Ok(Gift::Refused("the app's integration is gone"));
         };
         let role = db.role(&item.app, &item.role).await?;
-        if role.is_none_or(|role| role.removed.is_some() || role.is_immutable) {
+        let can_be_given = |role: &StoredEntitlement| {
+            role.removed.is_none() && !role.is_immutable && !role.is_frozen
+        };
+        if !role.is_some_and(|role| can_be_given(&role)) {
             return Ok(Gift::Refused("the role is no longer there, or cannot be granted"));
         }
         let account = db.account(&integration.id, &item.account).await?;

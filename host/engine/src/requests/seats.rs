@@ -14,7 +14,7 @@ use grantry_store::{Request, RequestItem};
 
 use crate::{Ctx, Engine, Result};
 
-/// People of one seat that are shown and told.
+/// People of one seat that are shown and told; all of them can decide.
 const PEOPLE_MAX: usize = 100;
 
 /// A seat of the step that is on.
@@ -65,7 +65,6 @@ impl Engine {
         for seat in seats.iter_mut().filter(|seat| seat.people.is_empty() && !stays_empty) {
             seat.people = self.db().admins().await?;
             seat.people.retain(|person| !own.contains(person));
-            seat.people.truncate(PEOPLE_MAX);
             seat.is_admins = true;
         }
         Ok(seats)
@@ -78,31 +77,32 @@ impl Engine {
         item: &RequestItem,
     ) -> Result<Vec<PrincipalId>> {
         let db = self.db();
-        let mut people = match approver {
+        let named = match approver {
             Approver::IntegrationOwner => {
                 let integration = db.integration_of_app(&item.app).await?;
-                integration.and_then(|integration| integration.owner).into_iter().collect()
+                integration.and_then(|integration| integration.owner)
             }
+            Approver::Person { person } => Some(person.clone()),
+            // Those who are found by what they are: who is disabled is not among them.
             Approver::ResourceOwner => {
-                db.people_of_resource(&item.role, Relation::ResourceOwner).await?
+                return Ok(db.people_of_resource(&item.role, Relation::ResourceOwner).await?);
             }
-            Approver::Maintainer => db.people_of_resource(&item.role, Relation::Maintainer).await?,
-            Approver::Manager => match db.manager_of(&request.identity).await? {
-                Some(manager) => self.people_of(&manager).await?,
-                None => Vec::new(),
-            },
-            Approver::Admin => db.admins().await?,
-            Approver::Person { person } => vec![person.clone()],
-            Approver::Holders { role } => db.people_holding(role).await?,
+            Approver::Maintainer => {
+                return Ok(db.people_of_resource(&item.role, Relation::Maintainer).await?);
+            }
+            Approver::Manager => {
+                let Some(manager) = db.manager_of(&request.identity).await? else {
+                    return Ok(Vec::new());
+                };
+                return self.people_of(&manager).await;
+            }
+            Approver::Admin => return Ok(db.admins().await?),
+            Approver::Holders { role } => return Ok(db.people_holding(role).await?),
         };
-        let mut there = Vec::new();
-        for person in people.drain(..).take(PEOPLE_MAX) {
-            let found = db.person(&person).await?;
-            if found.is_some_and(|found| !found.record.is_disabled) {
-                there.push(person);
-            }
-        }
-        Ok(there)
+        let Some(named) = named else { return Ok(Vec::new()) };
+        let found = db.person(&named).await?;
+        let is_there = found.is_some_and(|found| !found.record.is_disabled);
+        Ok(if is_there { vec![named] } else { Vec::new() })
     }
 
     /// Everybody who can decide about something of a request now, delegates included.
@@ -115,7 +115,7 @@ impl Engine {
         let mut people = BTreeSet::new();
         for item in items {
             for seat in self.seats(request, item).await? {
-                people.extend(seat.people);
+                people.extend(seat.people.into_iter().take(PEOPLE_MAX));
             }
         }
         for person in people.clone() {
@@ -177,7 +177,7 @@ impl Ctx {
         for seat in self.engine.seats(request, item).await? {
             let is_mine = seat.people.iter().any(|person| names.contains(person));
             let mut people = Vec::new();
-            for person in seat.people {
+            for person in seat.people.into_iter().take(PEOPLE_MAX) {
                 let found = self.db().person(&person).await?;
                 people.extend(found.map(|found| (person, found.record.principal.name)));
             }

@@ -52,7 +52,8 @@ async fn create_request(ctx: Ctx, once: Once, body: Json<CreateRequest>) -> Repl
 
 /// List requests
 ///
-/// The latest first: the caller's own, or those that the caller was asked about.
+/// The latest first: the caller's own, or those that the caller was asked about; everybody's for admins
+/// and auditors.
 #[utoipa::path(get, path = "/requests", tag = "requests",
     extensions(("x-grantry-action" = json!("own"))),
     params(RequestQuery),

@@ -104,11 +104,9 @@ pub(crate) fn effective(effective: &Effective) -> wire::EffectivePermission {
         Reason::Role(Role::User) => "by the role `user`".to_owned(),
         Reason::Relation(_) => "by being its owner or maintainer".to_owned(),
         Reason::Job => "background work".to_owned(),
-        Reason::Own
-        | Reason::ApprovedRequest
-        | Reason::FirstStart
-        | Reason::Recovery
-        | Reason::SignUp => "the person's own affair".to_owned(),
+        Reason::ApprovedRequest => "by an approved request".to_owned(),
+        Reason::Recovery => "by a recovery on the machine".to_owned(),
+        Reason::Own | Reason::FirstStart | Reason::SignUp => "the person's own affair".to_owned(),
     });
     wire::EffectivePermission { action: action(&effective.action), is_allowed: why.is_some(), why }
 }

@@ -546,10 +546,7 @@ impl World {
             format!("\0asm {}", fresh_key())
         } else if let Some(json) = content.get("application/json") {
             request = request.header("Content-Type", "application/json");
-            // A body that may be left out is given all the same.
-            let schema = &json["schema"];
-            let schema = schema.get("oneOf").map_or(schema, |either| &either[0]);
-            self.example(document, schema, (about, which)).to_string()
+            self.example(document, &json["schema"], (about, which)).to_string()
         } else if content.get("text/csv").is_some() {
             request = request.header("Content-Type", "text/csv");
             format!("external_id\n1\n{}\n", fresh_key())

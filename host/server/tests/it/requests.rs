@@ -340,3 +340,22 @@ async fn what_is_approved_while_older_access_is_removed_is_given_once_that_is_ov
     let of_request: Vec<_> = rows.iter().map(|row| text(row, "event")).collect();
     assert_eq!(of_request, ["request.granted", "request.approved", "request.created"]);
 }
+
+#[tokio::test]
+async fn what_was_approved_of_a_type_that_is_gone_is_not_given() {
+    let story = Story::begin().await;
+    let (host, uma) = (&story.host, person(&story.host, "uma").await);
+    let id = text(&story.ask(&uma, None).await.ok(), "id");
+    let types = format!("/integrations/{}/entitlement-types", story.integration);
+    for found in host.get(&types).await.ok()["items"].as_array().unwrap() {
+        let path = format!("{types}/{}", text(found, "id"));
+        let tag = host.get(&path).await.header("etag").to_owned();
+        let request = host.request("DELETE", &path, &Value::Null).header("If-Match", tag);
+        assert_eq!(host.send(request.body(Body::empty()).unwrap()).await.status, 204);
+    }
+    let approved = story.decide(&story.owner, &id, json!({"decision": "approve"})).await.ok();
+    assert_eq!(approved["items"][0]["membership_id"], Value::Null);
+    assert!(text(&approved["items"][0], "failure").contains("cannot be granted"));
+    let memberships = host.get(&format!("/apps/{}/memberships", story.app)).await.ok();
+    assert_eq!(memberships["items"], json!([]));
+}

@@ -110,6 +110,9 @@ const HIDDEN_COLUMNS: &str = "e.search, e.said_search, e.name_key, e.changed_ms,
 /// What an entitlement's type says of it.
 const OF_TYPE: &str = "COALESCE(e.known_as, e.native_id), (SELECT COUNT(*) FROM entitlement_types t WHERE t.integration_id = e.integration_id AND t.name = e.kind AND t.deleted_ms IS NOT NULL)";
 
+/// Of an integration, and of no type that is frozen or not offered to people. `own` is our own JSON.
+const OFFERED: &str = "EXISTS (SELECT 1 FROM integrations n WHERE n.id = e.integration_id) AND NOT EXISTS (SELECT 1 FROM entitlement_types t WHERE t.integration_id = e.integration_id AND t.name = e.kind AND (t.deleted_ms IS NOT NULL OR t.own LIKE '%\"is_cloud_enabled\":false%'))";
+
 /// What every page's rows must fulfil.
 fn filters(is_postgres: bool) -> String {
     let texts = |argument| dialect::texts(is_postgres, argument);
@@ -121,7 +124,7 @@ fn filters(is_postgres: bool) -> String {
         )
     };
     let is_requestable = format!(
-        "e.is_immutable = 0 AND e.integration_id NOT IN {closed} AND NOT {} AND (e.integration_id NOT IN {said} OR {})",
+        "e.is_immutable = 0 AND e.integration_id NOT IN {closed} AND {OFFERED} AND NOT {} AND (e.integration_id NOT IN {said} OR {})",
         word("false"),
         word("true")
     );

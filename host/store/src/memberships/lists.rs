@@ -10,7 +10,7 @@ use grantry_model::membership::{Membership, Transition};
 
 use super::membership;
 use crate::catalogue::AssignmentRow;
-use crate::db::{Tx, args};
+use crate::db::{Tx, args, json};
 use crate::{Result, StoreError, statements};
 
 statements! {
@@ -83,7 +83,7 @@ impl Tx {
         };
         let person: ListedPerson = row.json(0, "person")?;
         let person = person.with_role(&row.text(1)?, is_held);
-        let details = to_json(&person)?;
+        let details = json("list", &person)?;
         let hash = row_hash(details.as_bytes());
         self.execute(SET_LISTED, args![app.as_str(), account, &details, hash]).await?;
         if let Some((entitlement, holder)) = Key::parse(role).zip(Key::parse(account)) {
@@ -107,12 +107,7 @@ impl Tx {
             return Ok(());
         }
         columns.push(ROLES.to_owned());
-        let columns = to_json(&columns)?;
+        let columns = json("list", &columns)?;
         self.execute(SET_COLUMNS, args![app.as_str(), &columns]).await.map(drop)
     }
-}
-
-fn to_json(value: &impl serde::Serialize) -> Result<String> {
-    serde_json::to_string(value)
-        .map_err(|error| StoreError::Corrupt { what: "list", reason: error.to_string() })
 }

@@ -6,8 +6,8 @@ use grantry_model::ids::{AppId, DataSourceId, ReadingId};
 
 use crate::apps::own_source;
 use crate::catalogue::{Class, ObjectRow};
-use crate::db::{Tx, args};
-use crate::uploads::{SET_APPLIED, Upload, json};
+use crate::db::{Tx, args, json};
+use crate::uploads::{SET_APPLIED, Upload};
 use crate::{Result, StoreError, statements};
 
 statements! {
@@ -106,11 +106,11 @@ impl Tx {
     /// wins. A file that changes nobody leaves the revision as it is.
     async fn take(&mut self, sql: &'static str, id: &str, upload: &Upload) -> Result<()> {
         let step = i64::from(!upload.diff.is_empty());
-        let columns = json(&upload.columns)?;
+        let columns = json("upload", &upload.columns)?;
         let now = self.now();
         let is_current = self.execute(sql, args![id, upload.revision, step, &columns]).await? == 1;
         let reading = reading_of(upload)?.as_str();
-        let diff = json(&upload.diff)?;
+        let diff = json("upload", &upload.diff)?;
         let (id_of, hash) = (upload.id.as_str(), &upload.diff_hash);
         let applied = args![id_of, hash, now, reading, upload.is_approved, &diff];
         if !is_current || self.execute(SET_APPLIED, applied).await? == 0 {
