@@ -530,6 +530,7 @@ impl Aggregation<'_> {
         };
         progress.written += written;
         if !prepared.found.is_empty() {
+            run_changes::name_entitlements(&mut tx, &self.run, &prepared.found).await?;
             progress.written += tx.upsert_entitlements(id, app, now, &prepared.found).await?;
             let rows: Vec<Seen> =
                 prepared.found.iter().map(|row| (row.key, Key([0; 16]))).collect();

@@ -163,7 +163,8 @@ impl Ctx {
         let event = "data_source.deleted";
         tx.commit(AuditEntry::about(event, "data_source", id.as_str(), detail)).await?;
         let how = How::because("data_source_deleted");
-        mappings::apply_all(self.db(), permit.provenance(), how).await
+        mappings::apply_all(self.db(), permit.provenance(), how).await;
+        Ok(())
     }
 
     /// A data source's identities; `query.status` is `active`, `inactive` or empty.

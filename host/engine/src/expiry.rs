@@ -9,7 +9,7 @@ use grantry_model::ids::JobId;
 use grantry_model::membership::{Event, Membership, next};
 use grantry_model::notification::{Notice, NoticeKind};
 use grantry_model::permission::Entity;
-use grantry_store::{AuditEntry, ClockJump, Integration, StoreError};
+use grantry_store::{AuditEntry, ClockJump, StoreError};
 use serde_json::json;
 
 use crate::jobs::{machine, machine_provenance};
@@ -140,11 +140,10 @@ async fn expire(engine: &Engine, membership: &Membership) -> Result<()> {
 /// Tells, once, that access is still there a day after it was to end.
 async fn tell_overdue(engine: &Engine, membership: &Membership) -> Result<()> {
     let db = engine.db();
-    let Some(integration) = db.integration_of_app(&membership.app).await? else { return Ok(()) };
     let operations = db.list_operations(&membership.id).await?;
     let last = operations.into_iter().rev().find_map(|operation| operation.outcome);
     let detail = last.unwrap_or_else(|| "nothing is known yet".to_owned());
-    let notice = overdue_notice(engine, &integration, membership, &detail).await?;
+    let notice = overdue_notice(engine, membership, &detail).await?;
     let permit = permit(engine, membership);
     let mut tx = db.begin(permit.provenance()).await?;
     if !tx.set_overdue(&permit, membership).await? {
@@ -162,19 +161,19 @@ async fn tell_overdue(engine: &Engine, membership: &Membership) -> Result<()> {
     Ok(tx.commit(entry).await?)
 }
 
-async fn overdue_notice(
-    engine: &Engine,
-    integration: &Integration,
-    membership: &Membership,
-    detail: &str,
-) -> Result<Notice> {
+async fn overdue_notice(engine: &Engine, membership: &Membership, detail: &str) -> Result<Notice> {
     let db = engine.db();
+    let app = db.app(&membership.app).await?.ok_or(EngineError::NotFound { what: "app" })?;
+    // An app that lists feed has none.
+    let integration = db.integration_of_app(&app.id).await?;
+    let name = integration.as_ref().map_or(&app.name, |integration| &integration.name);
     let role = db.role(&membership.app, &membership.role).await?;
-    let account = db.account(&integration.id, &membership.account).await?;
+    let account = db.account(&app.source(), &membership.account).await?;
     let role = role.map_or_else(|| membership.role.to_string(), |role| role.display);
     let account = account.map_or_else(|| membership.account.to_string(), |found| found.display);
-    Ok(Notice::new(NoticeKind::RevokeOverdue, Some(&integration.id))
-        .with("integration", &integration.name)
+    let about = integration.as_ref().map(|integration| &integration.id);
+    Ok(Notice::new(NoticeKind::RevokeOverdue, about)
+        .with("integration", name)
         .with("account", &account)
         .with("entitlement", &role)
         .with("detail", detail))

@@ -117,6 +117,10 @@ impl Ctx {
         }
         let account = match &input.to {
             Grantee::Account(account) => account.clone(),
+            Grantee::Identity(_) if matches!(feed, Feed::Person(_)) => {
+                let message = "accounts of a list are mapped to nobody: name the account";
+                return Err(EngineError::field("/identity_id", "not_mapped", message));
+            }
             Grantee::Identity(identity) => {
                 self.account_of_identity(feed.source(), identity).await?
             }

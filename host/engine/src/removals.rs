@@ -17,7 +17,7 @@ use serde_json::json;
 
 use crate::external_changes::Ended;
 use crate::worker::Verdict;
-use crate::{Engine, EngineError, Result, external_changes};
+use crate::{Engine, EngineError, Result, external_changes, resource_people};
 
 pub use decisions::{RemovalQuery, RemovalView};
 
@@ -82,7 +82,10 @@ impl Removing<'_> {
         let lost = self.lost_externally().await?;
         let integration = self.engine.db().integration(&self.run.integration_id).await?;
         let mut tx = self.begin().await?;
+        tx.lock_mappings().await?;
         let removed = tx.end_removal(&self.run.id, RemovalState::Removed).await?;
+        // Whom the target recommends is known only now that what vanished is gone.
+        resource_people::follow(&mut tx, &self.permit, self.run).await?;
         if let Some((vanished, integration)) = lost.zip(integration) {
             // What appeared was concluded when the run ended.
             let ended = Ended { has_read_all: false, vanished };

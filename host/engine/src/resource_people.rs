@@ -6,7 +6,6 @@
 use grantry_authz::{Permit, Relation, actions};
 use grantry_model::ids::{AppId, IdentityId, IntegrationId, MembershipId};
 use grantry_model::membership::Membership;
-use grantry_model::settings::Settings;
 use grantry_store::{
     AuditEntry, MembershipQuery, ResourcePerson, RowQuery, Run, StoreError, StoredEntitlement,
     StoredObject, Tx,
@@ -66,8 +65,8 @@ pub(crate) async fn follow(
     tx: &mut Tx,
     permit: &Permit<actions::AggregationRun>,
     run: &Run,
-    settings: &Settings,
-) -> Result<Vec<AuditEntry>> {
+) -> Result<()> {
+    let settings = tx.settings(&run.integration_id).await?;
     let wanted = [
         (Relation::ResourceOwner, settings.assigns_recommended_owners),
         (Relation::Maintainer, settings.assigns_recommended_maintainers),
@@ -100,7 +99,10 @@ pub(crate) async fn follow(
         let id = source.as_str();
         entries.push(AuditEntry::about("resource.people_set", "integration", id, detail));
     }
-    Ok(entries)
+    for entry in entries {
+        tx.record(entry);
+    }
+    Ok(())
 }
 
 impl Ctx {

@@ -3,7 +3,7 @@
 use grantry_authz::actions;
 use grantry_model::ids::RunId;
 use grantry_model::removal::What;
-use grantry_store::{RemovedRow, Run, RunChange, Tx, Written};
+use grantry_store::{EntitlementRow, RemovedRow, Run, RunChange, Tx, Written, WrittenRow};
 
 use crate::reconcile::Rows;
 use crate::{Ctx, Page, PageQuery, RemovalQuery, Result};
@@ -47,11 +47,28 @@ pub(crate) async fn name(tx: &mut Tx, run: &Run, rows: &Rows) -> Result<()> {
     }
     let differing = match rows {
         Rows::Objects(rows) => tx.differing_objects(rows).await?,
-        Rows::Entitlements(rows) => tx.differing_entitlements(rows).await?,
+        Rows::Entitlements(rows) => return name_entitlements(tx, run, rows).await,
         Rows::Assignments(rows) => tx.differing_assignments(rows).await?,
     };
+    note(tx, run, &differing).await
+}
+
+/// The same for entitlements, also those that only their holders tell of.
+pub(crate) async fn name_entitlements(
+    tx: &mut Tx,
+    run: &Run,
+    rows: &[EntitlementRow],
+) -> Result<()> {
+    if rows.is_empty() || tx.room_for_changes(run).await? == 0 {
+        return Ok(());
+    }
+    let differing = tx.differing_entitlements(rows).await?;
+    note(tx, run, &differing).await
+}
+
+async fn note(tx: &mut Tx, run: &Run, differing: &[WrittenRow]) -> Result<()> {
     let forgotten = tx.now().plus_ms(-KEPT_MS);
-    Ok(tx.name_changes(run, &differing, forgotten).await?)
+    Ok(tx.name_changes(run, differing, forgotten).await?)
 }
 
 /// Where a page of changes ends: among what was written, then among what was removed.

@@ -349,11 +349,7 @@ impl Ctx {
         tx.commit(entry(event, &applied)).await?;
         if changes_people && event == "upload.applied" {
             let how = How::because("users");
-            let mapped = mappings::apply_all(self.db(), permit.provenance(), how).await;
-            // The list is what it is; what is left is made up for by the next aggregation.
-            if let Err(error) = mapped {
-                tracing::error!("cannot map accounts to the people of a new list: {error}");
-            }
+            mappings::apply_all(self.db(), permit.provenance(), how).await;
         }
         Ok(answer)
     }

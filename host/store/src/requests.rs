@@ -88,8 +88,6 @@ pub struct RequestFilter {
     pub requester: String,
     /// Those that this person was asked about.
     pub approver: String,
-    /// Those for this identity.
-    pub identity: String,
     /// Those that stand so.
     pub status: Option<ApprovalStatus>,
 }
@@ -122,8 +120,7 @@ statements! {
     /// The latest first.
     LIST = "SELECT r.id, r.requester_id, p.name, r.identity_id, i.display, r.reason, r.duration_ms, r.status, r.summary, r.created_ms, r.finished_ms, r.attention_ms, r.version FROM requests r \
         LEFT JOIN principals p ON p.id = r.requester_id LEFT JOIN identities i ON i.id = r.identity_id \
-        WHERE ($1 = '' OR r.id < $1) AND ($2 = '' OR r.requester_id = $2) AND ($3 = '' OR r.status = $3) AND ($4 = '' OR EXISTS (SELECT 1 FROM request_approvers a WHERE a.request_id = r.id AND a.principal_id = $4)) \
-        AND ($5 = '' OR r.identity_id = $5) ORDER BY r.id DESC LIMIT $6";
+        WHERE ($1 = '' OR r.id < $1) AND ($2 = '' OR r.requester_id = $2) AND ($3 = '' OR r.status = $3) AND ($4 = '' OR EXISTS (SELECT 1 FROM request_approvers a WHERE a.request_id = r.id AND a.principal_id = $4)) ORDER BY r.id DESC LIMIT $5";
     DUE = "SELECT id FROM requests WHERE attention_ms <= $1 ORDER BY attention_ms, id LIMIT $2";
     MOVE = "UPDATE requests SET status = $3, finished_ms = $4, attention_ms = $5, version = version + 1 WHERE id = $1 AND version = $2";
     POSTPONE = "UPDATE requests SET attention_ms = $3 WHERE id = $1 AND version = $2";
@@ -229,7 +226,7 @@ impl Db {
     ) -> Result<Vec<Request>> {
         let status = filter.status.map_or("", ApprovalStatus::name);
         let (requester, approver) = (filter.requester.as_str(), filter.approver.as_str());
-        let args = args![before, requester, status, approver, filter.identity.as_str(), limit];
+        let args = args![before, requester, status, approver, limit];
         self.fetch(LIST, args).await?.iter().map(request).collect()
     }
 

@@ -134,6 +134,8 @@ impl End<'_> {
             drop(tx);
             return self.stopped(RunStatus::Cancelled, &cancelled()).await;
         }
+        // Before what recommendations change, as where people are named or identities go.
+        tx.lock_mappings().await?;
         tx.supersede_removals(complete, self.run).await?;
         let removed = match &judged {
             Some(judged) => self.remove(&mut tx, complete, judged, &vanished).await?,
@@ -151,9 +153,8 @@ impl End<'_> {
         let has_read_all = self.reads_assignments().next().is_some();
         let ended = Ended { has_read_all, vanished: vanished.lost_alone() };
         let external = self.conclude(&mut tx, integration.as_ref(), &ended).await?;
-        let settings = tx.settings(id).await?;
-        for entry in resource_people::follow(&mut tx, self.permit, self.run, &settings).await? {
-            tx.record(entry);
+        if !matches!(removed, Removed::Later) {
+            resource_people::follow(&mut tx, self.permit, self.run).await?;
         }
         let live: u64 = live.iter().map(|(_, count)| count).sum();
         let added = if is_unchanged { 0 } else { live.saturating_sub(self.run.live_before) };

@@ -55,15 +55,21 @@ struct Judged {
     after: Verdict,
 }
 
-/// Applies the rules of all integrations.
-pub(crate) async fn apply_all(db: &Db, provenance: &Provenance, how: How) -> Result<()> {
+/// Applies the rules of all integrations, once the change that calls for it is committed.
+pub(crate) async fn apply_all(db: &Db, provenance: &Provenance, how: How) {
     let mut after = String::new();
     loop {
-        let integrations = db.list_integrations(&after, INTEGRATIONS_A_TIME).await?;
-        let Some(last) = integrations.last() else { return Ok(()) };
+        let integrations = match db.list_integrations(&after, INTEGRATIONS_A_TIME).await {
+            Ok(integrations) => integrations,
+            Err(error) => return tracing::error!("cannot map accounts: {error}"),
+        };
+        let Some(last) = integrations.last() else { return };
         after = last.id.to_string();
         for integration in &integrations {
-            apply(db, provenance, &integration.id, how).await?;
+            // One that cannot be mapped must not keep the others; its next aggregation makes up for it.
+            if let Err(error) = apply(db, provenance, &integration.id, how).await {
+                tracing::error!(integration.id = %integration.id, "cannot map accounts: {error}");
+            }
         }
     }
 }

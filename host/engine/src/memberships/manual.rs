@@ -90,6 +90,7 @@ fn changed(membership: &Membership, to: &Transition) -> Membership {
         ends: to.ends,
         failure: None,
         waiting: None,
+        overdue: membership.overdue.filter(|_| to.status == Status::Deprovisioning),
         version: membership.version + 1,
         ..membership.clone()
     }

@@ -246,17 +246,15 @@ impl Ctx {
         wanted: &WantedRole,
     ) -> Result<std::result::Result<AccountId, Refusal>> {
         let id = &identity.identity.id;
-        let accounts = self.db().accounts_of_identity(id, Some(integration), "", 20).await?;
         if let Some(named) = &wanted.account {
-            let is_own = accounts.iter().any(|account| account.account == *named);
-            return Ok(match is_own {
-                true => Ok(named.clone()),
-                false => {
-                    let message = "this account is not one of theirs there";
-                    Err(refusal("account_id", "unknown_account", message))
-                }
-            });
+            let found = self.db().account(integration, named).await?;
+            let found = found.filter(|found| found.removed.is_none());
+            let is_own = found.is_some_and(|found| found.mapping.identity.as_ref() == Some(id));
+            let message = "this account is not one of theirs there";
+            let unknown = || refusal("account_id", "unknown_account", message);
+            return Ok(if is_own { Ok(named.clone()) } else { Err(unknown()) });
         }
+        let accounts = self.db().accounts_of_identity(id, Some(integration), "", 20).await?;
         Ok(match &accounts[..] {
             [one] => Ok(one.account.clone()),
             [] => {

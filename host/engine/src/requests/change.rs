@@ -241,14 +241,12 @@ impl Engine {
             tx.queue_notice(notice).await?;
         }
         let mut given = Vec::new();
-        let mut entries = Vec::new();
         for (place, gift) in &prepared.gifts {
             let item = &change.items[*place];
-            entries.extend(self.give(tx, item, gift, provenance).await?);
+            if let Some(entry) = self.give(tx, item, gift, provenance).await? {
+                tx.record(entry);
+            }
             given.extend(item.membership.clone());
-        }
-        for entry in entries {
-            tx.record(entry);
         }
         Ok(given)
     }

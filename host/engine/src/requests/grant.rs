@@ -4,6 +4,7 @@ use grantry_authz::{Permit, Provenance, actions};
 use grantry_model::clock::UnixMs;
 use grantry_model::ids::{IntegrationId, MembershipId};
 use grantry_model::membership::{Effect, Event, Membership, Status, Transition, next};
+use grantry_model::package::Interface;
 use grantry_model::request::ApprovalStatus;
 use grantry_store::{AuditEntry, NewMembership, Request, RequestItem, StoredEntitlement, Tx};
 
@@ -68,6 +69,10 @@ impl Engine {
         if account.is_none_or(|account| account.removed.is_some()) {
             return Ok(Gift::Refused("the account is no longer there"));
         }
+        let plugin = db.plugin(&integration.plugin_id).await?;
+        if !plugin.is_some_and(|plugin| plugin.interfaces.contains(&Interface::Provision)) {
+            return Ok(Gift::Refused("nothing provisions this app any more"));
+        }
         let ends = request.duration_ms.map(|duration_ms| now.plus_ms(duration_ms));
         let Some(there) = db.living_membership(&item.role, &item.account).await? else {
             let membership = Membership {
@@ -86,7 +91,10 @@ impl Engine {
             };
             return Ok(Gift::New(integration.id, membership));
         };
+        let is_over = there.ends.is_some_and(|ends| ends <= now);
         let event = match (there.status, there.ends, ends) {
+            // The next sweep ends it.
+            (Status::Provisioning | Status::Active, ..) if is_over => return Ok(Gift::Later),
             (Status::Deprovisioning, ..) => return Ok(Gift::Later),
             (Status::Failed | Status::Expired | Status::Deleted, ..) => Event::Renew { ends },
             (Status::Provisioning | Status::Active, Some(old), Some(new)) if new > old => {
