@@ -24,7 +24,7 @@ use grantry_model::platform::{
 };
 use grantry_model::plugin::Digest;
 use grantry_model::runner::{
-    AuditSink, CallScope, Denial, KeyValue, KeyValueUnavailable, TaskRunner as _,
+    AuditSink, CallScope, Denial, KeyValue, KeyValueUnavailable, KvUsage, TaskRunner as _,
 };
 use grantry_model::secret::{Secret, SecretSource, SecretUnavailable};
 use grantry_model::settings::SettingsChange;
@@ -138,6 +138,9 @@ impl KeyValue for Nothing {
     }
     async fn keys(&self, _: &str) -> Result<Vec<String>, KeyValueUnavailable> {
         Ok(Vec::new())
+    }
+    async fn usage(&self) -> Result<KvUsage, KeyValueUnavailable> {
+        Ok(KvUsage::default())
     }
 }
 #[async_trait]

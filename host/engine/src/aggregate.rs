@@ -31,7 +31,7 @@ use serde_json::json;
 use self::end::End;
 use crate::external_changes;
 use crate::integrations::require;
-use crate::reconcile::rules::{Naming, Types, attributes_of};
+use crate::reconcile::rules::{Ids, Naming, Types, attributes_of};
 use crate::reconcile::{self, Against, Known, Rows};
 use crate::run_changes;
 use crate::worker::{LEASE_MS, Verdict};
@@ -597,7 +597,10 @@ impl Aggregation<'_> {
             Domain::Entitlements => {
                 known.untouched = db.entitlements_of_types(id, &self.types.frozen()).await?;
                 for name in self.types.with_own_ids() {
-                    let ids = db.ids_of_type(id, name).await?;
+                    let mut ids = Ids::default();
+                    for (key, known_as) in db.ids_of_type(id, name).await? {
+                        ids.add(key, known_as);
+                    }
                     self.naming.ids.insert(name.to_owned(), ids);
                 }
             }

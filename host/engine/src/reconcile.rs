@@ -340,9 +340,9 @@ impl Preparing<'_> {
             self.issues.push(issue("no_entitlement_id", &detail));
             return;
         };
-        let before = self.against.naming.ids.get(&entitlement.kind).and_then(|ids| ids.get(id));
+        let before = self.against.naming.ids.get(&entitlement.kind);
         let here = self.ids_here.insert((entitlement.kind.clone(), id.to_owned()), key);
-        if before.is_some_and(|other| *other != key) || here.is_some() {
+        if before.is_some_and(|ids| ids.has_other(key, id)) || here.is_some() {
             let detail = format!("entitlement `{of}` shares its id `{id}` with another one");
             self.issues.push(issue("duplicate_entitlement_id", &detail));
         }

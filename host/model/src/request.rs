@@ -301,7 +301,7 @@ fn is_satisfied(step: &ApprovalStep, approval: &Approval) -> bool {
                     match taken.get_mut(*seat) {
                         Some(taken) => *taken = true,
                         // Of an escalation: it stands above the step.
-                        None if approval.is_escalated => return true,
+                        None if *seat < open_seats(step, approval) => return true,
                         None => {}
                     }
                 }

@@ -49,6 +49,17 @@ pub trait KeyValue: Send + Sync {
     async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, KeyValueUnavailable>;
     /// The keys that begin with exactly this text, in order.
     async fn keys(&self, prefix: &str) -> Result<Vec<String>, KeyValueUnavailable>;
+    /// How much is in it.
+    async fn usage(&self) -> Result<KvUsage, KeyValueUnavailable>;
+}
+
+/// How much is in a key-value store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct KvUsage {
+    /// Its keys.
+    pub keys: usize,
+    /// Bytes of its keys and values.
+    pub bytes: usize,
 }
 
 /// The store cannot answer now.

@@ -3,7 +3,7 @@
 //! A deleted type keeps its row: its entitlements are frozen until it is made again, and no sync makes
 //! it by itself.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use grantry_authz::{Permit, actions};
 use grantry_model::clock::UnixMs;
@@ -155,14 +155,14 @@ impl Db {
         Ok(keys)
     }
 
-    /// By which ids living entitlements of a type are known; of several with one id, any.
+    /// By which ids living entitlements of a type are known: each entitlement's key and its id.
     pub async fn ids_of_type(
         &self,
         integration: &IntegrationId,
         name: &str,
-    ) -> Result<HashMap<String, Key>> {
+    ) -> Result<Vec<(Key, String)>> {
         let rows = self.fetch(IDS_OF_TYPE, args![integration.as_str(), name]).await?;
-        let entry = |row: &Row| Ok((row.text(1)?, row.parsed(0, "catalogue key", Key::parse)?));
+        let entry = |row: &Row| Ok((row.parsed(0, "catalogue key", Key::parse)?, row.text(1)?));
         rows.iter().map(entry).collect()
     }
 

@@ -2,14 +2,15 @@
 
 use async_trait::async_trait;
 use grantry_model::ids::IntegrationId;
-use grantry_model::runner::{KeyValue, KeyValueUnavailable, KvWrite};
+use grantry_model::runner::{KeyValue, KeyValueUnavailable, KvUsage, KvWrite};
 
-use crate::db::{Db, HousekeepingTx, args};
+use crate::db::{Db, HousekeepingTx, Row, args};
 use crate::{Result, statements};
 
 statements! {
     GET = "SELECT content FROM kv WHERE integration_id = $1 AND name = $2";
-    KEYS = "SELECT name FROM kv WHERE integration_id = $1 AND name LIKE $2 ESCAPE '\\' ORDER BY name LIMIT 1000";
+    KEYS = "SELECT name FROM kv WHERE integration_id = $1 AND name LIKE $2 ESCAPE '\\' ORDER BY name";
+    USAGE = "SELECT COUNT(*), CAST(COALESCE(SUM(LENGTH(CAST(name AS BLOB)) + LENGTH(content)), 0) AS BIGINT) FROM kv WHERE integration_id = $1";
     SET = "INSERT INTO kv (integration_id, name, content) VALUES ($1, $2, $3) ON CONFLICT (integration_id, name) DO UPDATE SET content = excluded.content";
     DELETE = "DELETE FROM kv WHERE integration_id = $1 AND name = $2";
 }
@@ -69,5 +70,13 @@ impl KeyValue for IntegrationKv {
         // SQLite's LIKE ignores the case of ASCII letters; the contract does not.
         keys.map(|keys: Vec<String>| keys.into_iter().filter(|k| k.starts_with(prefix)).collect())
             .map_err(|_| KeyValueUnavailable)
+    }
+
+    async fn usage(&self) -> std::result::Result<KvUsage, KeyValueUnavailable> {
+        let row = self.db.fetch_one(USAGE, args![self.integration.as_str()]).await;
+        let count = |value: i64| usize::try_from(value).unwrap_or(usize::MAX);
+        let usage = |row: Row| Ok(KvUsage { keys: count(row.int(0)?), bytes: count(row.int(1)?) });
+        let usage = row.and_then(|row| row.map(usage).transpose());
+        usage.map(Option::unwrap_or_default).map_err(|_| KeyValueUnavailable)
     }
 }

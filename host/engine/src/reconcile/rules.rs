@@ -26,11 +26,15 @@ pub(crate) struct TypeRules {
 #[derive(Debug, Default)]
 pub(crate) struct Types(HashMap<String, TypeRules>);
 
+/// By which ids the entitlements of one type are known; no key where several share an id.
+#[derive(Debug, Default)]
+pub(crate) struct Ids(HashMap<String, Option<Key>>);
+
 /// What entitlements of a page are known by besides their own attributes.
 #[derive(Debug, Default)]
 pub(crate) struct Naming {
     /// By which ids living entitlements are known, of the types that have other ids than the target's.
-    pub ids: HashMap<String, HashMap<String, Key>>,
+    pub ids: HashMap<String, Ids>,
     /// Attributes of the page's resources.
     pub resources: HashMap<Key, Vec<Attribute>>,
 }
@@ -128,9 +132,24 @@ impl Naming {
     pub(crate) fn add(&mut self, rows: &[EntitlementRow]) {
         for row in rows {
             if let (Some(ids), Some(id)) = (self.ids.get_mut(&row.kind), &row.known_as) {
-                ids.insert(id.clone(), row.key);
+                ids.add(row.key, id.clone());
             }
         }
+    }
+}
+
+impl Ids {
+    /// Takes note of an entitlement that is known by that id.
+    pub(crate) fn add(&mut self, key: Key, id: String) {
+        let known = self.0.entry(id).or_insert(Some(key));
+        if *known != Some(key) {
+            *known = None;
+        }
+    }
+
+    /// Whether another entitlement is known by that id.
+    pub(crate) fn has_other(&self, key: Key, id: &str) -> bool {
+        self.0.get(id).is_some_and(|known| *known != Some(key))
     }
 }
 

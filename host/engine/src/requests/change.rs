@@ -260,8 +260,9 @@ impl Engine {
     ) -> Result<()> {
         let prepared = self.prepare(&mut change, now).await?;
         let request = &change.request;
-        let is_quiet = change.lines.is_empty() && !prepared.has_news;
-        if is_quiet && self.db().asked_people(&request.id).await? == prepared.asked {
+        let asks_others = request.status == ApprovalStatus::Pending
+            && self.db().asked_people(&request.id).await? != prepared.asked;
+        if change.lines.is_empty() && !prepared.has_news && !asks_others {
             // Nothing that a person would call a change.
             return Ok(self.db().postpone_request(request).await?);
         }

@@ -114,6 +114,10 @@ fn an_escalation_decides_alone_but_not_before_it_is_on() {
     let early = next(&workflow, &facts, &approval, above.clone(), UnixMs(1));
     assert_eq!(early, Err(NotPossible::NoSeat));
     let (later, _) = next(&workflow, &facts, &approval, Event::Tick, UnixMs(HOUR_MS)).unwrap();
+    // A seat that the step does not have decides nothing, beside one that it has either.
+    let beyond = vote("ada", &[3, 0], Decision::Approve);
+    let (waiting, _) = next(&workflow, &facts, &later, beyond, UnixMs(HOUR_MS)).unwrap();
+    assert_eq!(waiting.status, ApprovalStatus::Pending);
     let (approved, _) = next(&workflow, &facts, &later, above, UnixMs(HOUR_MS + 1)).unwrap();
     assert_eq!(approved.status, ApprovalStatus::Approved);
 }

@@ -184,6 +184,32 @@ async fn keys_and_values_over_the_limits_are_refused() {
 }
 
 #[tokio::test]
+async fn a_store_holds_so_much_in_all_and_what_is_smaller_still_fits() {
+    let large = "v".repeat(65_000);
+    let entries: Vec<_> = (0..129).map(|number| (format!("{number:04}"), large.clone())).collect();
+    let borrowed: Vec<_> = entries.iter().map(|(key, value)| (&**key, &**value)).collect();
+    let refused = expect(0, 1) + &expect(1, 1);
+    // The entries of 65,004 bytes leave no room for one more.
+    let script = Script::new(Guest::reader())
+        .set("0129", &large)
+        .then(&refused)
+        .set("0001", "small")
+        .then(expect(0, 0))
+        .set("0129", &large)
+        .then(expect(0, 0))
+        .set("0130", &large)
+        .then(&refused)
+        .set("0002", &large)
+        .then(expect(0, 0));
+    script.run(&stored(&borrowed)).await.unwrap();
+
+    let keys: Vec<_> = (0..10_000).map(|number| format!("{number}")).collect();
+    let borrowed: Vec<_> = keys.iter().map(|key| (&**key, "")).collect();
+    let script = Script::new(Guest::reader()).set("new", "").then(&refused);
+    script.set("1", "").then(expect(0, 0)).run(&stored(&borrowed)).await.unwrap();
+}
+
+#[tokio::test]
 async fn a_store_that_was_not_approved_is_denied() {
     let scope = scope().grant(|granted| granted.kv = false);
     let script = Script::new(Guest::reader())

@@ -14,7 +14,7 @@ use grantry_model::platform::{
     PlatformError, PlatformMembership, PlatformPage, PlatformResult, PlatformRole,
 };
 use grantry_model::plugin::{AuthKind, AuthScheme, Digest, TestDepth};
-use grantry_model::runner::{AuditSink, CallScope, Denial, KeyValue, KeyValueUnavailable};
+use grantry_model::runner::{AuditSink, CallScope, Denial, KeyValue, KeyValueUnavailable, KvUsage};
 use grantry_model::secret::{Secret, SecretSource, SecretUnavailable};
 use grantry_model::settings::Settings;
 
@@ -56,6 +56,11 @@ impl KeyValue for Store {
 
     async fn keys(&self, prefix: &str) -> Result<Vec<String>, KeyValueUnavailable> {
         Ok(self.0.keys().filter(|key| key.starts_with(prefix)).cloned().collect())
+    }
+
+    async fn usage(&self) -> Result<KvUsage, KeyValueUnavailable> {
+        let bytes = self.0.iter().map(|(key, value)| key.len() + value.len()).sum();
+        Ok(KvUsage { keys: self.0.len(), bytes })
     }
 }
 
