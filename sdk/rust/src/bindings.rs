@@ -3301,7 +3301,8 @@ result41
 }
 
 /// A small store of this integration's own. Writes become visible with the commit of the call's
-/// result and vanish if the call fails. Keys: at most 512 bytes, no NUL; values: at most 64 KiB.
+/// result and vanish if the call fails. Keys: at most 512 bytes, no NUL; values: at most 64 KiB;
+/// 10,000 keys and 8 MiB in all.
 #[allow(dead_code, async_fn_in_trait, unused_imports, clippy::all)]
 pub mod kv {
 #[used]
