@@ -1,8 +1,8 @@
 //! What the server is made of.
 
 use std::net::IpAddr;
-use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
 use axum::Router;
@@ -57,6 +57,12 @@ impl Parts {
     }
 }
 
+/// All routes with their descriptions: made once, since there are hundreds.
+static ROUTES: LazyLock<Router<Server>> = LazyLock::new(|| {
+    let (routes, document) = openapi::router().split_for_parts();
+    routes.merge(openapi::pages(document))
+});
+
 impl Server {
     /// A server that accepts the engine's own bearer tokens and sessions.
     pub fn new(engine: Engine, limits: Limits, metrics: PrometheusHandle) -> Self {
@@ -105,8 +111,7 @@ impl Server {
 
     /// The whole service: every route with the layers around them.
     pub fn router(&self) -> Router {
-        let (routes, document) = openapi::router().split_for_parts();
-        access::around(routes.merge(openapi::pages(document)), self.clone())
+        access::around(ROUTES.clone(), self.clone())
     }
 
     /// Asks the server to stop; [`crate::serve`] returns when open requests have ended.
