@@ -10,6 +10,7 @@ use grantry_tests::directory::Directory;
 use grantry_tests::host::{Database, Host, Integration, Target};
 use grantry_tests::recorder::{Fault, Recorder, Selector, When};
 use grantry_tests::wait;
+use serde_json::json;
 
 fn kills() -> u32 {
     std::env::var("GRANTRY_KILLS").ok().and_then(|text| text.parse().ok()).unwrap_or(10)
@@ -113,6 +114,50 @@ async fn provisioning_survives(database: Database) -> Result<()> {
     audited(&host, memberships.len()).await
 }
 
+/// A removal that a person approved, and its undo, are carried out to the last row and once.
+async fn removal_survives(database: Database) -> Result<()> {
+    let mut host = Host::start(database).await?;
+    let whole = json!({ "users": 400, "groups": 40, "assignments": 12_000 });
+    let mut shrunken = whole.clone();
+    shrunken["fault"] = json!({ "shrink": 60 });
+    let uninterrupted = Integration::connect(host.api(), "synthetic", &shrunken, None).await?;
+    assert_eq!(uninterrupted.aggregate().await?["status"], "succeeded");
+    let expected = uninterrupted.catalogue().await?;
+
+    let integration = Integration::connect(host.api(), "synthetic", &whole, None).await?;
+    assert_eq!(integration.aggregate().await?["status"], "succeeded");
+    let before = integration.catalogue().await?;
+    integration.change(&json!({ "connection": shrunken })).await?.ok()?;
+    let blocked = integration.aggregate().await?;
+    assert_eq!(blocked["status"], "blocked", "{blocked}");
+    assert_eq!(integration.catalogue().await?, before);
+
+    let run = format!("/aggregations/{}", blocked["id"].as_str().context("an id")?);
+    let removal = host.api().get(&format!("{run}/removal")).await?.ok()?;
+    let rows = removal["rows"].as_u64().context("a number of rows")?;
+    for (decision, body, state, event, catalogue) in [
+        ("approve", json!({ "hash": removal["hash"] }), "removed", "rows_removed", &expected),
+        ("undo", json!({}), "restored", "rows_restored", &before),
+    ] {
+        host.api().post(&format!("{run}/{decision}"), &body).await?.ok()?;
+        for number in 0..kills() / 2 {
+            tokio::time::sleep(moment(number, 120)).await;
+            host.kill()?;
+            host.start_again().await?;
+        }
+        wait::until(state, Duration::from_secs(60), async || {
+            let removal = host.api().get(&format!("{run}/removal")).await?.ok()?;
+            Ok((removal["state"] == state).then_some(()))
+        })
+        .await?;
+        assert_eq!(&integration.catalogue().await?, catalogue);
+        let steps = host.api().list(&format!("/audit?event=aggregation.{event}")).await?;
+        let told: u64 = steps.iter().filter_map(|step| step["detail"]["rows"].as_u64()).sum();
+        assert_eq!(told, rows, "{steps:?}");
+    }
+    Ok(())
+}
+
 /// Every effect has its entries: ordered, attempted, confirmed; for grants and deletions.
 async fn audited(host: &Host, memberships: usize) -> Result<()> {
     for event in ["granted", "provisioned", "deleted", "deprovisioned"] {
@@ -144,4 +189,14 @@ async fn provisioning_survives_kills_on_sqlite() -> Result<()> {
 #[tokio::test]
 async fn provisioning_survives_kills_on_postgres() -> Result<()> {
     provisioning_survives(Database::Postgres).await
+}
+
+#[tokio::test]
+async fn an_approved_removal_and_its_undo_survive_kills_on_sqlite() -> Result<()> {
+    removal_survives(Database::Sqlite).await
+}
+
+#[tokio::test]
+async fn an_approved_removal_and_its_undo_survive_kills_on_postgres() -> Result<()> {
+    removal_survives(Database::Postgres).await
 }
