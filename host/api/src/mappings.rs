@@ -105,7 +105,8 @@ pub struct NamedIdentity {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct MappingProposal {
     /// `another_identity` or `ambiguous`: the account is somebody's, and stays so. `second_account`:
-    /// it is nobody's, and the identity has one of that kind, or would get several at once.
+    /// it is nobody's, and the identity has one of that kind, or would get several at once. `claimed`:
+    /// it is nobody's, the rules find several identities, and this one says that it is theirs.
     pub why: String,
     /// Whose the account would be; missing where that is ambiguous.
     pub identity_id: Option<String>,
@@ -154,7 +155,8 @@ pub struct AccountMapping {
     pub identity_id: Option<String>,
     /// What people call the identity. It is told to those who may see its data source too.
     pub identity_display: Option<String>,
-    /// Who says so: `rule` or `hand`. Rules and syncs leave it as it is by hand.
+    /// Who says so: `rule`, `hand` for somebody who administers, or `own` for whoever has it, or had it.
+    /// Rules and syncs leave it as it is, but for `rule`.
     pub origin: String,
     /// The rule that decided, counted from 0.
     pub rule: Option<u32>,
@@ -210,6 +212,6 @@ pub struct IdentityAccount {
     pub display: String,
     /// `enabled`, `disabled`, `locked`, `pending`, `deleted` or `unknown`.
     pub status: String,
-    /// Who says whose it is: `rule` or `hand`.
+    /// Who says whose it is: `rule`, `hand` or `own`.
     pub origin: String,
 }

@@ -1,8 +1,9 @@
 //! The caller: who it is, what it may do, and a person's own API tokens.
 
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
+use crate::mappings::IdentityAccount;
 use crate::permissions::{Action, Entity};
 use crate::settings::present;
 use crate::sign_in::CurrentSession;
@@ -31,6 +32,48 @@ pub struct Me {
     /// What the token that was sent is limited to, if it is a scoped one. The other fields are what
     /// is left.
     pub scope: Option<Scope>,
+}
+
+/// An account of yours, or one that you may claim.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct OwnAccount {
+    /// The account, and where it is.
+    #[serde(flatten)]
+    pub account: IdentityAccount,
+    /// The identity of yours that has it, or claims it.
+    pub identity_id: Option<String>,
+    /// Whether it is yours.
+    pub is_mapped: bool,
+    /// Whether your claim waits for the integration's owner.
+    pub is_waiting: bool,
+    /// Whether you may claim it or give it up: the integration lets people do so, and nobody who
+    /// administers it has said whose it is.
+    pub is_editable: bool,
+}
+
+/// Which accounts of yours.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct OwnAccountQuery {
+    /// `true` for nobody's accounts that you may claim, instead of yours. A page of those may have
+    /// fewer items than `limit`, also none, and a `next`.
+    pub claimable: Option<bool>,
+    /// At most this many items; 50 unless told.
+    #[param(minimum = 1, maximum = 200)]
+    pub limit: Option<u32>,
+    /// `next` of the page before. It holds for one list with the same filters.
+    #[param(max_length = 2048)]
+    pub cursor: Option<String>,
+}
+
+/// Which identity of yours claims an account.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ClaimAccount {
+    /// Needed only where several of yours fit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub identity_id: Option<String>,
 }
 
 /// A change of the own account: what is missing stays.

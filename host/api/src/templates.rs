@@ -36,6 +36,9 @@ pub enum NoticeKind {
     /// A request was decided about.
     #[serde(rename = "request.decided")]
     RequestDecided,
+    /// Somebody claimed an account of an integration, or gave one up.
+    #[serde(rename = "account.claimed")]
+    AccountClaimed,
     /// A receiver of the audit log was given up.
     #[serde(rename = "audit_sink.disabled")]
     SinkDisabled,

@@ -117,6 +117,18 @@ pub enum EngineError {
          ended. Deleting an integration changes nothing in its target"
     )]
     IntegrationInUse(u64),
+    /// The integration does not let people map their own accounts.
+    #[error(
+        "the setting `allows_users_to_edit_accounts` of this account's integration is off: its owner says \
+         whose an account is"
+    )]
+    AccountsReadOnly,
+    /// The account is not the caller's to claim, or to give up.
+    #[error(
+        "the account is somebody else's, somebody else claims it, or an administrator said whose it is: \
+         ask the integration's owner"
+    )]
+    AccountTaken,
     /// Memberships of the app are living.
     #[error(
         "{0} membership(s) of this app are living: delete them, and settle those that wait for a person"

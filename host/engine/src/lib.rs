@@ -93,7 +93,7 @@ pub use holders::HoldersView;
 pub use idempotency::{Answer, Idempotent};
 pub use integrations::{IntegrationChange, IntegrationInput, IntegrationView, WholeConnection};
 pub use issuers::{IssuerChange, IssuerInput};
-pub use mappings::{MappingChange, MappingCounts, MappingOutcome, NamedIdentity};
+pub use mappings::{MappingChange, MappingCounts, MappingOutcome, NamedIdentity, OwnAccount};
 pub use memberships::{GrantInput, Grantee};
 pub use people::{PersonChange, PersonInput};
 pub use plugins::Installed;

@@ -4,10 +4,11 @@
 //! when a list of users is applied, when the rules change, and on demand. How is in [`apply`].
 
 mod apply;
+mod own;
 
 use grantry_authz::{Permit, actions};
 use grantry_model::ids::{AccountId, DataSourceId, IdentityId, IntegrationId};
-use grantry_model::mapping::{Proposal, Rule, Unmapped, issues};
+use grantry_model::mapping::{Origin, Proposal, Rule, Unmapped, issues};
 use grantry_model::permission::{Action, Entity};
 use grantry_store::{AuditEntry, IdentityAccount, StoredIdentity, StoredMapping, StoredObject, Tx};
 use serde_json::{Value, json};
@@ -15,6 +16,7 @@ use serde_json::{Value, json};
 use crate::{Ctx, EngineError, Page, PageQuery, Result};
 
 pub(crate) use apply::{How, apply, apply_all};
+pub use own::OwnAccount;
 
 /// Changes that a preview, or an application of the rules, names.
 const NAMED_MAX: usize = 100;
@@ -80,7 +82,14 @@ pub struct MappingOutcome {
 }
 
 fn said(mapping: &StoredMapping) -> Value {
-    json!({ "identity": mapping.identity, "origin": mapping.origin, "reason": mapping.reason })
+    let claimed = match &mapping.proposal {
+        Some(Proposal::Claimed(identity)) => Some(identity),
+        _ => None,
+    };
+    json!({
+        "identity": mapping.identity, "origin": mapping.origin, "reason": mapping.reason,
+        "claimed_by": claimed,
+    })
 }
 
 impl Ctx {
@@ -232,7 +241,7 @@ impl Ctx {
         if before.version != version {
             return Err(grantry_store::StoreError::VersionConflict { what: "mapping" }.into());
         }
-        tx.set_mapping(id, account, version, identity).await?;
+        tx.set_mapping(id, account, version, identity, Origin::Hand).await?;
         self.commit_said(tx, "mapping.set", account, &before).await
     }
 

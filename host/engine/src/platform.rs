@@ -87,6 +87,8 @@ fn refused(error: EngineError) -> PlatformError {
         | EngineError::PluginInUse
         | EngineError::IntegrationInUse(_)
         | EngineError::AppInUse(_)
+        | EngineError::AccountsReadOnly
+        | EngineError::AccountTaken
         | EngineError::IntegrationBusy(_)
         | EngineError::LastAdmin
         | EngineError::WorkflowMissing(_)

@@ -192,8 +192,10 @@ fn issue(path: String, code: &str, message: String) -> FieldIssue {
 pub enum Origin {
     /// The integration's rules.
     Rule,
-    /// A person. Rules and syncs leave it as it is.
+    /// A person who administers. Rules and syncs leave it as it is.
     Hand,
+    /// Whoever has it, or had it. Rules and syncs leave it as it is.
+    Own,
 }
 
 impl Origin {
@@ -202,12 +204,13 @@ impl Origin {
         match self {
             Self::Rule => "rule",
             Self::Hand => "hand",
+            Self::Own => "own",
         }
     }
 
     /// The origin of that name.
     pub fn parse(name: &str) -> Option<Self> {
-        [Self::Rule, Self::Hand].into_iter().find(|origin| origin.name() == name)
+        [Self::Rule, Self::Hand, Self::Own].into_iter().find(|origin| origin.name() == name)
     }
 }
 
@@ -257,6 +260,9 @@ pub enum Proposal {
     /// The account is nobody's, and the rules find this identity, which has one of that kind already,
     /// or would get several at once.
     SecondAccount(IdentityId),
+    /// The account is nobody's, and one of several identities that the rules find says that it is
+    /// theirs (INT-7).
+    Claimed(IdentityId),
 }
 
 impl Proposal {
@@ -266,13 +272,16 @@ impl Proposal {
             Self::AnotherIdentity(_) => "another_identity",
             Self::Ambiguous => "ambiguous",
             Self::SecondAccount(_) => "second_account",
+            Self::Claimed(_) => "claimed",
         }
     }
 
     /// Whose the account would be.
     pub fn identity(&self) -> Option<&IdentityId> {
         match self {
-            Self::AnotherIdentity(identity) | Self::SecondAccount(identity) => Some(identity),
+            Self::AnotherIdentity(identity)
+            | Self::SecondAccount(identity)
+            | Self::Claimed(identity) => Some(identity),
             Self::Ambiguous => None,
         }
     }
@@ -282,6 +291,7 @@ impl Proposal {
         match (name, identity) {
             ("another_identity", Some(identity)) => Some(Self::AnotherIdentity(identity)),
             ("second_account", Some(identity)) => Some(Self::SecondAccount(identity)),
+            ("claimed", Some(identity)) => Some(Self::Claimed(identity)),
             ("ambiguous", None) => Some(Self::Ambiguous),
             _ => None,
         }
@@ -313,6 +323,18 @@ pub struct Verdict {
 impl Verdict {
     fn nobodys(reason: Unmapped, rule: Option<u32>) -> Self {
         Self { rule, reason: Some(reason), ..Self::default() }
+    }
+
+    /// The same with a claim that was made before, as long as the rules find the claimant among others.
+    pub fn with_claim(self, before: Option<&Proposal>, found: Option<&Found>) -> Self {
+        match (before, found) {
+            (Some(Proposal::Claimed(by)), Some(found))
+                if self.reason == Some(Unmapped::Ambiguous) && found.identities.contains(by) =>
+            {
+                Self { proposal: Some(Proposal::Claimed(by.clone())), ..self }
+            }
+            _ => self,
+        }
     }
 
     /// The same, where the identity is not to get the account without a person's word.
@@ -350,6 +372,90 @@ pub fn judge(
             let proposal = only.map_or(Proposal::Ambiguous, another);
             let (identity, proposal) = (Some(was.clone()), Some(proposal));
             Verdict { identity, rule: was_rule, reason: None, proposal }
+        }
+    }
+}
+
+/// What a person says about an account of their own (INT-7).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OwnWord {
+    /// It is mine.
+    Claim,
+    /// It is not mine.
+    GiveUp,
+}
+
+/// What comes of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum OwnOutcome {
+    /// It is as said already.
+    Same,
+    /// The account is that identity's from now on.
+    Mapped(IdentityId),
+    /// An administrator has the last word, because the rules find others too.
+    Waits(IdentityId),
+    /// The account is nobody's from now on.
+    GivenUp,
+    /// The claim that waited is taken back.
+    TakenBack,
+}
+
+/// Why nothing comes of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OwnRefusal {
+    /// Nothing connects the account with the person.
+    Unknown,
+    /// It is somebody else's, or somebody else claims it, or an administrator said whose it is.
+    Taken,
+    /// Several of the person's identities fit, or not the one that they name.
+    WhichIdentity,
+}
+
+/// What an account of somebody is.
+#[derive(Debug, Clone, Copy)]
+#[expect(missing_docs, reason = "the names say it")]
+pub struct Held<'a> {
+    /// Also one that is gone.
+    pub identity: Option<&'a IdentityId>,
+    pub origin: Origin,
+    pub proposal: Option<&'a Proposal>,
+}
+
+/// What comes of what a person says who is these `own` identities. The proof that an account is theirs
+/// is that the rules find them and nobody else for it at this moment.
+pub fn judge_own(
+    word: OwnWord,
+    held: Held<'_>,
+    found: Option<&Found>,
+    own: &BTreeSet<IdentityId>,
+    named: Option<&IdentityId>,
+) -> Result<OwnOutcome, OwnRefusal> {
+    let is_said = held.origin == Origin::Hand;
+    let is_own = held.identity.is_some_and(|identity| own.contains(identity));
+    let claimant = match held.proposal {
+        Some(Proposal::Claimed(by)) => Some(by),
+        _ => None,
+    };
+    let is_claimant = claimant.is_some_and(|by| own.contains(by));
+    let found = found.map(|found| &found.identities).filter(|found| !found.is_disjoint(own));
+    match (word, found) {
+        (OwnWord::Claim, _) if is_own => Ok(OwnOutcome::Same),
+        (OwnWord::GiveUp, _) if is_own && is_said => Err(OwnRefusal::Taken),
+        (OwnWord::GiveUp, _) if is_own => Ok(OwnOutcome::GivenUp),
+        (OwnWord::GiveUp, _) if is_claimant => Ok(OwnOutcome::TakenBack),
+        (_, None) => Err(OwnRefusal::Unknown),
+        (_, Some(_)) if held.identity.is_some() || is_said => Err(OwnRefusal::Taken),
+        (OwnWord::GiveUp, Some(_)) => Ok(OwnOutcome::Same),
+        (OwnWord::Claim, Some(_)) if claimant.is_some() && !is_claimant => Err(OwnRefusal::Taken),
+        (OwnWord::Claim, Some(found)) => {
+            let fits = |one: &&IdentityId| named.is_none_or(|named| named == *one);
+            let fitting: Vec<&IdentityId> = found.intersection(own).filter(fits).collect();
+            let [identity] = fitting[..] else { return Err(OwnRefusal::WhichIdentity) };
+            Ok(match found.is_subset(own) {
+                true => OwnOutcome::Mapped(identity.clone()),
+                false if claimant == Some(identity) => OwnOutcome::Same,
+                false => OwnOutcome::Waits(identity.clone()),
+            })
         }
     }
 }
@@ -487,5 +593,50 @@ mod tests {
         assert_eq!(paths, expected);
         assert_eq!(issues(&vec![email.clone(); 11])[0].code, "too_many_rules");
         assert!(issues(&default_rules()).is_empty());
+    }
+
+    fn say(
+        word: OwnWord,
+        (identity, origin, claimant): (Option<&str>, Origin, Option<&str>),
+        finds: &[&str],
+        own: &[&str],
+    ) -> Result<OwnOutcome, OwnRefusal> {
+        let (identity, claim) = (identity.map(id), claimant.map(|by| Proposal::Claimed(id(by))));
+        let held = Held { identity: identity.as_ref(), origin, proposal: claim.as_ref() };
+        let found = (!finds.is_empty()).then(|| found(finds));
+        let own = own.iter().map(|name| id(name)).collect();
+        judge_own(word, held, found.as_ref(), &own, None)
+    }
+
+    #[test]
+    fn somebody_elses_account_is_never_taken() {
+        use OwnOutcome::{GivenUp, Mapped, Same, TakenBack, Waits};
+        use OwnRefusal::{Taken, Unknown, WhichIdentity};
+        use OwnWord::{Claim, GiveUp};
+        let (rule, hand, own) = (Origin::Rule, Origin::Hand, Origin::Own);
+        let nobodys = (None, rule, None);
+        let both = ["ada", "bob"];
+        assert_eq!(say(Claim, nobodys, &["ada"], &["ada"]), Ok(Mapped(id("ada"))));
+        assert_eq!(say(Claim, (None, own, None), &["ada"], &["ada"]), Ok(Mapped(id("ada"))));
+        assert_eq!(say(Claim, nobodys, &both, &["ada"]), Ok(Waits(id("ada"))));
+        assert_eq!(say(Claim, nobodys, &both, &both), Err(WhichIdentity));
+        assert_eq!(say(Claim, (None, rule, Some("ada")), &both, &["ada"]), Ok(Same));
+        assert_eq!(say(Claim, (None, rule, Some("bob")), &both, &["ada"]), Err(Taken));
+        assert_eq!(say(Claim, (None, hand, None), &["ada"], &["ada"]), Err(Taken));
+        assert_eq!(say(Claim, (Some("ada"), hand, None), &[], &["ada"]), Ok(Same));
+        for origin in [rule, hand, own] {
+            let bobs = (Some("bob"), origin, None);
+            assert_eq!(say(Claim, bobs, &["ada"], &["ada"]), Err(Taken));
+            assert_eq!(say(Claim, bobs, &["bob"], &["ada"]), Err(Unknown));
+            assert_eq!(say(GiveUp, bobs, &[], &["ada"]), Err(Unknown));
+            assert_eq!(say(GiveUp, bobs, &["ada"], &["ada"]), Err(Taken));
+        }
+        assert_eq!(say(Claim, nobodys, &[], &["ada"]), Err(Unknown));
+        assert_eq!(say(Claim, nobodys, &["ada"], &[]), Err(Unknown));
+        assert_eq!(say(GiveUp, (Some("ada"), rule, None), &[], &["ada"]), Ok(GivenUp));
+        assert_eq!(say(GiveUp, (Some("ada"), own, None), &[], &["ada"]), Ok(GivenUp));
+        assert_eq!(say(GiveUp, (Some("ada"), hand, None), &["ada"], &["ada"]), Err(Taken));
+        assert_eq!(say(GiveUp, (None, rule, Some("ada")), &both, &["ada"]), Ok(TakenBack));
+        assert_eq!(say(GiveUp, (None, own, None), &["ada"], &["ada"]), Ok(Same));
     }
 }

@@ -51,6 +51,9 @@ pub enum NoticeKind {
     /// A request was decided about.
     #[serde(rename = "request.decided")]
     RequestDecided,
+    /// Somebody claimed an account of an integration, or gave one up (INT-7).
+    #[serde(rename = "account.claimed")]
+    AccountClaimed,
     /// A receiver of the audit log was given up.
     #[serde(rename = "audit_sink.disabled")]
     SinkDisabled,
@@ -61,7 +64,7 @@ pub enum NoticeKind {
 
 impl NoticeKind {
     /// All of them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::ExternalChange,
         Self::AggregationFailed,
         Self::AggregationBlocked,
@@ -72,6 +75,7 @@ impl NoticeKind {
         Self::ClockJump,
         Self::RequestWaiting,
         Self::RequestDecided,
+        Self::AccountClaimed,
         Self::SinkDisabled,
         Self::Test,
     ];
@@ -89,6 +93,7 @@ impl NoticeKind {
             Self::ClockJump => "clock.jumped",
             Self::RequestWaiting => "request.waiting",
             Self::RequestDecided => "request.decided",
+            Self::AccountClaimed => "account.claimed",
             Self::SinkDisabled => "audit_sink.disabled",
             Self::Test => "notification.test",
         }
@@ -152,6 +157,12 @@ impl NoticeKind {
                 ("outcome", "approved"),
                 ("note", "for this week only"),
             ],
+            Self::AccountClaimed => &[
+                ("integration", "Corporate directory"),
+                ("account", "ada@example.com"),
+                ("person", "Ada Lovelace"),
+                ("change", "is claimed, and nobody else fits"),
+            ],
             Self::SinkDisabled => {
                 &[("sink", "Security monitoring"), ("reason", "the receiver answered 410 Gone")]
             }
@@ -201,6 +212,10 @@ impl NoticeKind {
             Self::RequestDecided => (
                 "Access for {{identity}}: {{outcome}}",
                 "The request of {{requester}} for {{request}} for {{identity}} is {{outcome}}.\n\n{{note}}",
+            ),
+            Self::AccountClaimed => (
+                "{{integration}}: {{account}} {{change}}",
+                "{{person}} says of the account {{account}} in {{integration}}: it {{change}}.",
             ),
             Self::SinkDisabled => (
                 "Audit log: {{sink}} gets no more entries",

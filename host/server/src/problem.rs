@@ -199,6 +199,8 @@ impl From<EngineError> for Problem {
             EngineError::PersonOwnsIntegrations(_) => Self::new("person_owns_integrations", detail),
             EngineError::LastAdmin => Self::new("last_admin", detail),
             EngineError::IntegrationInUse(_) => Self::new("integration_in_use", detail),
+            EngineError::AccountsReadOnly => Self::new("accounts_read_only", detail),
+            EngineError::AccountTaken => Self::new("account_taken", detail),
             EngineError::AppInUse(_) => Self::new("app_in_use", detail),
             EngineError::IntegrationBusy(_) => Self::new("integration_busy", detail),
             EngineError::WorkflowMissing(_) => Self::new("workflow_missing", detail),

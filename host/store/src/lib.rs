@@ -39,6 +39,7 @@ mod migrate;
 mod notices;
 mod open;
 mod operations;
+mod own_accounts;
 mod people;
 mod plugins;
 mod principals;
@@ -92,6 +93,7 @@ pub use mappings::{
 pub use memberships::{MembershipQuery, NewMembership, StoredOperation};
 pub use migrate::SCHEMA_VERSION;
 pub use notices::StoredNotice;
+pub use own_accounts::OwnableAccount;
 pub use people::{EXPECTED_MS_MAX, NewPerson, Person, PersonIdentity};
 pub use plugins::Plugin;
 pub use principals::{NewPrincipal, PrincipalRecord};

@@ -75,7 +75,7 @@ impl StoredMapping {
     }
 }
 
-fn identity(row: &Row, index: usize) -> Result<Option<IdentityId>> {
+pub(crate) fn identity(row: &Row, index: usize) -> Result<Option<IdentityId>> {
     match row.text_or_null(index)? {
         None => Ok(None),
         Some(_) => row.parsed(index, "identity id", |id| IdentityId::parse(id).ok()).map(Some),
@@ -83,7 +83,7 @@ fn identity(row: &Row, index: usize) -> Result<Option<IdentityId>> {
 }
 
 /// From two columns: the proposed identity and the proposal's name.
-fn proposal(row: &Row, first: usize) -> Result<Option<Proposal>> {
+pub(crate) fn proposal(row: &Row, first: usize) -> Result<Option<Proposal>> {
     let proposed = identity(row, first)?;
     Ok(row.text_or_null(first + 1)?.and_then(|name| Proposal::parse(&name, proposed)))
 }
@@ -179,8 +179,8 @@ statements! {
     /// What is gone is looked at anew when it comes back: it was not judged meanwhile.
     FORGET_READ = "UPDATE mappings SET row_hash = NULL WHERE integration_id = $1 AND row_hash IS NOT NULL AND EXISTS (SELECT 1 FROM objects o WHERE o.id = mappings.account_id AND o.removed_ms IS NOT NULL)";
     GET = "SELECT i.id, i.display, m.origin, m.rule, CASE WHEN m.identity_id IS NOT NULL AND i.id IS NULL THEN 'identity_gone' ELSE m.reason END, m.changed_ms, m.version, i.data_source_id, m.proposed_id, m.proposal FROM mappings m LEFT JOIN identities i ON i.id = m.identity_id AND i.removed_ms IS NULL WHERE m.account_id = $1";
-    SET = "INSERT INTO mappings (account_id, integration_id, identity_id, origin, rule, reason, row_hash, rules_version, changed_ms, version) VALUES ($1, $2, $3, 'hand', NULL, $4, NULL, NULL, $5, 2) \
-        ON CONFLICT (account_id) DO UPDATE SET identity_id = excluded.identity_id, origin = 'hand', rule = NULL, reason = excluded.reason, proposed_id = NULL, proposal = NULL, changed_ms = excluded.changed_ms, version = mappings.version + 1 WHERE mappings.version = $6";
+    SET = "INSERT INTO mappings (account_id, integration_id, identity_id, origin, rule, reason, row_hash, rules_version, changed_ms, version) VALUES ($1, $2, $3, $7, NULL, $4, NULL, NULL, $5, 2) \
+        ON CONFLICT (account_id) DO UPDATE SET identity_id = excluded.identity_id, origin = excluded.origin, rule = NULL, reason = excluded.reason, proposed_id = NULL, proposal = NULL, changed_ms = excluded.changed_ms, version = mappings.version + 1 WHERE mappings.version = $6";
     RELEASE = "UPDATE mappings SET identity_id = NULL, origin = 'rule', rule = NULL, reason = 'no_match', row_hash = NULL, proposed_id = NULL, proposal = NULL, changed_ms = $3, version = version + 1 WHERE account_id = $1 AND version = $2";
     ACCOUNTS_OF = "SELECT o.id, n.id, n.name, n.app_id, o.kind, o.native_id, o.name, o.display, o.status, m.origin FROM mappings m JOIN objects o ON o.id = m.account_id JOIN integrations n ON n.id = m.integration_id JOIN identities i ON i.id = m.identity_id AND i.removed_ms IS NULL \
         WHERE m.identity_id = $1 AND m.account_id > $2 AND o.removed_ms IS NULL AND ($3 = '' OR m.integration_id = $3) ORDER BY m.account_id LIMIT $4";
@@ -222,7 +222,7 @@ pub(crate) fn built_statements(is_postgres: bool) -> Vec<(&'static str, String)>
     ]
 }
 
-fn account(row: &Row) -> Result<IdentityAccount> {
+pub(crate) fn account(row: &Row) -> Result<IdentityAccount> {
     Ok(IdentityAccount {
         account: row.parsed(0, "account id", |text| AccountId::parse(text).ok())?,
         integration: row.parsed(1, "integration id", |text| IntegrationId::parse(text).ok())?,
@@ -246,7 +246,7 @@ fn candidate(row: &Row) -> Result<Candidate> {
         display: row.text(2)?,
         object: row.json(3, "account")?,
         row_hash,
-        is_said: origin == Some(Origin::Hand),
+        is_said: matches!(origin, Some(Origin::Hand | Origin::Own)),
         stored: Verdict {
             identity: identity(row, 6)?,
             rule: row.int_or_null(8)?.and_then(|rule| u32::try_from(rule).ok()),
@@ -468,18 +468,19 @@ impl Tx {
     }
 
     /// Notes what a person says of an account whose mapping is still at that version: it is this
-    /// identity's, or nobody's.
+    /// identity's, or nobody's. `origin` tells who says so.
     pub async fn set_mapping(
         &mut self,
         integration: &IntegrationId,
         account: &AccountId,
         version: i64,
         identity: Option<&IdentityId>,
+        origin: Origin,
     ) -> Result<()> {
         let (now, reason) = (self.now(), identity.is_none().then(|| Unmapped::ByHand.name()));
         let identity = identity.map(IdentityId::as_str);
         let (account, integration) = (account.as_str(), integration.as_str());
-        let args = args![account, integration, identity, reason, now, version];
+        let args = args![account, integration, identity, reason, now, version, origin.name()];
         match self.execute(SET, args).await? {
             0 => Err(StoreError::VersionConflict { what: "mapping" }),
             _ => Ok(()),
@@ -493,6 +494,14 @@ impl Tx {
             0 => Err(StoreError::VersionConflict { what: "mapping" }),
             _ => Ok(()),
         }
+    }
+
+    /// Of what mappings of an integration would be at this moment. Once changes of mappings are locked
+    /// out, identities do not change either.
+    pub async fn mapping_state_now(&mut self, id: &IntegrationId) -> Result<MappingState> {
+        let (_, rules) = rules(self.fetch_one(RULES, args![id.as_str()]).await?)?;
+        let identities = self.fetch_one(IDENTITIES, &[]).await?.map_or(Ok(0), |row| row.int(0))?;
+        Ok(MappingState { identities, rules })
     }
 
     /// Whose an account is, as this transaction sees it.

@@ -31,6 +31,7 @@ const MIGRATIONS: &[(i64, &str)] = &[
     (22, include_str!("../migrations/0022_overdue_and_clock.sql")),
     (23, include_str!("../migrations/0023_appeared_changes.sql")),
     (24, include_str!("../migrations/0024_mapping_proposals.sql")),
+    (25, include_str!("../migrations/0025_own_accounts.sql")),
 ];
 
 const fn newest(migrations: &[(i64, &str)]) -> i64 {

@@ -127,6 +127,7 @@ async fn every_statement_prepares_on_both_databases() {
         migrate::STATEMENTS,
         notices::STATEMENTS,
         operations::STATEMENTS,
+        own_accounts::STATEMENTS,
         people::STATEMENTS,
         plugins::STATEMENTS,
         principals::STATEMENTS,

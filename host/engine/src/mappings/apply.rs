@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use grantry_authz::Provenance;
+use grantry_model::catalogue::Object;
 use grantry_model::ids::{AccountId, DataSourceId, IdentityId, IntegrationId};
 use grantry_model::mapping::{Found, IdentityField, Rule, Verdict, judge};
 use grantry_store::{AuditEntry, Candidate, Candidates, Db, MappingState, NewMapping};
@@ -215,7 +216,9 @@ impl Pass<'_> {
         let candidates = self.db.candidates(self.integration, which, after, STEP_ACCOUNTS).await?;
         let Some(last) = candidates.last() else { return Ok(None) };
         let last = last.account.to_string();
-        let found = self.find(&candidates).await?;
+        let judged = candidates.iter().filter(|candidate| !candidate.is_said);
+        let judged: Vec<_> = judged.map(|it| (&it.account, &it.object)).collect();
+        let found = find(self.db, self.rules, &judged).await?;
         let (mut judged, mut read) = (Vec::new(), Vec::new());
         for candidate in candidates {
             let after = match candidate.is_said {
@@ -238,40 +241,8 @@ impl Pass<'_> {
 
     fn judge(&self, candidate: &Candidate, found: Option<&Found>) -> Verdict {
         let was = candidate.stored.identity.as_ref().filter(|_| candidate.is_living);
-        judge((was, candidate.stored.rule), found, self.accepts)
-    }
-
-    /// Whom the first rule finds that finds anybody, for each account.
-    async fn find(&self, candidates: &[Candidate]) -> Result<HashMap<AccountId, Found>> {
-        let mut found: HashMap<AccountId, Found> = HashMap::new();
-        let judged = || candidates.iter().filter(|candidate| !candidate.is_said);
-        let mut known: BTreeMap<&str, ByKey> = BTreeMap::new();
-        for field in [IdentityField::Email, IdentityField::UserName, IdentityField::ExternalId] {
-            let of = self.rules.iter().filter(|rule| rule.identity == field);
-            let rules: Vec<&Rule> = of.collect();
-            let keys: BTreeSet<String> = judged()
-                .flat_map(|candidate| rules.iter().flat_map(|rule| rule.keys(&candidate.object)))
-                .collect();
-            known.insert(field.name(), self.db.identities_with(field, &keys).await?);
-        }
-        for candidate in judged() {
-            for (position, rule) in self.rules.iter().enumerate() {
-                let by_key = &known[rule.identity.name()];
-                let hits =
-                    rule.keys(&candidate.object).into_iter().filter_map(|key| by_key.get(&key));
-                let is_wanted = |source: &DataSourceId| {
-                    rule.data_source.as_ref().is_none_or(|wanted| wanted == source)
-                };
-                let hits = hits.flatten().filter(|(_, source)| is_wanted(source));
-                let identities: BTreeSet<IdentityId> = hits.map(|(id, _)| id.clone()).collect();
-                if !identities.is_empty() {
-                    let rule = u32::try_from(position).unwrap_or(u32::MAX);
-                    found.insert(candidate.account.clone(), Found { rule, identities });
-                    break;
-                }
-            }
-        }
-        Ok(found)
+        let verdict = judge((was, candidate.stored.rule), found, self.accepts);
+        verdict.with_claim(candidate.stored.proposal.as_ref(), found)
     }
 
     /// Holds back what would be a second account of its kind, or one of several at once.
@@ -314,6 +285,40 @@ impl Pass<'_> {
         }
         Ok(())
     }
+}
+
+/// Whom the first rule finds that finds anybody, for each account.
+pub(super) async fn find(
+    db: &Db,
+    rules: &[Rule],
+    accounts: &[(&AccountId, &Object)],
+) -> Result<HashMap<AccountId, Found>> {
+    let mut found: HashMap<AccountId, Found> = HashMap::new();
+    let mut known: BTreeMap<&str, ByKey> = BTreeMap::new();
+    for field in [IdentityField::Email, IdentityField::UserName, IdentityField::ExternalId] {
+        let rules: Vec<&Rule> = rules.iter().filter(|rule| rule.identity == field).collect();
+        let keys =
+            accounts.iter().flat_map(|(_, object)| rules.iter().map(|rule| rule.keys(object)));
+        let keys: BTreeSet<String> = keys.flatten().collect();
+        known.insert(field.name(), db.identities_with(field, &keys).await?);
+    }
+    for (account, object) in accounts {
+        for (position, rule) in rules.iter().enumerate() {
+            let by_key = &known[rule.identity.name()];
+            let hits = rule.keys(object).into_iter().filter_map(|key| by_key.get(&key));
+            let is_wanted = |source: &DataSourceId| {
+                rule.data_source.as_ref().is_none_or(|wanted| wanted == source)
+            };
+            let hits = hits.flatten().filter(|(_, source)| is_wanted(source));
+            let identities: BTreeSet<IdentityId> = hits.map(|(id, _)| id.clone()).collect();
+            if !identities.is_empty() {
+                let rule = u32::try_from(position).unwrap_or(u32::MAX);
+                found.insert((*account).clone(), Found { rule, identities });
+                break;
+            }
+        }
+    }
+    Ok(found)
 }
 
 /// What is written, and what came of it.

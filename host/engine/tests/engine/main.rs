@@ -15,6 +15,7 @@ mod lying;
 mod manual;
 mod mappings;
 mod open_operations;
+mod own_accounts;
 mod platform;
 mod policies;
 mod provisioning;

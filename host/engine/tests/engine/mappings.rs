@@ -20,7 +20,7 @@ const PEOPLE: &str = "external_id,user_name,email\n1,ada,U000@x.example\n2,bob,u
 
 impl Host {
     /// The connector tells of e-mail addresses: the user's id at `x.example`.
-    fn with_emails(&self) {
+    pub(crate) fn with_emails(&self) {
         self.directory.lock().unwrap().lie = Some(Box::new(|_, page| {
             for object in page.objects.iter_mut().filter(|object| object.id.kind == "User") {
                 let values = vec![Value::Text(format!(" {}@X.example", object.id.id))];
@@ -30,11 +30,11 @@ impl Host {
         }));
     }
 
-    async fn of(&self, user: &str) -> StoredMapping {
+    pub(crate) async fn of(&self, user: &str) -> StoredMapping {
         self.ctx.mapping(&self.integration, &self.account(user)).await.unwrap()
     }
 
-    async fn identity(&self, people: &Entity, external_id: &str) -> IdentityId {
+    pub(crate) async fn identity(&self, people: &Entity, external_id: &str) -> IdentityId {
         let source = source(people);
         let all = PageQuery { limit: 200, ..PageQuery::default() };
         let page = self.ctx.list_identities(source, &all).await.unwrap();
@@ -42,7 +42,7 @@ impl Host {
         found.unwrap().identity.id
     }
 
-    async fn say(&self, user: &str, identity: Option<&IdentityId>) -> StoredMapping {
+    pub(crate) async fn say(&self, user: &str, identity: Option<&IdentityId>) -> StoredMapping {
         let (account, version) = (self.account(user), self.of(user).await.version);
         let said = self.ctx.set_mapping(&self.integration, &account, version, identity).await;
         said.unwrap()
@@ -75,7 +75,7 @@ impl Host {
     }
 }
 
-fn source(people: &Entity) -> &DataSourceId {
+pub(crate) fn source(people: &Entity) -> &DataSourceId {
     let Entity::DataSource(source) = people else { panic!("not a data source") };
     source
 }

@@ -24,6 +24,7 @@ pub const KINDS: &[Kind] = &[
     new("session_ended", 401, "The session has ended"),
     new("client_disabled", 401, "The caller is disabled or deleted"),
     new("action_not_granted", 403, "The action is not granted"),
+    new("accounts_read_only", 403, "People do not map their own accounts here"),
     new("csrf", 403, "The CSRF token is missing or wrong"),
     new("sign_in_failed", 400, "The sign-in was not completed"),
     new("sign_up_not_allowed", 403, "You are not known here"),
@@ -54,6 +55,7 @@ pub const KINDS: &[Kind] = &[
     new("address_not_allowed", 422, "The address may not be reached"),
     // What the state of things forbids.
     new("conflict", 409, "There is such a thing already"),
+    new("account_taken", 409, "The account is not yours to claim"),
     new("membership_not_active", 409, "The membership's status does not allow it"),
     new("blocked_threshold", 409, "The list would lose too many"),
     new("diff_changed", 409, "The diff is not what you saw"),

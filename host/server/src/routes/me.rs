@@ -4,12 +4,14 @@ use axum::Json as Body;
 use axum::extract::State;
 use grantry_api::data_sources::Identity;
 use grantry_api::headers::IdempotencyHeader;
-use grantry_api::me::{CreateOwnToken, Me, NewOwnToken, OwnToken, UpdateMe};
+use grantry_api::me::{
+    ClaimAccount, CreateOwnToken, Me, NewOwnToken, OwnAccount, OwnAccountQuery, OwnToken, UpdateMe,
+};
 use grantry_api::resources::OwnResource;
 use grantry_api::sign_in::Session;
 use grantry_api::{List, ListQuery};
 use grantry_engine::TokenRecord;
-use grantry_model::ids::{SessionId, TokenId};
+use grantry_model::ids::{AccountId, SessionId, TokenId};
 use http::{HeaderValue, StatusCode, header};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -28,6 +30,8 @@ pub(super) fn routes() -> OpenApiRouter<Server> {
         .routes(routes!(get_me, update_me))
         .routes(routes!(list_own_identities))
         .routes(routes!(list_own_resources))
+        .routes(routes!(list_own_accounts))
+        .routes(routes!(claim_account, give_up_account))
         .routes(routes!(create_own_token, list_own_tokens))
         .routes(routes!(revoke_own_token))
         .routes(routes!(list_own_sessions, sign_out_everywhere))
@@ -75,6 +79,56 @@ async fn list_own_identities(ctx: Ctx) -> Reply<Body<List<Identity>>> {
 async fn list_own_resources(ctx: Ctx) -> Reply<Body<List<OwnResource>>> {
     let items = ctx.own_resources().await?.iter().map(resources::own_resource).collect();
     Ok(Body(List { items, next: None }))
+}
+
+/// List your accounts
+///
+/// Those of the identities that you are, in every integration; with `claimable=true` nobody's accounts
+/// that could be yours.
+#[utoipa::path(get, path = "/me/accounts", tag = "me",
+    extensions(("x-grantry-action" = json!("own"))),
+    params(OwnAccountQuery),
+    responses((status = 200, description = "A page of them", body = List<OwnAccount>)))]
+async fn list_own_accounts(
+    ctx: Ctx,
+    Query(query): Query<OwnAccountQuery>,
+) -> Reply<Body<List<OwnAccount>>> {
+    let wanted = page(query.limit, query.cursor);
+    let found = match query.claimable {
+        Some(true) => ctx.list_claimable_accounts(&wanted).await?,
+        _ => ctx.list_own_accounts(&wanted).await?,
+    };
+    Ok(list(found, wire::own_account))
+}
+
+/// Claim an account
+///
+/// Maps an account that is nobody's to you, if its integration lets people do so and its rules find you
+/// and nobody else for it. If they find others too, the claim waits for the integration's owner. The
+/// body may be left out.
+#[utoipa::path(put, path = "/me/accounts/{account_id}", tag = "me",
+    extensions(("x-grantry-action" = json!("own"))),
+    params(("account_id" = String, Path, description = "The account's id.")),
+    request_body = Option<ClaimAccount>,
+    responses((status = 200, description = "Yours, or waiting", body = OwnAccount)))]
+async fn claim_account(
+    ctx: Ctx,
+    Path(id): Path<AccountId>,
+    body: Option<Json<ClaimAccount>>,
+) -> Reply<Body<OwnAccount>> {
+    let identity = wire::read_claim(body.map(|body| body.value).unwrap_or_default())?;
+    Ok(Body(wire::own_account(&ctx.claim_account(&id, identity.as_ref()).await?)))
+}
+
+/// Give an account up
+///
+/// It is nobody's from now on, also for the rules. A claim that waits is taken back.
+#[utoipa::path(delete, path = "/me/accounts/{account_id}", tag = "me",
+    extensions(("x-grantry-action" = json!("own"))),
+    params(("account_id" = String, Path, description = "The account's id.")),
+    responses((status = 200, description = "Nobody's", body = OwnAccount)))]
+async fn give_up_account(ctx: Ctx, Path(id): Path<AccountId>) -> Reply<Body<OwnAccount>> {
+    Ok(Body(wire::own_account(&ctx.give_up_account(&id).await?)))
 }
 
 /// Make an API token of your own

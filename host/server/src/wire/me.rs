@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 
 use grantry_api::me as wire;
 use grantry_authz::{Actor, Scope};
-use grantry_engine::{Answer, NewOwnToken, NewToken, TokenRecord};
+use grantry_engine::{Answer, NewOwnToken, NewToken, OwnAccount, TokenRecord};
 use grantry_model::clock::UnixMs;
+use grantry_model::ids::IdentityId;
 use grantry_model::permission::AdminAction;
 
 use super::permissions;
@@ -45,6 +46,23 @@ fn of(actor: &Actor) -> wire::Me {
         session: None,
         scope: held.scope.as_ref().map(scope),
     }
+}
+
+/// An account of the caller's, or one that could be.
+pub(crate) fn own_account(own: &OwnAccount) -> wire::OwnAccount {
+    wire::OwnAccount {
+        account: super::mappings::account(&own.account),
+        identity_id: own.identity.as_ref().map(ToString::to_string),
+        is_mapped: own.is_mapped,
+        is_waiting: own.is_waiting,
+        is_editable: own.is_editable,
+    }
+}
+
+/// Which identity claims an account, from the wire.
+pub(crate) fn read_claim(claim: wire::ClaimAccount) -> Result<Option<IdentityId>, Problem> {
+    let id = claim.identity_id.map(|id| IdentityId::parse(&id)).transpose();
+    id.map_err(|error| Problem::field("/identity_id", "invalid_id", error.to_string()))
 }
 
 /// What a token is limited to.

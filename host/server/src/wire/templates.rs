@@ -17,6 +17,7 @@ pub(crate) fn kind(kind: NoticeKind) -> wire::NoticeKind {
         NoticeKind::ClockJump => wire::NoticeKind::ClockJump,
         NoticeKind::RequestWaiting => wire::NoticeKind::RequestWaiting,
         NoticeKind::RequestDecided => wire::NoticeKind::RequestDecided,
+        NoticeKind::AccountClaimed => wire::NoticeKind::AccountClaimed,
         NoticeKind::SinkDisabled => wire::NoticeKind::SinkDisabled,
         NoticeKind::Test => wire::NoticeKind::Test,
     }
@@ -35,6 +36,7 @@ pub(crate) fn read_kind(kind: wire::NoticeKind) -> NoticeKind {
         wire::NoticeKind::ClockJump => NoticeKind::ClockJump,
         wire::NoticeKind::RequestWaiting => NoticeKind::RequestWaiting,
         wire::NoticeKind::RequestDecided => NoticeKind::RequestDecided,
+        wire::NoticeKind::AccountClaimed => NoticeKind::AccountClaimed,
         wire::NoticeKind::SinkDisabled => NoticeKind::SinkDisabled,
         wire::NoticeKind::Test => NoticeKind::Test,
     }

@@ -182,6 +182,9 @@ const ROWS: &[(&str, &str)] = &[
     ("update_me", "own"),
     ("list_own_identities", "own"),
     ("list_own_resources", "own"),
+    ("list_own_accounts", "own"),
+    ("claim_account", "own"),
+    ("give_up_account", "own"),
     ("list_own_sessions", "own"),
     ("sign_out_everywhere", "own"),
     ("end_own_session", "own"),
@@ -281,8 +284,12 @@ fn oracle(action: &str, caller: Caller, entity: Option<(Kind, Which)>) -> Class 
         ("request", Caller::Auditor) => return Class::Forbidden,
         ("read request" | "request", Caller::User) => return Class::NotFound,
         ("own", Caller::Auditor | Caller::User) => return Class::Allowed,
+        ("nobody's own", Caller::Auditor | Caller::User | Caller::Admin) => {
+            return Class::NotFound;
+        }
         ("the admin's own", Caller::Auditor | Caller::User) => return Class::NotFound,
         (_, Caller::Anonymous) => return Class::Unauthenticated,
+        ("nobody's own", _) => return Class::Forbidden,
         ("own" | "the admin's own" | "read request" | "request", _) => return Class::Forbidden,
         _ => {}
     }
@@ -664,7 +671,10 @@ async fn assert_part(part: usize) {
         let action = ROWS.iter().find(|row| row.0 == id).map_or("no row", |row| row.1);
         // What is one's own does not exist for others; the world's belongs to the admin.
         let is_about_own = operation.1.contains("{own_");
+        // The world's accounts are connected with nobody of the callers.
+        let is_account = operation.1.contains("/me/accounts/{");
         let action = match action {
+            _ if is_account => "nobody's own",
             _ if is_about_own => "the admin's own",
             "request" if operation.0 == "GET" => "read request",
             action => action,
