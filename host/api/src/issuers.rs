@@ -48,7 +48,7 @@ pub struct Issuer {
 }
 
 /// An issuer to be trusted. It is asked for its discovery document and keys before it is saved.
-#[derive(Clone, PartialEq, Eq, Deserialize, ToSchema)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CreateIssuer {
     /// What people call it; shown to those who sign in.
@@ -94,7 +94,7 @@ pub struct CreateIssuer {
 
 /// A change of an issuer: what is missing stays. Kind, URL and tenant cannot change: another issuer
 /// is another trust.
-#[derive(Clone, Default, PartialEq, Eq, Deserialize, ToSchema)]
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct UpdateIssuer {
     /// What people call it.

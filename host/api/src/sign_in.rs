@@ -15,7 +15,7 @@ pub struct SignInOffer {
 }
 
 /// A sign-in with a token.
-#[derive(Clone, PartialEq, Eq, Deserialize, ToSchema)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SignInWithToken {
     /// An unscoped token of a person: the one that the first start told.

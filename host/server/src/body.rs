@@ -7,6 +7,7 @@ use axum::extract::{FromRequest, OptionalFromRequest, Request};
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, header};
 use http_body_util::BodyExt as _;
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::json;
@@ -23,7 +24,7 @@ pub(crate) struct Json<T> {
     pub value: T,
 }
 
-impl<T: DeserializeOwned> FromRequest<Server> for Json<T> {
+impl<T: DeserializeOwned + Serialize> FromRequest<Server> for Json<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, server: &Server) -> Result<Self, Problem> {
@@ -35,7 +36,7 @@ impl<T: DeserializeOwned> FromRequest<Server> for Json<T> {
     }
 }
 
-impl<T: DeserializeOwned> OptionalFromRequest<Server> for Json<T> {
+impl<T: DeserializeOwned + Serialize> OptionalFromRequest<Server> for Json<T> {
     type Rejection = Problem;
 
     /// Nothing where the request has no body, or says `null`.

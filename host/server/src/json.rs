@@ -1,13 +1,16 @@
 //! JSON from outside, read strictly (security.md rows 11, 12 and 15).
 //!
 //! Beyond the syntax: no key twice, no nesting deeper than [`DEPTH_MAX`], no NUL in any text. What
-//! is left is turned into the wire type; its faults are told with a JSON pointer.
+//! is left is turned into the wire type; its faults are told with a JSON pointer. No array stands for
+//! an object: [`typed`] refuses that where it sees the type, [`refuse_arrays_for_objects`] in tagged
+//! enums, of which serde reads the contents by itself.
 
 mod typed;
 
 use std::fmt;
 
 use grantry_api::FieldProblem;
+use serde::Serialize;
 use serde::de::{self, DeserializeOwned, DeserializeSeed, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 use serde_path_to_error::{Path, Segment};
@@ -19,11 +22,47 @@ use typed::Typed;
 const DEPTH_MAX: usize = 64;
 
 /// Reads a body into its wire type.
-pub(crate) fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+pub(crate) fn read<T: DeserializeOwned + Serialize>(bytes: &[u8]) -> Result<T, Problem> {
     let value = parse(bytes)?;
     refuse_nul(&value, &mut String::new())?;
-    serde_path_to_error::deserialize(Typed(value))
-        .map_err(|error| Problem::fields(vec![field_problem(error.path(), error.inner())]))
+    let read: T = serde_path_to_error::deserialize(Typed(&value))
+        .map_err(|error| Problem::fields(vec![field_problem(error.path(), error.inner())]))?;
+    let written = serde_json::to_value(&read).map_err(Problem::internal)?;
+    refuse_arrays_for_objects(&value, &written, &mut String::new())?;
+    Ok(read)
+}
+
+/// What was read, written again, has objects where it had objects: an array there was taken for one,
+/// field by field, which no description of the API says.
+fn refuse_arrays_for_objects(
+    value: &Value,
+    written: &Value,
+    at: &mut String,
+) -> Result<(), Problem> {
+    let length = at.len();
+    match (value, written) {
+        (Value::Array(_), Value::Object(_)) => {
+            return Err(Problem::field(at.as_str(), "invalid_type", "must be an object"));
+        }
+        (Value::Array(items), Value::Array(written)) => {
+            for (index, (item, written)) in items.iter().zip(written).enumerate() {
+                at.push_str(&format!("/{index}"));
+                refuse_arrays_for_objects(item, written, at)?;
+                at.truncate(length);
+            }
+        }
+        (Value::Object(entries), Value::Object(written)) => {
+            for (key, item) in entries {
+                let Some(written) = written.get(key) else { continue };
+                at.push('/');
+                at.push_str(&escape(key));
+                refuse_arrays_for_objects(item, written, at)?;
+                at.truncate(length);
+            }
+        }
+        _ => {}
+    }
+    Ok(())
 }
 
 fn parse(bytes: &[u8]) -> Result<Value, Problem> {
@@ -213,6 +252,38 @@ mod tests {
         let inner =
             r#"{"name": "a", "plugin_id": "p", "connection": {}, "approval": [[], [], true]}"#;
         assert_eq!(fault(inner), told("invalid_input", "/approval"));
+    }
+
+    #[test]
+    fn an_array_is_no_tagged_object_and_no_object_in_one() {
+        use grantry_api::channels::CreateChannel;
+        use grantry_api::workflows::WriteWorkflow;
+        let path = |problem: Problem| problem.errors[0].path.clone();
+        let channel = |settings: &str| {
+            let body = format!(r#"{{"name": "a", "settings": {settings}}}"#);
+            read::<CreateChannel>(body.as_bytes()).err().map(path)
+        };
+        let good = r#"{"kind": "webhook", "url": "u", "address_exceptions": [{"ip": "127.0.0.1", "port": 1}]}"#;
+        assert_eq!(channel(good), None);
+        assert_eq!(channel(r#"["webhook", "u", []]"#).as_deref(), Some("/settings"));
+        assert_eq!(channel(r#"["webhook"]"#).as_deref(), Some("/settings"));
+        let inner = r#"{"kind": "webhook", "url": "u", "address_exceptions": [["127.0.0.1", 1]]}"#;
+        assert_eq!(channel(inner).as_deref(), Some("/settings/address_exceptions/0"));
+        let workflow = |step: &str| {
+            let body = format!(r#"{{"name": "a", "steps": [{step}]}}"#);
+            read::<WriteWorkflow>(body.as_bytes()).err().map(path)
+        };
+        let step = |approver: &str, escalation: &str| {
+            format!(
+                r#"{{"kind": "approval", "needs": "any", "approvers": [{approver}], "escalation": {escalation}}}"#
+            )
+        };
+        let (admin, later) = (r#"{"kind": "admin"}"#, r#"{"after_ms": 60000, "to": []}"#);
+        assert_eq!(workflow(&step(admin, later)), None);
+        let refused = workflow(&step(r#"["admin"]"#, later));
+        assert_eq!(refused.as_deref(), Some("/steps/0/approvers/0"));
+        let refused = workflow(&step(admin, "[60000, []]"));
+        assert_eq!(refused.as_deref(), Some("/steps/0/escalation"));
     }
 
     #[test]

@@ -7,9 +7,10 @@ use serde::forward_to_deserialize_any;
 use serde_json::{Error, Value};
 
 /// A value that is to become a wire type.
-pub(super) struct Typed(pub Value);
+#[derive(Clone, Copy)]
+pub(super) struct Typed<'a>(pub &'a Value);
 
-impl<'de> IntoDeserializer<'de, Error> for Typed {
+impl<'de> IntoDeserializer<'de, Error> for Typed<'de> {
     type Deserializer = Self;
 
     fn into_deserializer(self) -> Self {
@@ -28,23 +29,23 @@ fn seen(value: &Value) -> Unexpected<'_> {
     }
 }
 
-impl<'de> Deserializer<'de> for Typed {
+impl<'de> Deserializer<'de> for Typed<'de> {
     type Error = Error;
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
         match self.0 {
             Value::Null => visitor.visit_unit(),
-            Value::Bool(boolean) => visitor.visit_bool(boolean),
+            Value::Bool(boolean) => visitor.visit_bool(*boolean),
             Value::Number(number) => number.deserialize_any(visitor),
-            Value::String(text) => visitor.visit_string(text),
+            Value::String(text) => visitor.visit_borrowed_str(text),
             Value::Array(items) => {
-                let mut items = SeqDeserializer::new(items.into_iter().map(Self));
+                let mut items = SeqDeserializer::new(items.iter().map(Self));
                 let value = visitor.visit_seq(&mut items)?;
                 items.end()?;
                 Ok(value)
             }
             Value::Object(entries) => {
-                let entries = entries.into_iter().map(|(key, value)| (key, Self(value)));
+                let entries = entries.iter().map(|(key, value)| (key.as_str(), Self(value)));
                 let mut entries = MapDeserializer::new(entries);
                 let value = visitor.visit_map(&mut entries)?;
                 entries.end()?;
@@ -66,7 +67,7 @@ impl<'de> Deserializer<'de> for Typed {
         _: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Error> {
-        match &self.0 {
+        match self.0 {
             Value::Object(_) => self.deserialize_any(visitor),
             other => Err(Error::invalid_type(seen(other), &"an object")),
         }
@@ -79,12 +80,12 @@ impl<'de> Deserializer<'de> for Typed {
         visitor: V,
     ) -> Result<V::Value, Error> {
         match self.0 {
-            Value::String(name) => visitor.visit_enum(name.into_deserializer()),
+            Value::String(name) => visitor.visit_enum(name.as_str().into_deserializer()),
             Value::Object(entries) if entries.len() == 1 => {
-                let entries = entries.into_iter().map(|(key, value)| (key, Self(value)));
+                let entries = entries.iter().map(|(key, value)| (key.as_str(), Self(value)));
                 visitor.visit_enum(MapAccessDeserializer::new(MapDeserializer::new(entries)))
             }
-            other => Err(Error::invalid_type(seen(&other), &"one of the names")),
+            other => Err(Error::invalid_type(seen(other), &"one of the names")),
         }
     }
 

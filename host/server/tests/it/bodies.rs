@@ -5,6 +5,7 @@ use grantry_server::Limits;
 use serde_json::{Value, json};
 
 use crate::host::{Host, Reply, wide};
+use crate::openapi::operations;
 
 async fn post(host: &Host, media_type: &str, body: impl Into<Body>) -> Reply {
     let request = host.request("POST", "/clients", &Value::Null).header("Content-Type", media_type);
@@ -98,4 +99,98 @@ async fn what_is_no_component_is_refused_with_its_code() {
     let host = Host::start().await;
     assert_eq!(host.upload(b"(component)").await.problem(), problem(422, "not_a_component"));
     assert_eq!(host.get("/plugins").await.ok()["items"], json!([]));
+}
+
+/// A value that the schema describes, as whole as it can be.
+fn instance(document: &Value, schema: &Value) -> Value {
+    if let Some(name) = schema["$ref"].as_str() {
+        let name = name.rsplit('/').next().unwrap();
+        return instance(document, &document["components"]["schemas"][name]);
+    }
+    let is = |kind: &str| {
+        let types = &schema["type"];
+        *types == kind || types.as_array().is_some_and(|types| types.contains(&json!(kind)))
+    };
+    let either = ["oneOf", "anyOf"].iter().find_map(|key| schema[*key].as_array());
+    if let Some(either) = either {
+        let object = either.iter().find(|one| one["type"] != "null").unwrap();
+        return instance(document, object);
+    }
+    if let Some(properties) = schema["properties"].as_object() {
+        let fields =
+            properties.iter().map(|(name, field)| (name.clone(), instance(document, field)));
+        return Value::Object(fields.collect());
+    }
+    match schema {
+        _ if schema["enum"][0].is_string() => schema["enum"][0].clone(),
+        _ if schema.get("example").is_some() => schema["example"].clone(),
+        _ if is("array") => json!([instance(document, &schema["items"])]),
+        _ if is("integer") || is("number") => schema.get("minimum").unwrap_or(&json!(1)).clone(),
+        _ if is("boolean") => json!(true),
+        _ if is("string") => json!("x"),
+        _ => json!({}),
+    }
+}
+
+/// Where the value has objects with fields, as JSON pointers.
+fn objects(value: &Value, at: &str, found: &mut Vec<String>) {
+    match value {
+        Value::Object(fields) => {
+            if !fields.is_empty() {
+                found.push(at.to_owned());
+            }
+            for (name, field) in fields {
+                objects(field, &format!("{at}/{name}"), found);
+            }
+        }
+        Value::Array(items) => {
+            for (index, item) in items.iter().enumerate() {
+                objects(item, &format!("{at}/{index}"), found);
+            }
+        }
+        _ => {}
+    }
+}
+
+#[tokio::test]
+async fn in_no_body_does_an_array_stand_for_an_object() {
+    let host = Host::start().await;
+    let document = serde_json::to_value(grantry_server::openapi::document()).unwrap();
+    let (mut tried, mut taken) = (0, Vec::new());
+    for (method, path, operation) in operations(&document) {
+        let schema = &operation["requestBody"]["content"]["application/json"]["schema"];
+        if schema.is_null() {
+            continue;
+        }
+        let whole = instance(&document, schema);
+        let mut places = Vec::new();
+        objects(&whole, "", &mut places);
+        for place in places {
+            // What any JSON may be is the plugin's to judge.
+            if place.starts_with("/connection") {
+                continue;
+            }
+            let fields = whole.pointer(&place).unwrap().as_object().unwrap();
+            // As serde would take it: the tag first.
+            let (mut tags, mut rest): (Vec<_>, Vec<_>) = (Vec::new(), Vec::new());
+            for (name, field) in fields {
+                if name == "kind" { tags.push(field.clone()) } else { rest.push(field.clone()) }
+            }
+            tags.append(&mut rest);
+            for array in [tags.clone(), tags.into_iter().take(1).collect(), Vec::new()] {
+                let mut body = whole.clone();
+                *body.pointer_mut(&place).unwrap() = Value::Array(array);
+                let path = path.replace(['{', '}'], "");
+                let path = path.trim_start_matches("/api/v1");
+                let request = host.request(&method, path, &body).header("If-Match", "\"1\"");
+                let reply = host.send(request.body(Body::from(body.to_string())).unwrap()).await;
+                tried += 1;
+                if reply.problem() != problem(422, "invalid_input") {
+                    taken.push(format!("{method} {path} {place}: {} {body}", reply.text));
+                }
+            }
+        }
+    }
+    assert!(tried > 100, "{tried}");
+    assert!(taken.is_empty(), "{} of {tried}:\n{}", taken.len(), taken.join("\n"));
 }
