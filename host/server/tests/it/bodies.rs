@@ -162,6 +162,12 @@ async fn in_no_body_does_an_array_stand_for_an_object() {
         if schema.is_null() {
             continue;
         }
+        let segments = path.trim_start_matches("/api/v1").split('/').map(|segment| match segment {
+            "{notice_kind}" => "aggregation.failed",
+            parameter if parameter.starts_with('{') => "x",
+            plain => plain,
+        });
+        let path = segments.collect::<Vec<_>>().join("/");
         let whole = instance(&document, schema);
         let mut places = Vec::new();
         objects(&whole, "", &mut places);
@@ -180,9 +186,7 @@ async fn in_no_body_does_an_array_stand_for_an_object() {
             for array in [tags.clone(), tags.into_iter().take(1).collect(), Vec::new()] {
                 let mut body = whole.clone();
                 *body.pointer_mut(&place).unwrap() = Value::Array(array);
-                let path = path.replace(['{', '}'], "");
-                let path = path.trim_start_matches("/api/v1");
-                let request = host.request(&method, path, &body).header("If-Match", "\"1\"");
+                let request = host.request(&method, &path, &body).header("If-Match", "\"1\"");
                 let reply = host.send(request.body(Body::from(body.to_string())).unwrap()).await;
                 tried += 1;
                 if reply.problem() != problem(422, "invalid_input") {
