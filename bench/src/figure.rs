@@ -1,7 +1,7 @@
 //! What is measured, and how it is shown.
 
 /// All figures.
-pub const NAMES: [&str; 11] = [
+pub const NAMES: [&str; 12] = [
     "page_1000",
     "instantiate_call",
     "permission_decision_ns",
@@ -10,6 +10,7 @@ pub const NAMES: [&str; 11] = [
     "sync_1m_rows_per_s",
     "sync_1m_rss_mib",
     "resync_1m_cpu_ratio",
+    "resync_1m_validators_cpu_ratio",
     "resync_1m_rows_written",
     "search_1m_p99_ms_sqlite",
     "search_1m_p99_ms_postgres",

@@ -234,6 +234,7 @@ async fn measure_calls() -> Result<Vec<Figure>> {
         kv: nothing.clone(),
         platform: nothing.clone(),
         audit: nothing,
+        validators: Arc::default(),
     };
     let page = |max_items| PageRequest {
         run_id: "bench".into(),

@@ -24,6 +24,9 @@ pub fn figures() -> Result<Vec<Figure>> {
     let bare = phase("child-bare", bare_folder.path(), "first")?;
     let first = phase("child-sync", folder.path(), "first")?;
     let again = phase("child-sync", folder.path(), "again")?;
+    let validated_folder = tempfile::tempdir()?;
+    let validated = phase("child-sync", validated_folder.path(), "first-validated")?;
+    let unchanged = phase("child-sync", validated_folder.path(), "again-validated")?;
     let number = |value: &Value, name: &str| value[name].as_f64().context("a number is missing");
     let (cpu, bare_cpu) = (number(&first, "cpu_s")?, number(&bare, "cpu_s")?);
     let rows = (ROWS.0 + ROWS.1 * 2 + ROWS.2) as f64;
@@ -62,6 +65,12 @@ pub fn figures() -> Result<Vec<Figure>> {
             baseline: Some(("the first run", 1.0)),
         },
         Figure {
+            name: "resync_1m_validators_cpu_ratio",
+            value: number(&unchanged, "cpu_s")? / number(&validated, "cpu_s")?,
+            unit: "",
+            baseline: Some(("the first run with validators", 1.0)),
+        },
+        Figure {
             name: "resync_1m_rows_written",
             value: number(&again, "written")?,
             unit: "rows",
@@ -82,13 +91,14 @@ fn phase(command: &str, folder: &Path, part: &str) -> Result<Value> {
 
 /// One aggregation in this process; tells what it used.
 pub async fn child(arguments: &[String]) -> Result<()> {
-    let [folder, part] = arguments else { anyhow::bail!("FOLDER first|again") };
+    let [folder, part] = arguments else { anyhow::bail!("FOLDER (first|again)[-validated]") };
     let folder = Path::new(folder);
     let engine = host::engine(folder).await?;
     let (users, groups, assignments) = ROWS;
-    let (ctx, integration) = if part == "first" {
+    let (ctx, integration) = if part.starts_with("first") {
         let connection = serde_json::json!({
             "users": users, "groups": groups, "assignments": assignments, "seed": 1,
+            "validators": part.ends_with("-validated"),
         });
         host::connect(&engine, folder, connection).await?
     } else {
@@ -106,6 +116,8 @@ pub async fn child(arguments: &[String]) -> Result<()> {
     worker::run_due(&engine).await?;
     let run = ctx.run(&run).await?;
     ensure!(run.status == RunStatus::Succeeded, "{run:?}");
+    let unchanged = run.progress.as_ref().map_or(0, |progress| progress.scopes_unchanged);
+    ensure!((unchanged > 0) == (part == "again-validated"), "{unchanged} unchanged scopes");
     let answer = serde_json::json!({
         "cpu_s": process::cpu_seconds()? - cpu,
         "wall_s": began.elapsed().as_secs_f64(),

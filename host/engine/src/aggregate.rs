@@ -5,6 +5,7 @@
 
 mod end;
 mod guard;
+mod scopes;
 
 use std::collections::HashSet;
 
@@ -23,12 +24,13 @@ use grantry_model::runner::{CallResult, CallScope, KvWrite, LogLine};
 use grantry_model::selection::Part;
 use grantry_model::text::printable;
 use grantry_store::{
-    AuditEntry, Domain, Integration, Job, LOG_LINES_MAX, PageRecord, Plugin, Run, Seen, TypeOrigin,
-    UnchangedPage,
+    AuditEntry, Domain, Integration, Job, LOG_LINES_MAX, PageRecord, Plugin, Run, Seen, SeenAgain,
+    TypeOrigin,
 };
 use serde_json::json;
 
 use self::end::End;
+use self::scopes::Offer;
 use crate::external_changes;
 use crate::integrations::require;
 use crate::reconcile::rules::{Ids, Naming, Types, attributes_of};
@@ -96,8 +98,10 @@ struct Aggregation<'a> {
     trusted: Option<(Domain, HashSet<String>)>,
     /// Lines of the connector's log that are kept so far.
     log_lines: u64,
-    /// Unchanged pages that no checkpoint has noted yet.
-    unchanged: Vec<UnchangedPage>,
+    /// Unchanged pages and scopes that no checkpoint has noted yet.
+    unchanged: Vec<SeenAgain>,
+    /// By what the connector may validate scopes of the listing that is being read.
+    offer: Option<Offer>,
     buffer: Vec<u8>,
 }
 
@@ -154,6 +158,7 @@ pub(crate) async fn aggregate(engine: &Engine, job: &Job, run: Run) -> Result<Ve
         trusted: None,
         log_lines,
         unchanged: Vec::new(),
+        offer: None,
     };
     aggregation.read_all().await
 }
@@ -421,7 +426,8 @@ impl Aggregation<'_> {
             max_items: PAGE_ITEMS_MAX,
             max_bytes: PAGE_BYTES_MAX,
         };
-        let result = self.engine.parts.runner.read_page(&self.scope, request).await;
+        let scope = self.offering(&target).await?;
+        let result = self.engine.parts.runner.read_page(&scope, request).await;
         self.keep_log(&result).await?;
         let called = match self.engine.observe(&self.integration.id, result).await? {
             Ok(called) => called,
@@ -430,8 +436,12 @@ impl Aggregation<'_> {
         let page = called.value;
         let mut progress = self.progress.clone();
         progress.last_page = Some(self.engine.db().now());
-        if let Err(fault) = reconcile::check(&target, &page).and_then(|()| progress.advance(&page))
-        {
+        let taken = reconcile::check(&target, &page).and_then(|()| self.taken_over(&page));
+        let advanced = taken.and_then(|taken| match taken {
+            Some(rows) => progress.advance_over(&page, rows),
+            None => progress.advance(&page),
+        });
+        if let Err(fault) = advanced {
             return Ok(Turn::End(Err(fault.into())));
         }
         self.commit(&target, &page, progress, &called.report.kv_writes).await
@@ -451,6 +461,7 @@ impl Aggregation<'_> {
         let is_expired = matches!(fault, Fault::Plugin(PluginError::CursorExpired));
         if is_expired && self.progress.at.is_some() && self.progress.restarts < RESTARTS_MAX {
             self.progress.restart_listing();
+            self.offer = None;
             return Turn::Later(fault);
         }
         let may_repeat = self.has_progressed || self.job.attempt < ATTEMPTS_MAX;
@@ -475,11 +486,16 @@ impl Aggregation<'_> {
             && page.assignments.is_empty());
         let digest = reconcile::digest(target, page, &mut self.buffer);
         let is_plain = page.skipped.is_empty() && kv.is_empty();
+        let of_scope = self.note_of_scope(target, page, &progress);
+        let scope = page.scope.as_ref().filter(|_| has_rows).map(|scope| scope.key.clone());
+        let scope = scope.unwrap_or_default();
         if is_plain && (!has_rows || self.is_trusted(domain, &digest).await?) {
             (self.progress, self.has_progressed) = (progress, true);
             if has_rows {
-                self.unchanged.push(UnchangedPage { domain, listing: target.name(), digest });
+                self.unchanged.push(SeenAgain::Page { domain, listing, scope, digest });
             }
+            let has_rows = has_rows || of_scope.is_some();
+            self.unchanged.extend(of_scope);
             if self.unchanged.len() >= UNCHANGED_PAGES_MAX || !has_rows {
                 self.flush().await?;
             }
@@ -546,8 +562,11 @@ impl Aggregation<'_> {
         }
         let is_trusted = prepared.issues.is_empty() && !is_overtaken;
         let (seen, left_out) = (prepared.seen, prepared.left_out);
-        let record = PageRecord { domain, listing, digest, seen, left_out, is_trusted };
+        let record = PageRecord { domain, listing, scope, digest, seen, left_out, is_trusted };
         tx.put_page(&self.run, &record).await?;
+        if let Some(of_scope) = &of_scope {
+            tx.see_again(&self.run, of_scope).await?;
+        }
         tx.add_issues(&self.run.id, first_issue, &prepared.issues).await?;
         tx.write_kv(id, kv).await?;
         tx.checkpoint_run(&self.run.id, &progress).await?;

@@ -12,8 +12,7 @@ use std::collections::{HashMap, HashSet};
 use self::rules::{Naming, TypeRules, Types, named};
 use grantry_model::aggregation::{PAGE_ITEMS_MAX, PageFault};
 use grantry_model::catalogue::{
-    Assignment, Disposition, Entitlement, NATIVE_ID_BYTES_MAX, Object, ObjectRef, Page, Purpose,
-    Target,
+    Assignment, Entitlement, NATIVE_ID_BYTES_MAX, Object, ObjectRef, Page, Purpose, Target,
 };
 use grantry_model::entitlement_types::TYPES_MAX;
 use grantry_model::fingerprint::{Domain as KeyDomain, Key, Keys, row_hash};
@@ -82,11 +81,6 @@ pub(crate) fn check(target: &Target, page: &Page) -> Result<(), PageFault> {
     if rows > PAGE_ITEMS_MAX as usize {
         let what = format!("the page has {rows} rows; at most {PAGE_ITEMS_MAX} were asked for");
         return Err(PageFault::UnexpectedRow(what));
-    }
-    // Without rows it would look like a listing of nothing.
-    if page.scope.as_ref().is_some_and(|scope| scope.disposition == Disposition::Unchanged) {
-        let what = "the page calls its scope unchanged, but the host gave no validator to ask with";
-        return Err(PageFault::UnexpectedRow(what.to_owned()));
     }
     Ok(())
 }

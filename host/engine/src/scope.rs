@@ -146,6 +146,7 @@ impl Engine {
                 principal: parts.principal.clone(),
                 request_id: parts.request_id.to_owned(),
             }),
+            validators: Arc::default(),
         }
     }
 

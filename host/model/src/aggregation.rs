@@ -24,6 +24,11 @@ pub const CHECKPOINT_AGE_MS_MAX: i64 = 24 * 3_600_000;
 /// Most pages in a row that may be empty and yet have a next one.
 pub const EMPTY_PAGES_MAX: u32 = 100;
 
+/// Most scopes of which a run keeps what they are validated by.
+pub const SCOPES_MAX: u32 = 10_000;
+/// Longest validator of a scope that is kept, in bytes.
+pub const VALIDATOR_BYTES_MAX: usize = 1_024;
+
 /// Where a run stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -140,6 +145,30 @@ pub struct Progress {
     /// With which plugin and connection it reads: pages of two of them are no whole.
     #[serde(default)]
     pub source: Option<String>,
+    /// The scope whose pages are being read.
+    #[serde(default)]
+    pub scope: Option<ScopeProgress>,
+    /// Scopes of which it is kept what they are validated by.
+    #[serde(default)]
+    pub scopes_kept: u32,
+    /// Scopes that the target called unchanged.
+    #[serde(default)]
+    pub scopes_unchanged: u64,
+}
+
+/// How far a scope of a listing is read: the part of it that the connector validates as a whole.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ScopeProgress {
+    /// The listing's place.
+    pub target_index: usize,
+    /// The scope's own name.
+    pub key: String,
+    /// Pages with rows.
+    pub pages: u64,
+    /// Rows.
+    pub rows: u64,
+    /// Whether something of it was skipped.
+    pub has_skips: bool,
 }
 
 /// How fast a run reads.
@@ -248,6 +277,9 @@ impl Progress {
             rows_expected: None,
             last_page: None,
             source: None,
+            scope: None,
+            scopes_kept: 0,
+            scopes_unchanged: 0,
         }
     }
 
@@ -276,6 +308,7 @@ impl Progress {
         self.listing_total = None;
         self.empty_pages = 0;
         self.cycle = CycleFinder::default();
+        self.scope = None;
     }
 
     /// Whether what was read is too old to go on from at this time (security.md row 55): a removal
@@ -287,13 +320,46 @@ impl Progress {
     /// Takes note of a page: moves on to its next cursor or to the next listing.
     pub fn advance(&mut self, page: &Page) -> Result<(), PageFault> {
         let rows = (page.objects.len() + page.entitlements.len() + page.assignments.len()) as u64;
+        self.enter_scope(page, rows);
+        self.advance_by(page, rows, rows == 0)
+    }
+
+    /// The same for a page that calls its scope of so many rows unchanged.
+    pub fn advance_over(&mut self, page: &Page, rows: u64) -> Result<(), PageFault> {
+        (self.scope, self.scopes_unchanged) = (None, self.scopes_unchanged + 1);
+        self.advance_by(page, rows, false)
+    }
+
+    fn enter_scope(&mut self, page: &Page, rows: u64) {
+        let Some(scope) = &page.scope else {
+            self.scope = None;
+            return;
+        };
+        let here = (self.target_index, &scope.key);
+        let was = self.scope.take().filter(|was| (was.target_index, &was.key) == here);
+        let mut now = was.unwrap_or_else(|| ScopeProgress {
+            target_index: self.target_index,
+            key: scope.key.clone(),
+            pages: 0,
+            rows: 0,
+            has_skips: false,
+        });
+        now.pages += u64::from(rows > 0);
+        now.rows += rows;
+        now.has_skips |= !page.skipped.is_empty();
+        let is_kept = scope.validator.is_some() && !now.has_skips;
+        self.scopes_kept = self.scopes_kept.saturating_add(u32::from(is_kept));
+        self.scope = Some(now);
+    }
+
+    fn advance_by(&mut self, page: &Page, rows: u64, is_empty: bool) -> Result<(), PageFault> {
         self.pages += 1;
         self.rows += rows;
         self.listing_rows += rows;
         self.skipped += page.skipped.len() as u64;
         self.listing_has_skips |= !page.skipped.is_empty();
         self.listing_total = page.expected_total.or(self.listing_total);
-        self.empty_pages = if rows == 0 { self.empty_pages + 1 } else { 0 };
+        self.empty_pages = if is_empty { self.empty_pages + 1 } else { 0 };
         if self.pages > PAGES_MAX || self.empty_pages > EMPTY_PAGES_MAX {
             return Err(PageFault::TooManyPages);
         }

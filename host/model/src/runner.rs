@@ -1,5 +1,6 @@
 //! The seam between the engine and whoever runs plugins: this host's runtime, or a remote agent.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -39,6 +40,8 @@ pub struct CallScope {
     pub platform: Arc<dyn Platform>,
     /// Where denials are recorded.
     pub audit: Arc<dyn AuditSink>,
+    /// What the scopes of the listing that is being read are validated by, by their names.
+    pub validators: Arc<HashMap<String, String>>,
 }
 
 /// The committed content of one integration's key-value store. Writes of a call are returned with

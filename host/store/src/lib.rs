@@ -52,6 +52,7 @@ mod run_changes;
 mod run_log;
 mod runs;
 mod schedules;
+mod scopes;
 pub mod seal;
 mod sessions;
 mod tokens;
@@ -102,10 +103,9 @@ pub use requests::{Delegation, Request, RequestEvent, RequestFilter, RequestItem
 pub use resource_people::ResourcePerson;
 pub use run_changes::{NAMED_MAX, RunChange, Written, WrittenRow};
 pub use run_log::{LOG_LINES_MAX, RunLogLine};
-pub use runs::{
-    Domain, ISSUES_MAX, LastReading, PageRecord, Run, RunEnd, RunIssue, Seen, UnchangedPage,
-};
+pub use runs::{Domain, ISSUES_MAX, LastReading, PageRecord, Run, RunEnd, RunIssue, Seen};
 pub use schedules::{LastDue, Schedule};
+pub use scopes::{ScopeReading, SeenAgain, Validator};
 pub use sessions::Session;
 pub use tokens::TokenRecord;
 pub use uploads::{

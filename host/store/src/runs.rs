@@ -97,6 +97,8 @@ pub struct PageRecord {
     pub domain: Domain,
     /// The name of the listing that it is of.
     pub listing: String,
+    /// The scope of the listing that it is of; empty for none.
+    pub scope: String,
     pub digest: String,
     /// Grouped by the first key: see [`encode`].
     pub seen: Vec<Seen>,
@@ -104,15 +106,6 @@ pub struct PageRecord {
     pub left_out: Vec<Seen>,
     /// False where a row of the page was left out.
     pub is_trusted: bool,
-}
-
-/// A page that a run has seen again as it was.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the columns of the table")]
-pub struct UnchangedPage {
-    pub domain: Domain,
-    pub listing: String,
-    pub digest: String,
 }
 
 /// A row that was left out of the catalogue.
@@ -203,8 +196,7 @@ statements! {
     FINISH = "UPDATE runs SET status = $2, progress = $3, finished_ms = $4, added = $5, changed = $6, removed = $7, error_code = $8, error_detail = $9 WHERE id = $1 AND status IN ('queued', 'running')";
     HOLD = "UPDATE jobs SET lease_until_ms = CASE WHEN lease_until_ms > $3 THEN lease_until_ms ELSE $3 END WHERE id = $1 AND fence = $2 AND status = 'running'";
     TRUSTED = "SELECT digest FROM pages WHERE integration_id = $1 AND domain = $2 AND is_trusted = 1";
-    TOUCH_PAGE = "UPDATE pages SET run_id = $4, listing = $5 WHERE integration_id = $1 AND domain = $2 AND digest = $3";
-    PUT_PAGE = "INSERT INTO pages (integration_id, domain, digest, run_id, is_trusted, row_count, row_keys, provisioned_ms, listing) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (integration_id, domain, digest) DO UPDATE SET run_id = excluded.run_id, is_trusted = excluded.is_trusted, row_count = excluded.row_count, row_keys = excluded.row_keys, provisioned_ms = excluded.provisioned_ms, listing = excluded.listing";
+    PUT_PAGE = "INSERT INTO pages (integration_id, domain, digest, run_id, is_trusted, row_count, row_keys, provisioned_ms, listing, scope) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (integration_id, domain, digest) DO UPDATE SET run_id = excluded.run_id, is_trusted = excluded.is_trusted, row_count = excluded.row_count, row_keys = excluded.row_keys, provisioned_ms = excluded.provisioned_ms, listing = excluded.listing, scope = excluded.scope";
     DISTRUST_ALL = "UPDATE pages SET is_trusted = 0 WHERE integration_id = $1 AND is_trusted = 1";
     DISTRUST_DOMAIN = "UPDATE pages SET is_trusted = 0 WHERE integration_id = $1 AND domain = $2 AND is_trusted = 1";
     SUM_ROWS = "SELECT CAST(COALESCE(SUM(row_count), 0) AS BIGINT) FROM pages WHERE integration_id = $1 AND domain = $2 AND run_id = $3";
@@ -385,26 +377,6 @@ impl Db {
         rows.iter().map(|row| row.text(0)).collect()
     }
 
-    /// Takes note of unchanged pages: no catalogue row is touched.
-    pub async fn checkpoint_unchanged(
-        &self,
-        lease: &Lease,
-        run: &Run,
-        progress: &Progress,
-        pages: &[UnchangedPage],
-        lease_ms: i64,
-    ) -> Result<()> {
-        let mut tx = self.begin_housekeeping().await?;
-        tx.hold_lease(lease, self.now().plus_ms(lease_ms)).await?;
-        for UnchangedPage { domain, listing, digest } in pages {
-            let id = run.integration_id.as_str();
-            let args = args![id, domain.name(), digest, run.id.as_str(), listing];
-            tx.execute(TOUCH_PAGE, args).await?;
-        }
-        tx.checkpoint(&run.id, progress).await?;
-        tx.commit().await
-    }
-
     /// How many rows the pages of this run hold in a domain.
     pub async fn rows_in_pages(&self, run: &Run, domain: Domain) -> Result<u64> {
         let args = args![run.integration_id.as_str(), domain.name(), run.id.as_str()];
@@ -446,7 +418,7 @@ impl HousekeepingTx {
         }
     }
 
-    async fn checkpoint(&mut self, run: &RunId, progress: &Progress) -> Result<()> {
+    pub(crate) async fn checkpoint(&mut self, run: &RunId, progress: &Progress) -> Result<()> {
         let progress = json("progress", progress)?;
         match self.execute(CHECKPOINT, args![run.as_str(), &progress]).await? {
             0 => Err(StoreError::NotFound { what: "running aggregation" }),
@@ -512,7 +484,8 @@ impl Tx {
             count,
             keys.as_slice(),
             0_i64,
-            &page.listing
+            &page.listing,
+            &page.scope
         ];
         self.execute(PUT_PAGE, args).await.map(drop)
     }
@@ -557,7 +530,7 @@ impl Tx {
         let (now, keys) = (self.now(), encode(rows));
         let count = i64::try_from(rows.len()).unwrap_or(i64::MAX);
         let (id, keys) = (integration.as_str(), keys.as_slice());
-        let args = args![id, domain.name(), name, "", false, count, keys, now, listing];
+        let args = args![id, domain.name(), name, "", false, count, keys, now, listing, ""];
         self.execute(PUT_PAGE, args).await.map(drop)
     }
 

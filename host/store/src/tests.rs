@@ -140,6 +140,7 @@ async fn every_statement_prepares_on_both_databases() {
         workflows::STATEMENTS,
         run_log::STATEMENTS,
         runs::STATEMENTS,
+        scopes::STATEMENTS,
         schedules::STATEMENTS,
         sessions::STATEMENTS,
         tokens::STATEMENTS,

@@ -18,6 +18,9 @@ pub struct Connection {
     /// Another seed gives other names and memberships, not other numbers of them.
     #[serde(default)]
     pub seed: u64,
+    /// Whether its listings are validated: then one that is as it was has no rows.
+    #[serde(default)]
+    pub validators: bool,
     /// What is wrong with its listings.
     pub fault: Option<Fault>,
 }
@@ -70,6 +73,7 @@ pub fn schema() -> Value {
             "groups": count("Groups"),
             "assignments": count("Memberships"),
             "seed": { "type": "integer", "minimum": 0, "title": "Seed" },
+            "validators": { "type": "boolean", "title": "Validators" },
             "fault": {
                 "type": "object",
                 "title": "Fault",

@@ -7,6 +7,7 @@ pub mod connection;
 pub mod directory;
 pub mod listing;
 mod manifest;
+mod validated;
 
 use grantry_sdk::aggregate::{Page, PageRequest};
 use grantry_sdk::lifecycle::Manifest;
@@ -32,7 +33,11 @@ impl Lifecycle for Synthetic {
 
 impl Aggregate for Synthetic {
     fn read_page(request: PageRequest) -> Result<Page> {
-        listing::read_page(&run::connection()?, &request)
+        let connection: Connection = run::connection()?;
+        match validated::unchanged(&connection, &request) {
+            Some(page) => Ok(page),
+            None => validated::sign(&connection, &request, listing::read_page(&connection, &request)?),
+        }
     }
 
     fn get(id: ObjectRef) -> Result<Option<Object>> {

@@ -67,4 +67,10 @@ impl Page {
             skipped: Vec::new(),
         }
     }
+
+    /// A page that says of a scope, for which the host holds a validator, that nothing moved.
+    pub fn unchanged(key: impl Into<String>) -> Self {
+        let (key, disposition) = (key.into(), Disposition::Unchanged);
+        Self { scope: Some(Scope { key, disposition, validator: None }), ..Self::empty() }
+    }
 }

@@ -142,6 +142,7 @@ impl End<'_> {
             None => Removed::All(0),
         };
         tx.forget_stale_pages(complete, self.run).await?;
+        tx.forget_stale_scopes(complete, self.run).await?;
         tx.note_listings(complete, self.run).await?;
         for (domain, rows) in vanished.held_back.iter().filter(|(_, rows)| !rows.is_empty()) {
             let name = format!("held-back-{}", self.run.id);
@@ -177,6 +178,7 @@ impl End<'_> {
             "run": self.run.id, "added": added, "changed": changed, "removed": removed_rows,
             "removed_later": matches!(removed, Removed::Later),
             "left_out": self.progress.quarantined, "external_changes": external,
+            "scopes_unchanged": self.progress.scopes_unchanged,
         });
         let event = ended_event(status);
         tx.commit(AuditEntry::about(event, "integration", id.as_str(), detail)).await?;

@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 
+use crate::scopes::Scopes;
 use async_trait::async_trait;
 use grantry_model::catalogue::{
     Assignment, Entitlement, Object, ObjectId, ObjectRef, ObjectStatus, Page, PageRequest, Purpose,
-    Target,
+    Scope, Target,
 };
 use grantry_model::fault::{Backoff, Fault, FieldIssue, PluginError};
 use grantry_model::gate::{AdmittedTest, Licence};
@@ -68,6 +69,10 @@ pub struct Directory {
     pub pages_read: u64,
     /// Lines that every page writes to the log.
     pub log: Vec<LogLine>,
+    /// By what parts of its listings are validated.
+    pub scopes: Scopes,
+    /// What the connector makes of every scope.
+    pub scope_lie: Option<fn(&mut Scope)>,
 }
 
 /// What happens to a write.
@@ -153,7 +158,7 @@ fn entitlement(group: &str, display: &str) -> Entitlement {
     }
 }
 
-fn assignment(group: &str, user: &str) -> Assignment {
+pub fn assignment(group: &str, user: &str) -> Assignment {
     Assignment {
         id: None,
         entitlement: format!("{group}:member"),
@@ -224,7 +229,7 @@ pub fn manifest() -> Manifest {
 }
 
 impl Directory {
-    fn page(&mut self, request: &PageRequest) -> Result<Page, Fault> {
+    pub fn page(&mut self, request: &PageRequest) -> Result<Page, Fault> {
         self.pages_read += 1;
         if let Some(Some(fault)) = self.page_faults.pop_front() {
             return Err(fault);
@@ -384,10 +389,10 @@ impl TaskRunner for Scripted {
         called(kinds())
     }
 
-    async fn read_page(&self, _: &CallScope, request: PageRequest) -> CallResult<Page> {
+    async fn read_page(&self, scope: &CallScope, request: PageRequest) -> CallResult<Page> {
         let mut directory = self.0.lock().unwrap();
         let report = CallReport { log: directory.log.clone(), ..CallReport::default() };
-        match directory.page(&request) {
+        match directory.scoped_page(&request, &scope.validators) {
             Ok(value) => Ok(Called { value, report }),
             Err(fault) => Err(Box::new(CallFailure { fault, report })),
         }

@@ -17,10 +17,10 @@ impl Host for CallState {
         Ok(connection.unwrap_or_else(|| "{}".to_owned()))
     }
 
-    /// The host keeps no validators yet: every scope is read afresh.
-    fn scope_validator(&mut self, _key: String) -> wasmtime::Result<Option<String>> {
+    fn scope_validator(&mut self, key: String) -> wasmtime::Result<Option<String>> {
         self.enter()?;
-        Ok(None)
+        let validators = self.capabilities.as_ref().map(|own| &own.scope.validators);
+        Ok(validators.and_then(|validators| validators.get(&key).cloned()))
     }
 
     /// Nobody listens yet: a page is progress enough.

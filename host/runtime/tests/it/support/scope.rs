@@ -163,6 +163,7 @@ impl TestScope {
             kv: Arc::new(Store::default()),
             platform: Arc::new(TestPlatform),
             audit: audit.clone(),
+            validators: Arc::default(),
         };
         Self { audit, scope }
     }
