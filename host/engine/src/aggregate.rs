@@ -401,7 +401,8 @@ impl Aggregation<'_> {
             return Ok(Policy::OtherSource);
         }
         match self.engine.scope(&integration, &plugin, self.job.id.as_str()) {
-            Ok(scope) => (self.scope, self.integration) = (scope, integration),
+            // What was offered rests on the policy before.
+            Ok(scope) => (self.scope, self.integration, self.offer) = (scope, integration, None),
             Err(EngineError::Quarantined) => return Ok(Policy::Quarantined),
             Err(error) => return Err(error),
         }

@@ -3749,8 +3749,9 @@ result5
 }
 }
 #[allow(unused_unsafe, clippy::all)]
-/// What the host stored for the scope at its last complete read, valid within this run only. A host
-/// that keeps no validators always answers `none`; so does Grantry as of 0.1.
+/// What the scope of this name, of the listing that `read-page` is asked for, was validated by at its
+/// last complete read: within this run only, and only while the host's rows are those of that read. A
+/// host may answer `none` at any time; then the scope is listed in full.
 #[allow(async_fn_in_trait)]
 pub fn scope_validator(key: &str,) -> ::core::option::Option<_rt::String>{
 unsafe {
@@ -5973,6 +5974,12 @@ static mut _RET_AREA: _RetArea = _RetArea([::core::mem::MaybeUninit::uninit(); 4
 }
 
 /// What changed since a moment, where the target keeps a log of it.
+///
+/// Before a full aggregation begins, the host asks every feed for its `latest` position; later runs poll
+/// from there, and after all events of a run the host's rows must be those that a full aggregation would
+/// have read. So together the feeds must tell of every kind that `aggregate` lists, of entitlements as well
+/// as of objects and assignments; where they do not, the host goes on reading in full. It also does so now
+/// and then, and whenever a feed says `cursor-expired` or `resync`. The same events may be polled again.
 #[allow(dead_code, async_fn_in_trait, unused_imports, clippy::all)]
 pub mod changes {
 #[used]
@@ -5985,8 +5992,11 @@ pub type Error = super::super::super::super::grantry::plugin::types::Error;
 pub type Cursor = super::super::super::super::grantry::plugin::types::Cursor;
 pub type ObjectRef = super::super::super::super::grantry::plugin::types::ObjectRef;
 pub type Object = super::super::super::super::grantry::plugin::types::Object;
+pub type Entitlement = super::super::super::super::grantry::plugin::types::Entitlement;
 pub type AttributeDelta = super::super::super::super::grantry::plugin::types::AttributeDelta;
 pub type Assignment = super::super::super::super::grantry::plugin::types::Assignment;
+/// `kinds`: those of which the feed tells everything, with their entitlements and who holds them. The
+/// host polls no more often than `min-poll-ms`, as far as its schedules allow; both times are advice.
 #[derive(Clone, PartialEq)]
 pub struct Feed {
 pub id: _rt::String,
@@ -6001,6 +6011,7 @@ fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
 f.debug_struct("Feed").field("id", &self.id).field("display", &self.display).field("kinds", &self.kinds).field("is-ordered", &self.is_ordered).field("min-poll-ms", &self.min_poll_ms).field("retention-ms", &self.retention_ms).finish()
 }
 }
+/// Of an object that is known: attributes that are not named stay; one without values left is dropped.
 #[derive(Clone, PartialEq)]
 pub struct PartialChange {
 pub about: ObjectRef,
@@ -6026,9 +6037,15 @@ f.debug_struct("Usage").field("holder", &self.holder).field("on", &self.on).fiel
 pub enum Change {
 Upserted(Object),
 Changed(PartialChange),
+/// Gone, with its entitlements, with who holds them, and with what it holds.
 Deleted(ObjectRef),
+/// An entitlement that is new or says something else.
+Offered(Entitlement),
+/// The id of an entitlement that is gone, with who holds it.
+Withdrawn(_rt::String),
 Granted(Assignment),
 Revoked(Assignment),
+/// Grantry keeps nothing of it as of 0.1.
 Used(Usage),
 /// The feed lost track of this kind: aggregate it in full.
 Resync(_rt::String),
@@ -6045,6 +6062,12 @@ f.debug_tuple("Change::Changed").field(e).finish()
 Change::Deleted(e) => {
 f.debug_tuple("Change::Deleted").field(e).finish()
 }
+Change::Offered(e) => {
+f.debug_tuple("Change::Offered").field(e).finish()
+}
+Change::Withdrawn(e) => {
+f.debug_tuple("Change::Withdrawn").field(e).finish()
+}
 Change::Granted(e) => {
 f.debug_tuple("Change::Granted").field(e).finish()
 }
@@ -6060,6 +6083,7 @@ f.debug_tuple("Change::Resync").field(e).finish()
 }
 }
 }
+/// Grantry follows feeds that are `is-ordered`: of two events about the same, the later one counts.
 #[derive(Clone, PartialEq)]
 pub struct Event {
 pub id: _rt::String,
@@ -6072,6 +6096,8 @@ fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
 f.debug_struct("Event").field("id", &self.id).field("at-ms", &self.at_ms).field("change", &self.change).field("actor", &self.actor).finish()
 }
 }
+/// `next` is where the feed goes on, also when nothing happened. A feed that has more and whose `next`
+/// repeats ends the run (`cursor_loop`).
 #[derive(Clone, PartialEq)]
 pub struct ChangePage {
 pub events: _rt::Vec::<Event>,
@@ -6710,12 +6736,12 @@ match result2 {
 Ok(e) => { {
 *ptr3.add(0).cast::<u8>() = (0i32) as u8;
 let ChangePage{ events:events4, next:next4, has_more:has_more4, } = e;
-let vec138 = events4;
-let len138 = vec138.len();
-let layout138 = _rt::alloc::Layout::from_size_align(vec138.len() * (56+30*::core::mem::size_of::<*const u8>()), 8).unwrap();
-let (result138, _cleanup138) = wit_bindgen::rt::Cleanup::new(layout138);if let Some(cleanup) = _cleanup138 { cleanup.forget(); }
-for (i, e) in vec138.into_iter().enumerate() {
-let base = result138.add(i * (56+30*::core::mem::size_of::<*const u8>()));
+let vec166 = events4;
+let len166 = vec166.len();
+let layout166 = _rt::alloc::Layout::from_size_align(vec166.len() * (56+30*::core::mem::size_of::<*const u8>()), 8).unwrap();
+let (result166, _cleanup166) = wit_bindgen::rt::Cleanup::new(layout166);if let Some(cleanup) = _cleanup166 { cleanup.forget(); }
+for (i, e) in vec166.into_iter().enumerate() {
+let base = result166.add(i * (56+30*::core::mem::size_of::<*const u8>()));
 {
 let Event{ id:id5, at_ms:at_ms5, change:change5, actor:actor5, } = e;
 let vec6 = (id5.into_bytes()).into_boxed_slice();
@@ -7342,66 +7368,63 @@ let len76 = vec76.len();
 *base.add(16+5*::core::mem::size_of::<*const u8>()).cast::<usize>() = len76;
 *base.add(16+4*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr76.cast_mut();
 },
-Change::Granted(e) => {
+Change::Offered(e) => {
 *base.add(8+2*::core::mem::size_of::<*const u8>()).cast::<u8>() = (3i32) as u8;
-let super::super::super::super::grantry::plugin::types::Assignment{ id:id77, entitlement:entitlement77, holder:holder77, expansion:expansion77, is_immutable:is_immutable77, starts_ms:starts_ms77, ends_ms:ends_ms77, origin:origin77, attributes:attributes77, } = e;
-match id77 {
-Some(e) => {
-*base.add(16+2*::core::mem::size_of::<*const u8>()).cast::<u8>() = (1i32) as u8;
-let vec78 = (e.into_bytes()).into_boxed_slice();
+let super::super::super::super::grantry::plugin::types::Entitlement{ id:id77, kind:kind77, on:on77, slug:slug77, display:display77, description:description77, purpose:purpose77, grantable_to:grantable_to77, exclusive:exclusive77, is_immutable:is_immutable77, is_privileged:is_privileged77, attributes:attributes77, } = e;
+let vec78 = (id77.into_bytes()).into_boxed_slice();
 let ptr78 = vec78.as_ptr().cast::<u8>();
 let len78 = vec78.len();
 ::core::mem::forget(vec78);
-*base.add(16+4*::core::mem::size_of::<*const u8>()).cast::<usize>() = len78;
-*base.add(16+3*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr78.cast_mut();
-},
-None => {
-{
-*base.add(16+2*::core::mem::size_of::<*const u8>()).cast::<u8>() = (0i32) as u8;
-}
-},
-};let vec79 = (entitlement77.into_bytes()).into_boxed_slice();
+*base.add(16+3*::core::mem::size_of::<*const u8>()).cast::<usize>() = len78;
+*base.add(16+2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr78.cast_mut();
+let vec79 = (kind77.into_bytes()).into_boxed_slice();
 let ptr79 = vec79.as_ptr().cast::<u8>();
 let len79 = vec79.len();
 ::core::mem::forget(vec79);
-*base.add(16+6*::core::mem::size_of::<*const u8>()).cast::<usize>() = len79;
-*base.add(16+5*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr79.cast_mut();
-let super::super::super::super::grantry::plugin::types::ObjectRef{ kind:kind80, id:id80, } = holder77;
+*base.add(16+5*::core::mem::size_of::<*const u8>()).cast::<usize>() = len79;
+*base.add(16+4*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr79.cast_mut();
+let super::super::super::super::grantry::plugin::types::ObjectRef{ kind:kind80, id:id80, } = on77;
 let vec81 = (kind80.into_bytes()).into_boxed_slice();
 let ptr81 = vec81.as_ptr().cast::<u8>();
 let len81 = vec81.len();
 ::core::mem::forget(vec81);
-*base.add(16+8*::core::mem::size_of::<*const u8>()).cast::<usize>() = len81;
-*base.add(16+7*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr81.cast_mut();
+*base.add(16+7*::core::mem::size_of::<*const u8>()).cast::<usize>() = len81;
+*base.add(16+6*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr81.cast_mut();
 let vec82 = (id80.into_bytes()).into_boxed_slice();
 let ptr82 = vec82.as_ptr().cast::<u8>();
 let len82 = vec82.len();
 ::core::mem::forget(vec82);
-*base.add(16+10*::core::mem::size_of::<*const u8>()).cast::<usize>() = len82;
-*base.add(16+9*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr82.cast_mut();
-match expansion77 {
-Some(e) => {
-*base.add(16+11*::core::mem::size_of::<*const u8>()).cast::<u8>() = (1i32) as u8;
-let super::super::super::super::grantry::plugin::types::Expansion{ entitlements:entitlements83, is_shallow:is_shallow83, kinds:kinds83, } = e;
-let vec85 = entitlements83;
-let len85 = vec85.len();
-let layout85 = _rt::alloc::Layout::from_size_align(vec85.len() * (2*::core::mem::size_of::<*const u8>()), ::core::mem::size_of::<*const u8>()).unwrap();
-let (result85, _cleanup85) = wit_bindgen::rt::Cleanup::new(layout85);if let Some(cleanup) = _cleanup85 { cleanup.forget(); }
-for (i, e) in vec85.into_iter().enumerate() {
-let base = result85.add(i * (2*::core::mem::size_of::<*const u8>()));
-{
-let vec84 = (e.into_bytes()).into_boxed_slice();
+*base.add(16+9*::core::mem::size_of::<*const u8>()).cast::<usize>() = len82;
+*base.add(16+8*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr82.cast_mut();
+let vec83 = (slug77.into_bytes()).into_boxed_slice();
+let ptr83 = vec83.as_ptr().cast::<u8>();
+let len83 = vec83.len();
+::core::mem::forget(vec83);
+*base.add(16+11*::core::mem::size_of::<*const u8>()).cast::<usize>() = len83;
+*base.add(16+10*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr83.cast_mut();
+let vec84 = (display77.into_bytes()).into_boxed_slice();
 let ptr84 = vec84.as_ptr().cast::<u8>();
 let len84 = vec84.len();
 ::core::mem::forget(vec84);
-*base.add(::core::mem::size_of::<*const u8>()).cast::<usize>() = len84;
-*base.add(0).cast::<*mut u8>() = ptr84.cast_mut();
+*base.add(16+13*::core::mem::size_of::<*const u8>()).cast::<usize>() = len84;
+*base.add(16+12*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr84.cast_mut();
+match description77 {
+Some(e) => {
+*base.add(16+14*::core::mem::size_of::<*const u8>()).cast::<u8>() = (1i32) as u8;
+let vec85 = (e.into_bytes()).into_boxed_slice();
+let ptr85 = vec85.as_ptr().cast::<u8>();
+let len85 = vec85.len();
+::core::mem::forget(vec85);
+*base.add(16+16*::core::mem::size_of::<*const u8>()).cast::<usize>() = len85;
+*base.add(16+15*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr85.cast_mut();
+},
+None => {
+{
+*base.add(16+14*::core::mem::size_of::<*const u8>()).cast::<u8>() = (0i32) as u8;
 }
-}
-*base.add(16+13*::core::mem::size_of::<*const u8>()).cast::<usize>() = len85;
-*base.add(16+12*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = result85;
-*base.add(16+14*::core::mem::size_of::<*const u8>()).cast::<u8>() = (match is_shallow83 { true => 1, false => 0 }) as u8;
-let vec87 = kinds83;
+},
+};*base.add(16+17*::core::mem::size_of::<*const u8>()).cast::<u8>() = (purpose77.clone() as i32) as u8;
+let vec87 = grantable_to77;
 let len87 = vec87.len();
 let layout87 = _rt::alloc::Layout::from_size_align(vec87.len() * (2*::core::mem::size_of::<*const u8>()), ::core::mem::size_of::<*const u8>()).unwrap();
 let (result87, _cleanup87) = wit_bindgen::rt::Cleanup::new(layout87);if let Some(cleanup) = _cleanup87 { cleanup.forget(); }
@@ -7416,92 +7439,53 @@ let len86 = vec86.len();
 *base.add(0).cast::<*mut u8>() = ptr86.cast_mut();
 }
 }
-*base.add(16+16*::core::mem::size_of::<*const u8>()).cast::<usize>() = len87;
-*base.add(16+15*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = result87;
-},
-None => {
-{
-*base.add(16+11*::core::mem::size_of::<*const u8>()).cast::<u8>() = (0i32) as u8;
-}
-},
-};*base.add(16+17*::core::mem::size_of::<*const u8>()).cast::<u8>() = (match is_immutable77 { true => 1, false => 0 }) as u8;
-match starts_ms77 {
+*base.add(16+19*::core::mem::size_of::<*const u8>()).cast::<usize>() = len87;
+*base.add(16+18*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = result87;
+match exclusive77 {
 Some(e) => {
-*base.add(16+18*::core::mem::size_of::<*const u8>()).cast::<u8>() = (1i32) as u8;
-*base.add(24+18*::core::mem::size_of::<*const u8>()).cast::<i64>() = _rt::as_i64(e);
+*base.add(16+20*::core::mem::size_of::<*const u8>()).cast::<u8>() = (1i32) as u8;
+let super::super::super::super::grantry::plugin::types::Exclusive{ group:group88, order:order88, is_default:is_default88, } = e;
+let vec89 = (group88.into_bytes()).into_boxed_slice();
+let ptr89 = vec89.as_ptr().cast::<u8>();
+let len89 = vec89.len();
+::core::mem::forget(vec89);
+*base.add(16+22*::core::mem::size_of::<*const u8>()).cast::<usize>() = len89;
+*base.add(16+21*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr89.cast_mut();
+*base.add(16+23*::core::mem::size_of::<*const u8>()).cast::<i32>() = _rt::as_i32(order88);
+*base.add(20+23*::core::mem::size_of::<*const u8>()).cast::<u8>() = (match is_default88 { true => 1, false => 0 }) as u8;
 },
 None => {
 {
-*base.add(16+18*::core::mem::size_of::<*const u8>()).cast::<u8>() = (0i32) as u8;
+*base.add(16+20*::core::mem::size_of::<*const u8>()).cast::<u8>() = (0i32) as u8;
 }
 },
-};match ends_ms77 {
-Some(e) => {
-*base.add(32+18*::core::mem::size_of::<*const u8>()).cast::<u8>() = (1i32) as u8;
-*base.add(40+18*::core::mem::size_of::<*const u8>()).cast::<i64>() = _rt::as_i64(e);
-},
-None => {
+};*base.add(24+23*::core::mem::size_of::<*const u8>()).cast::<u8>() = (match is_immutable77 { true => 1, false => 0 }) as u8;
+*base.add(25+23*::core::mem::size_of::<*const u8>()).cast::<u8>() = (match is_privileged77 { true => 1, false => 0 }) as u8;
+let vec103 = attributes77;
+let len103 = vec103.len();
+let layout103 = _rt::alloc::Layout::from_size_align(vec103.len() * (5*::core::mem::size_of::<*const u8>()), ::core::mem::size_of::<*const u8>()).unwrap();
+let (result103, _cleanup103) = wit_bindgen::rt::Cleanup::new(layout103);if let Some(cleanup) = _cleanup103 { cleanup.forget(); }
+for (i, e) in vec103.into_iter().enumerate() {
+let base = result103.add(i * (5*::core::mem::size_of::<*const u8>()));
 {
-*base.add(32+18*::core::mem::size_of::<*const u8>()).cast::<u8>() = (0i32) as u8;
-}
-},
-};match origin77 {
-Some(e) => {
-*base.add(48+18*::core::mem::size_of::<*const u8>()).cast::<u8>() = (1i32) as u8;
-let vec88 = (e.into_bytes()).into_boxed_slice();
-let ptr88 = vec88.as_ptr().cast::<u8>();
-let len88 = vec88.len();
-::core::mem::forget(vec88);
-*base.add(48+20*::core::mem::size_of::<*const u8>()).cast::<usize>() = len88;
-*base.add(48+19*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr88.cast_mut();
-},
-None => {
-{
-*base.add(48+18*::core::mem::size_of::<*const u8>()).cast::<u8>() = (0i32) as u8;
-}
-},
-};let vec102 = attributes77;
-let len102 = vec102.len();
-let layout102 = _rt::alloc::Layout::from_size_align(vec102.len() * (5*::core::mem::size_of::<*const u8>()), ::core::mem::size_of::<*const u8>()).unwrap();
-let (result102, _cleanup102) = wit_bindgen::rt::Cleanup::new(layout102);if let Some(cleanup) = _cleanup102 { cleanup.forget(); }
-for (i, e) in vec102.into_iter().enumerate() {
-let base = result102.add(i * (5*::core::mem::size_of::<*const u8>()));
-{
-let super::super::super::super::grantry::plugin::types::Attribute{ name:name89, values:values89, completeness:completeness89, } = e;
-let vec90 = (name89.into_bytes()).into_boxed_slice();
-let ptr90 = vec90.as_ptr().cast::<u8>();
-let len90 = vec90.len();
-::core::mem::forget(vec90);
-*base.add(::core::mem::size_of::<*const u8>()).cast::<usize>() = len90;
-*base.add(0).cast::<*mut u8>() = ptr90.cast_mut();
-let vec101 = values89;
-let len101 = vec101.len();
-let layout101 = _rt::alloc::Layout::from_size_align(vec101.len() * (8+4*::core::mem::size_of::<*const u8>()), 8).unwrap();
-let (result101, _cleanup101) = wit_bindgen::rt::Cleanup::new(layout101);if let Some(cleanup) = _cleanup101 { cleanup.forget(); }
-for (i, e) in vec101.into_iter().enumerate() {
-let base = result101.add(i * (8+4*::core::mem::size_of::<*const u8>()));
-{
-use super::super::super::super::grantry::plugin::types::Value as V100;
-match e {
-V100::Text(e) => {
-*base.add(0).cast::<u8>() = (0i32) as u8;
-let vec91 = (e.into_bytes()).into_boxed_slice();
+let super::super::super::super::grantry::plugin::types::Attribute{ name:name90, values:values90, completeness:completeness90, } = e;
+let vec91 = (name90.into_bytes()).into_boxed_slice();
 let ptr91 = vec91.as_ptr().cast::<u8>();
 let len91 = vec91.len();
 ::core::mem::forget(vec91);
-*base.add(8+1*::core::mem::size_of::<*const u8>()).cast::<usize>() = len91;
-*base.add(8).cast::<*mut u8>() = ptr91.cast_mut();
-},
-V100::Boolean(e) => {
-*base.add(0).cast::<u8>() = (1i32) as u8;
-*base.add(8).cast::<u8>() = (match e { true => 1, false => 0 }) as u8;
-},
-V100::Integer(e) => {
-*base.add(0).cast::<u8>() = (2i32) as u8;
-*base.add(8).cast::<i64>() = _rt::as_i64(e);
-},
-V100::Decimal(e) => {
-*base.add(0).cast::<u8>() = (3i32) as u8;
+*base.add(::core::mem::size_of::<*const u8>()).cast::<usize>() = len91;
+*base.add(0).cast::<*mut u8>() = ptr91.cast_mut();
+let vec102 = values90;
+let len102 = vec102.len();
+let layout102 = _rt::alloc::Layout::from_size_align(vec102.len() * (8+4*::core::mem::size_of::<*const u8>()), 8).unwrap();
+let (result102, _cleanup102) = wit_bindgen::rt::Cleanup::new(layout102);if let Some(cleanup) = _cleanup102 { cleanup.forget(); }
+for (i, e) in vec102.into_iter().enumerate() {
+let base = result102.add(i * (8+4*::core::mem::size_of::<*const u8>()));
+{
+use super::super::super::super::grantry::plugin::types::Value as V101;
+match e {
+V101::Text(e) => {
+*base.add(0).cast::<u8>() = (0i32) as u8;
 let vec92 = (e.into_bytes()).into_boxed_slice();
 let ptr92 = vec92.as_ptr().cast::<u8>();
 let len92 = vec92.len();
@@ -7509,34 +7493,42 @@ let len92 = vec92.len();
 *base.add(8+1*::core::mem::size_of::<*const u8>()).cast::<usize>() = len92;
 *base.add(8).cast::<*mut u8>() = ptr92.cast_mut();
 },
-V100::Real(e) => {
-*base.add(0).cast::<u8>() = (4i32) as u8;
-*base.add(8).cast::<f64>() = _rt::as_f64(e);
+V101::Boolean(e) => {
+*base.add(0).cast::<u8>() = (1i32) as u8;
+*base.add(8).cast::<u8>() = (match e { true => 1, false => 0 }) as u8;
 },
-V100::Bytes(e) => {
-*base.add(0).cast::<u8>() = (5i32) as u8;
-let vec93 = <_ as Into<_rt::Vec<_>>>::into(e).into_boxed_slice();
+V101::Integer(e) => {
+*base.add(0).cast::<u8>() = (2i32) as u8;
+*base.add(8).cast::<i64>() = _rt::as_i64(e);
+},
+V101::Decimal(e) => {
+*base.add(0).cast::<u8>() = (3i32) as u8;
+let vec93 = (e.into_bytes()).into_boxed_slice();
 let ptr93 = vec93.as_ptr().cast::<u8>();
 let len93 = vec93.len();
 ::core::mem::forget(vec93);
 *base.add(8+1*::core::mem::size_of::<*const u8>()).cast::<usize>() = len93;
 *base.add(8).cast::<*mut u8>() = ptr93.cast_mut();
 },
-V100::TimestampMs(e) => {
-*base.add(0).cast::<u8>() = (6i32) as u8;
-*base.add(8).cast::<i64>() = _rt::as_i64(e);
+V101::Real(e) => {
+*base.add(0).cast::<u8>() = (4i32) as u8;
+*base.add(8).cast::<f64>() = _rt::as_f64(e);
 },
-V100::Date(e) => {
-*base.add(0).cast::<u8>() = (7i32) as u8;
-let vec94 = (e.into_bytes()).into_boxed_slice();
+V101::Bytes(e) => {
+*base.add(0).cast::<u8>() = (5i32) as u8;
+let vec94 = <_ as Into<_rt::Vec<_>>>::into(e).into_boxed_slice();
 let ptr94 = vec94.as_ptr().cast::<u8>();
 let len94 = vec94.len();
 ::core::mem::forget(vec94);
 *base.add(8+1*::core::mem::size_of::<*const u8>()).cast::<usize>() = len94;
 *base.add(8).cast::<*mut u8>() = ptr94.cast_mut();
 },
-V100::Uuid(e) => {
-*base.add(0).cast::<u8>() = (8i32) as u8;
+V101::TimestampMs(e) => {
+*base.add(0).cast::<u8>() = (6i32) as u8;
+*base.add(8).cast::<i64>() = _rt::as_i64(e);
+},
+V101::Date(e) => {
+*base.add(0).cast::<u8>() = (7i32) as u8;
 let vec95 = (e.into_bytes()).into_boxed_slice();
 let ptr95 = vec95.as_ptr().cast::<u8>();
 let len95 = vec95.len();
@@ -7544,102 +7536,102 @@ let len95 = vec95.len();
 *base.add(8+1*::core::mem::size_of::<*const u8>()).cast::<usize>() = len95;
 *base.add(8).cast::<*mut u8>() = ptr95.cast_mut();
 },
-V100::Reference(e) => {
+V101::Uuid(e) => {
+*base.add(0).cast::<u8>() = (8i32) as u8;
+let vec96 = (e.into_bytes()).into_boxed_slice();
+let ptr96 = vec96.as_ptr().cast::<u8>();
+let len96 = vec96.len();
+::core::mem::forget(vec96);
+*base.add(8+1*::core::mem::size_of::<*const u8>()).cast::<usize>() = len96;
+*base.add(8).cast::<*mut u8>() = ptr96.cast_mut();
+},
+V101::Reference(e) => {
 *base.add(0).cast::<u8>() = (9i32) as u8;
-let super::super::super::super::grantry::plugin::types::ObjectRef{ kind:kind96, id:id96, } = e;
-let vec97 = (kind96.into_bytes()).into_boxed_slice();
-let ptr97 = vec97.as_ptr().cast::<u8>();
-let len97 = vec97.len();
-::core::mem::forget(vec97);
-*base.add(8+1*::core::mem::size_of::<*const u8>()).cast::<usize>() = len97;
-*base.add(8).cast::<*mut u8>() = ptr97.cast_mut();
-let vec98 = (id96.into_bytes()).into_boxed_slice();
+let super::super::super::super::grantry::plugin::types::ObjectRef{ kind:kind97, id:id97, } = e;
+let vec98 = (kind97.into_bytes()).into_boxed_slice();
 let ptr98 = vec98.as_ptr().cast::<u8>();
 let len98 = vec98.len();
 ::core::mem::forget(vec98);
-*base.add(8+3*::core::mem::size_of::<*const u8>()).cast::<usize>() = len98;
-*base.add(8+2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr98.cast_mut();
-},
-V100::Json(e) => {
-*base.add(0).cast::<u8>() = (10i32) as u8;
-let vec99 = (e.into_bytes()).into_boxed_slice();
+*base.add(8+1*::core::mem::size_of::<*const u8>()).cast::<usize>() = len98;
+*base.add(8).cast::<*mut u8>() = ptr98.cast_mut();
+let vec99 = (id97.into_bytes()).into_boxed_slice();
 let ptr99 = vec99.as_ptr().cast::<u8>();
 let len99 = vec99.len();
 ::core::mem::forget(vec99);
-*base.add(8+1*::core::mem::size_of::<*const u8>()).cast::<usize>() = len99;
-*base.add(8).cast::<*mut u8>() = ptr99.cast_mut();
+*base.add(8+3*::core::mem::size_of::<*const u8>()).cast::<usize>() = len99;
+*base.add(8+2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr99.cast_mut();
+},
+V101::Json(e) => {
+*base.add(0).cast::<u8>() = (10i32) as u8;
+let vec100 = (e.into_bytes()).into_boxed_slice();
+let ptr100 = vec100.as_ptr().cast::<u8>();
+let len100 = vec100.len();
+::core::mem::forget(vec100);
+*base.add(8+1*::core::mem::size_of::<*const u8>()).cast::<usize>() = len100;
+*base.add(8).cast::<*mut u8>() = ptr100.cast_mut();
 },
 }
 }
 }
-*base.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>() = len101;
-*base.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = result101;
-*base.add(4*::core::mem::size_of::<*const u8>()).cast::<u8>() = (completeness89.clone() as i32) as u8;
+*base.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>() = len102;
+*base.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = result102;
+*base.add(4*::core::mem::size_of::<*const u8>()).cast::<u8>() = (completeness90.clone() as i32) as u8;
 }
 }
-*base.add(48+22*::core::mem::size_of::<*const u8>()).cast::<usize>() = len102;
-*base.add(48+21*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = result102;
+*base.add(24+25*::core::mem::size_of::<*const u8>()).cast::<usize>() = len103;
+*base.add(24+24*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = result103;
 },
-Change::Revoked(e) => {
+Change::Withdrawn(e) => {
 *base.add(8+2*::core::mem::size_of::<*const u8>()).cast::<u8>() = (4i32) as u8;
-let super::super::super::super::grantry::plugin::types::Assignment{ id:id103, entitlement:entitlement103, holder:holder103, expansion:expansion103, is_immutable:is_immutable103, starts_ms:starts_ms103, ends_ms:ends_ms103, origin:origin103, attributes:attributes103, } = e;
-match id103 {
-Some(e) => {
-*base.add(16+2*::core::mem::size_of::<*const u8>()).cast::<u8>() = (1i32) as u8;
 let vec104 = (e.into_bytes()).into_boxed_slice();
 let ptr104 = vec104.as_ptr().cast::<u8>();
 let len104 = vec104.len();
 ::core::mem::forget(vec104);
-*base.add(16+4*::core::mem::size_of::<*const u8>()).cast::<usize>() = len104;
-*base.add(16+3*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr104.cast_mut();
+*base.add(16+3*::core::mem::size_of::<*const u8>()).cast::<usize>() = len104;
+*base.add(16+2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr104.cast_mut();
+},
+Change::Granted(e) => {
+*base.add(8+2*::core::mem::size_of::<*const u8>()).cast::<u8>() = (5i32) as u8;
+let super::super::super::super::grantry::plugin::types::Assignment{ id:id105, entitlement:entitlement105, holder:holder105, expansion:expansion105, is_immutable:is_immutable105, starts_ms:starts_ms105, ends_ms:ends_ms105, origin:origin105, attributes:attributes105, } = e;
+match id105 {
+Some(e) => {
+*base.add(16+2*::core::mem::size_of::<*const u8>()).cast::<u8>() = (1i32) as u8;
+let vec106 = (e.into_bytes()).into_boxed_slice();
+let ptr106 = vec106.as_ptr().cast::<u8>();
+let len106 = vec106.len();
+::core::mem::forget(vec106);
+*base.add(16+4*::core::mem::size_of::<*const u8>()).cast::<usize>() = len106;
+*base.add(16+3*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr106.cast_mut();
 },
 None => {
 {
 *base.add(16+2*::core::mem::size_of::<*const u8>()).cast::<u8>() = (0i32) as u8;
 }
 },
-};let vec105 = (entitlement103.into_bytes()).into_boxed_slice();
-let ptr105 = vec105.as_ptr().cast::<u8>();
-let len105 = vec105.len();
-::core::mem::forget(vec105);
-*base.add(16+6*::core::mem::size_of::<*const u8>()).cast::<usize>() = len105;
-*base.add(16+5*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr105.cast_mut();
-let super::super::super::super::grantry::plugin::types::ObjectRef{ kind:kind106, id:id106, } = holder103;
-let vec107 = (kind106.into_bytes()).into_boxed_slice();
+};let vec107 = (entitlement105.into_bytes()).into_boxed_slice();
 let ptr107 = vec107.as_ptr().cast::<u8>();
 let len107 = vec107.len();
 ::core::mem::forget(vec107);
-*base.add(16+8*::core::mem::size_of::<*const u8>()).cast::<usize>() = len107;
-*base.add(16+7*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr107.cast_mut();
-let vec108 = (id106.into_bytes()).into_boxed_slice();
-let ptr108 = vec108.as_ptr().cast::<u8>();
-let len108 = vec108.len();
-::core::mem::forget(vec108);
-*base.add(16+10*::core::mem::size_of::<*const u8>()).cast::<usize>() = len108;
-*base.add(16+9*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr108.cast_mut();
-match expansion103 {
-Some(e) => {
-*base.add(16+11*::core::mem::size_of::<*const u8>()).cast::<u8>() = (1i32) as u8;
-let super::super::super::super::grantry::plugin::types::Expansion{ entitlements:entitlements109, is_shallow:is_shallow109, kinds:kinds109, } = e;
-let vec111 = entitlements109;
-let len111 = vec111.len();
-let layout111 = _rt::alloc::Layout::from_size_align(vec111.len() * (2*::core::mem::size_of::<*const u8>()), ::core::mem::size_of::<*const u8>()).unwrap();
-let (result111, _cleanup111) = wit_bindgen::rt::Cleanup::new(layout111);if let Some(cleanup) = _cleanup111 { cleanup.forget(); }
-for (i, e) in vec111.into_iter().enumerate() {
-let base = result111.add(i * (2*::core::mem::size_of::<*const u8>()));
-{
-let vec110 = (e.into_bytes()).into_boxed_slice();
+*base.add(16+6*::core::mem::size_of::<*const u8>()).cast::<usize>() = len107;
+*base.add(16+5*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr107.cast_mut();
+let super::super::super::super::grantry::plugin::types::ObjectRef{ kind:kind108, id:id108, } = holder105;
+let vec109 = (kind108.into_bytes()).into_boxed_slice();
+let ptr109 = vec109.as_ptr().cast::<u8>();
+let len109 = vec109.len();
+::core::mem::forget(vec109);
+*base.add(16+8*::core::mem::size_of::<*const u8>()).cast::<usize>() = len109;
+*base.add(16+7*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr109.cast_mut();
+let vec110 = (id108.into_bytes()).into_boxed_slice();
 let ptr110 = vec110.as_ptr().cast::<u8>();
 let len110 = vec110.len();
 ::core::mem::forget(vec110);
-*base.add(::core::mem::size_of::<*const u8>()).cast::<usize>() = len110;
-*base.add(0).cast::<*mut u8>() = ptr110.cast_mut();
-}
-}
-*base.add(16+13*::core::mem::size_of::<*const u8>()).cast::<usize>() = len111;
-*base.add(16+12*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = result111;
-*base.add(16+14*::core::mem::size_of::<*const u8>()).cast::<u8>() = (match is_shallow109 { true => 1, false => 0 }) as u8;
-let vec113 = kinds109;
+*base.add(16+10*::core::mem::size_of::<*const u8>()).cast::<usize>() = len110;
+*base.add(16+9*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr110.cast_mut();
+match expansion105 {
+Some(e) => {
+*base.add(16+11*::core::mem::size_of::<*const u8>()).cast::<u8>() = (1i32) as u8;
+let super::super::super::super::grantry::plugin::types::Expansion{ entitlements:entitlements111, is_shallow:is_shallow111, kinds:kinds111, } = e;
+let vec113 = entitlements111;
 let len113 = vec113.len();
 let layout113 = _rt::alloc::Layout::from_size_align(vec113.len() * (2*::core::mem::size_of::<*const u8>()), ::core::mem::size_of::<*const u8>()).unwrap();
 let (result113, _cleanup113) = wit_bindgen::rt::Cleanup::new(layout113);if let Some(cleanup) = _cleanup113 { cleanup.forget(); }
@@ -7654,16 +7646,34 @@ let len112 = vec112.len();
 *base.add(0).cast::<*mut u8>() = ptr112.cast_mut();
 }
 }
-*base.add(16+16*::core::mem::size_of::<*const u8>()).cast::<usize>() = len113;
-*base.add(16+15*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = result113;
+*base.add(16+13*::core::mem::size_of::<*const u8>()).cast::<usize>() = len113;
+*base.add(16+12*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = result113;
+*base.add(16+14*::core::mem::size_of::<*const u8>()).cast::<u8>() = (match is_shallow111 { true => 1, false => 0 }) as u8;
+let vec115 = kinds111;
+let len115 = vec115.len();
+let layout115 = _rt::alloc::Layout::from_size_align(vec115.len() * (2*::core::mem::size_of::<*const u8>()), ::core::mem::size_of::<*const u8>()).unwrap();
+let (result115, _cleanup115) = wit_bindgen::rt::Cleanup::new(layout115);if let Some(cleanup) = _cleanup115 { cleanup.forget(); }
+for (i, e) in vec115.into_iter().enumerate() {
+let base = result115.add(i * (2*::core::mem::size_of::<*const u8>()));
+{
+let vec114 = (e.into_bytes()).into_boxed_slice();
+let ptr114 = vec114.as_ptr().cast::<u8>();
+let len114 = vec114.len();
+::core::mem::forget(vec114);
+*base.add(::core::mem::size_of::<*const u8>()).cast::<usize>() = len114;
+*base.add(0).cast::<*mut u8>() = ptr114.cast_mut();
+}
+}
+*base.add(16+16*::core::mem::size_of::<*const u8>()).cast::<usize>() = len115;
+*base.add(16+15*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = result115;
 },
 None => {
 {
 *base.add(16+11*::core::mem::size_of::<*const u8>()).cast::<u8>() = (0i32) as u8;
 }
 },
-};*base.add(16+17*::core::mem::size_of::<*const u8>()).cast::<u8>() = (match is_immutable103 { true => 1, false => 0 }) as u8;
-match starts_ms103 {
+};*base.add(16+17*::core::mem::size_of::<*const u8>()).cast::<u8>() = (match is_immutable105 { true => 1, false => 0 }) as u8;
+match starts_ms105 {
 Some(e) => {
 *base.add(16+18*::core::mem::size_of::<*const u8>()).cast::<u8>() = (1i32) as u8;
 *base.add(24+18*::core::mem::size_of::<*const u8>()).cast::<i64>() = _rt::as_i64(e);
@@ -7673,7 +7683,7 @@ None => {
 *base.add(16+18*::core::mem::size_of::<*const u8>()).cast::<u8>() = (0i32) as u8;
 }
 },
-};match ends_ms103 {
+};match ends_ms105 {
 Some(e) => {
 *base.add(32+18*::core::mem::size_of::<*const u8>()).cast::<u8>() = (1i32) as u8;
 *base.add(40+18*::core::mem::size_of::<*const u8>()).cast::<i64>() = _rt::as_i64(e);
@@ -7683,89 +7693,63 @@ None => {
 *base.add(32+18*::core::mem::size_of::<*const u8>()).cast::<u8>() = (0i32) as u8;
 }
 },
-};match origin103 {
+};match origin105 {
 Some(e) => {
 *base.add(48+18*::core::mem::size_of::<*const u8>()).cast::<u8>() = (1i32) as u8;
-let vec114 = (e.into_bytes()).into_boxed_slice();
-let ptr114 = vec114.as_ptr().cast::<u8>();
-let len114 = vec114.len();
-::core::mem::forget(vec114);
-*base.add(48+20*::core::mem::size_of::<*const u8>()).cast::<usize>() = len114;
-*base.add(48+19*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr114.cast_mut();
+let vec116 = (e.into_bytes()).into_boxed_slice();
+let ptr116 = vec116.as_ptr().cast::<u8>();
+let len116 = vec116.len();
+::core::mem::forget(vec116);
+*base.add(48+20*::core::mem::size_of::<*const u8>()).cast::<usize>() = len116;
+*base.add(48+19*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr116.cast_mut();
 },
 None => {
 {
 *base.add(48+18*::core::mem::size_of::<*const u8>()).cast::<u8>() = (0i32) as u8;
 }
 },
-};let vec128 = attributes103;
-let len128 = vec128.len();
-let layout128 = _rt::alloc::Layout::from_size_align(vec128.len() * (5*::core::mem::size_of::<*const u8>()), ::core::mem::size_of::<*const u8>()).unwrap();
-let (result128, _cleanup128) = wit_bindgen::rt::Cleanup::new(layout128);if let Some(cleanup) = _cleanup128 { cleanup.forget(); }
-for (i, e) in vec128.into_iter().enumerate() {
-let base = result128.add(i * (5*::core::mem::size_of::<*const u8>()));
+};let vec130 = attributes105;
+let len130 = vec130.len();
+let layout130 = _rt::alloc::Layout::from_size_align(vec130.len() * (5*::core::mem::size_of::<*const u8>()), ::core::mem::size_of::<*const u8>()).unwrap();
+let (result130, _cleanup130) = wit_bindgen::rt::Cleanup::new(layout130);if let Some(cleanup) = _cleanup130 { cleanup.forget(); }
+for (i, e) in vec130.into_iter().enumerate() {
+let base = result130.add(i * (5*::core::mem::size_of::<*const u8>()));
 {
-let super::super::super::super::grantry::plugin::types::Attribute{ name:name115, values:values115, completeness:completeness115, } = e;
-let vec116 = (name115.into_bytes()).into_boxed_slice();
-let ptr116 = vec116.as_ptr().cast::<u8>();
-let len116 = vec116.len();
-::core::mem::forget(vec116);
-*base.add(::core::mem::size_of::<*const u8>()).cast::<usize>() = len116;
-*base.add(0).cast::<*mut u8>() = ptr116.cast_mut();
-let vec127 = values115;
-let len127 = vec127.len();
-let layout127 = _rt::alloc::Layout::from_size_align(vec127.len() * (8+4*::core::mem::size_of::<*const u8>()), 8).unwrap();
-let (result127, _cleanup127) = wit_bindgen::rt::Cleanup::new(layout127);if let Some(cleanup) = _cleanup127 { cleanup.forget(); }
-for (i, e) in vec127.into_iter().enumerate() {
-let base = result127.add(i * (8+4*::core::mem::size_of::<*const u8>()));
-{
-use super::super::super::super::grantry::plugin::types::Value as V126;
-match e {
-V126::Text(e) => {
-*base.add(0).cast::<u8>() = (0i32) as u8;
-let vec117 = (e.into_bytes()).into_boxed_slice();
-let ptr117 = vec117.as_ptr().cast::<u8>();
-let len117 = vec117.len();
-::core::mem::forget(vec117);
-*base.add(8+1*::core::mem::size_of::<*const u8>()).cast::<usize>() = len117;
-*base.add(8).cast::<*mut u8>() = ptr117.cast_mut();
-},
-V126::Boolean(e) => {
-*base.add(0).cast::<u8>() = (1i32) as u8;
-*base.add(8).cast::<u8>() = (match e { true => 1, false => 0 }) as u8;
-},
-V126::Integer(e) => {
-*base.add(0).cast::<u8>() = (2i32) as u8;
-*base.add(8).cast::<i64>() = _rt::as_i64(e);
-},
-V126::Decimal(e) => {
-*base.add(0).cast::<u8>() = (3i32) as u8;
-let vec118 = (e.into_bytes()).into_boxed_slice();
+let super::super::super::super::grantry::plugin::types::Attribute{ name:name117, values:values117, completeness:completeness117, } = e;
+let vec118 = (name117.into_bytes()).into_boxed_slice();
 let ptr118 = vec118.as_ptr().cast::<u8>();
 let len118 = vec118.len();
 ::core::mem::forget(vec118);
-*base.add(8+1*::core::mem::size_of::<*const u8>()).cast::<usize>() = len118;
-*base.add(8).cast::<*mut u8>() = ptr118.cast_mut();
-},
-V126::Real(e) => {
-*base.add(0).cast::<u8>() = (4i32) as u8;
-*base.add(8).cast::<f64>() = _rt::as_f64(e);
-},
-V126::Bytes(e) => {
-*base.add(0).cast::<u8>() = (5i32) as u8;
-let vec119 = <_ as Into<_rt::Vec<_>>>::into(e).into_boxed_slice();
+*base.add(::core::mem::size_of::<*const u8>()).cast::<usize>() = len118;
+*base.add(0).cast::<*mut u8>() = ptr118.cast_mut();
+let vec129 = values117;
+let len129 = vec129.len();
+let layout129 = _rt::alloc::Layout::from_size_align(vec129.len() * (8+4*::core::mem::size_of::<*const u8>()), 8).unwrap();
+let (result129, _cleanup129) = wit_bindgen::rt::Cleanup::new(layout129);if let Some(cleanup) = _cleanup129 { cleanup.forget(); }
+for (i, e) in vec129.into_iter().enumerate() {
+let base = result129.add(i * (8+4*::core::mem::size_of::<*const u8>()));
+{
+use super::super::super::super::grantry::plugin::types::Value as V128;
+match e {
+V128::Text(e) => {
+*base.add(0).cast::<u8>() = (0i32) as u8;
+let vec119 = (e.into_bytes()).into_boxed_slice();
 let ptr119 = vec119.as_ptr().cast::<u8>();
 let len119 = vec119.len();
 ::core::mem::forget(vec119);
 *base.add(8+1*::core::mem::size_of::<*const u8>()).cast::<usize>() = len119;
 *base.add(8).cast::<*mut u8>() = ptr119.cast_mut();
 },
-V126::TimestampMs(e) => {
-*base.add(0).cast::<u8>() = (6i32) as u8;
+V128::Boolean(e) => {
+*base.add(0).cast::<u8>() = (1i32) as u8;
+*base.add(8).cast::<u8>() = (match e { true => 1, false => 0 }) as u8;
+},
+V128::Integer(e) => {
+*base.add(0).cast::<u8>() = (2i32) as u8;
 *base.add(8).cast::<i64>() = _rt::as_i64(e);
 },
-V126::Date(e) => {
-*base.add(0).cast::<u8>() = (7i32) as u8;
+V128::Decimal(e) => {
+*base.add(0).cast::<u8>() = (3i32) as u8;
 let vec120 = (e.into_bytes()).into_boxed_slice();
 let ptr120 = vec120.as_ptr().cast::<u8>();
 let len120 = vec120.len();
@@ -7773,101 +7757,365 @@ let len120 = vec120.len();
 *base.add(8+1*::core::mem::size_of::<*const u8>()).cast::<usize>() = len120;
 *base.add(8).cast::<*mut u8>() = ptr120.cast_mut();
 },
-V126::Uuid(e) => {
-*base.add(0).cast::<u8>() = (8i32) as u8;
-let vec121 = (e.into_bytes()).into_boxed_slice();
+V128::Real(e) => {
+*base.add(0).cast::<u8>() = (4i32) as u8;
+*base.add(8).cast::<f64>() = _rt::as_f64(e);
+},
+V128::Bytes(e) => {
+*base.add(0).cast::<u8>() = (5i32) as u8;
+let vec121 = <_ as Into<_rt::Vec<_>>>::into(e).into_boxed_slice();
 let ptr121 = vec121.as_ptr().cast::<u8>();
 let len121 = vec121.len();
 ::core::mem::forget(vec121);
 *base.add(8+1*::core::mem::size_of::<*const u8>()).cast::<usize>() = len121;
 *base.add(8).cast::<*mut u8>() = ptr121.cast_mut();
 },
-V126::Reference(e) => {
-*base.add(0).cast::<u8>() = (9i32) as u8;
-let super::super::super::super::grantry::plugin::types::ObjectRef{ kind:kind122, id:id122, } = e;
-let vec123 = (kind122.into_bytes()).into_boxed_slice();
+V128::TimestampMs(e) => {
+*base.add(0).cast::<u8>() = (6i32) as u8;
+*base.add(8).cast::<i64>() = _rt::as_i64(e);
+},
+V128::Date(e) => {
+*base.add(0).cast::<u8>() = (7i32) as u8;
+let vec122 = (e.into_bytes()).into_boxed_slice();
+let ptr122 = vec122.as_ptr().cast::<u8>();
+let len122 = vec122.len();
+::core::mem::forget(vec122);
+*base.add(8+1*::core::mem::size_of::<*const u8>()).cast::<usize>() = len122;
+*base.add(8).cast::<*mut u8>() = ptr122.cast_mut();
+},
+V128::Uuid(e) => {
+*base.add(0).cast::<u8>() = (8i32) as u8;
+let vec123 = (e.into_bytes()).into_boxed_slice();
 let ptr123 = vec123.as_ptr().cast::<u8>();
 let len123 = vec123.len();
 ::core::mem::forget(vec123);
 *base.add(8+1*::core::mem::size_of::<*const u8>()).cast::<usize>() = len123;
 *base.add(8).cast::<*mut u8>() = ptr123.cast_mut();
-let vec124 = (id122.into_bytes()).into_boxed_slice();
-let ptr124 = vec124.as_ptr().cast::<u8>();
-let len124 = vec124.len();
-::core::mem::forget(vec124);
-*base.add(8+3*::core::mem::size_of::<*const u8>()).cast::<usize>() = len124;
-*base.add(8+2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr124.cast_mut();
 },
-V126::Json(e) => {
-*base.add(0).cast::<u8>() = (10i32) as u8;
-let vec125 = (e.into_bytes()).into_boxed_slice();
+V128::Reference(e) => {
+*base.add(0).cast::<u8>() = (9i32) as u8;
+let super::super::super::super::grantry::plugin::types::ObjectRef{ kind:kind124, id:id124, } = e;
+let vec125 = (kind124.into_bytes()).into_boxed_slice();
 let ptr125 = vec125.as_ptr().cast::<u8>();
 let len125 = vec125.len();
 ::core::mem::forget(vec125);
 *base.add(8+1*::core::mem::size_of::<*const u8>()).cast::<usize>() = len125;
 *base.add(8).cast::<*mut u8>() = ptr125.cast_mut();
+let vec126 = (id124.into_bytes()).into_boxed_slice();
+let ptr126 = vec126.as_ptr().cast::<u8>();
+let len126 = vec126.len();
+::core::mem::forget(vec126);
+*base.add(8+3*::core::mem::size_of::<*const u8>()).cast::<usize>() = len126;
+*base.add(8+2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr126.cast_mut();
+},
+V128::Json(e) => {
+*base.add(0).cast::<u8>() = (10i32) as u8;
+let vec127 = (e.into_bytes()).into_boxed_slice();
+let ptr127 = vec127.as_ptr().cast::<u8>();
+let len127 = vec127.len();
+::core::mem::forget(vec127);
+*base.add(8+1*::core::mem::size_of::<*const u8>()).cast::<usize>() = len127;
+*base.add(8).cast::<*mut u8>() = ptr127.cast_mut();
 },
 }
 }
 }
-*base.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>() = len127;
-*base.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = result127;
-*base.add(4*::core::mem::size_of::<*const u8>()).cast::<u8>() = (completeness115.clone() as i32) as u8;
+*base.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>() = len129;
+*base.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = result129;
+*base.add(4*::core::mem::size_of::<*const u8>()).cast::<u8>() = (completeness117.clone() as i32) as u8;
 }
 }
-*base.add(48+22*::core::mem::size_of::<*const u8>()).cast::<usize>() = len128;
-*base.add(48+21*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = result128;
+*base.add(48+22*::core::mem::size_of::<*const u8>()).cast::<usize>() = len130;
+*base.add(48+21*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = result130;
 },
-Change::Used(e) => {
-*base.add(8+2*::core::mem::size_of::<*const u8>()).cast::<u8>() = (5i32) as u8;
-let Usage{ holder:holder129, on:on129, at_ms:at_ms129, } = e;
-let super::super::super::super::grantry::plugin::types::ObjectRef{ kind:kind130, id:id130, } = holder129;
-let vec131 = (kind130.into_bytes()).into_boxed_slice();
-let ptr131 = vec131.as_ptr().cast::<u8>();
-let len131 = vec131.len();
-::core::mem::forget(vec131);
-*base.add(16+3*::core::mem::size_of::<*const u8>()).cast::<usize>() = len131;
-*base.add(16+2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr131.cast_mut();
-let vec132 = (id130.into_bytes()).into_boxed_slice();
+Change::Revoked(e) => {
+*base.add(8+2*::core::mem::size_of::<*const u8>()).cast::<u8>() = (6i32) as u8;
+let super::super::super::super::grantry::plugin::types::Assignment{ id:id131, entitlement:entitlement131, holder:holder131, expansion:expansion131, is_immutable:is_immutable131, starts_ms:starts_ms131, ends_ms:ends_ms131, origin:origin131, attributes:attributes131, } = e;
+match id131 {
+Some(e) => {
+*base.add(16+2*::core::mem::size_of::<*const u8>()).cast::<u8>() = (1i32) as u8;
+let vec132 = (e.into_bytes()).into_boxed_slice();
 let ptr132 = vec132.as_ptr().cast::<u8>();
 let len132 = vec132.len();
 ::core::mem::forget(vec132);
-*base.add(16+5*::core::mem::size_of::<*const u8>()).cast::<usize>() = len132;
-*base.add(16+4*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr132.cast_mut();
-let super::super::super::super::grantry::plugin::types::ObjectRef{ kind:kind133, id:id133, } = on129;
-let vec134 = (kind133.into_bytes()).into_boxed_slice();
-let ptr134 = vec134.as_ptr().cast::<u8>();
-let len134 = vec134.len();
-::core::mem::forget(vec134);
-*base.add(16+7*::core::mem::size_of::<*const u8>()).cast::<usize>() = len134;
-*base.add(16+6*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr134.cast_mut();
-let vec135 = (id133.into_bytes()).into_boxed_slice();
+*base.add(16+4*::core::mem::size_of::<*const u8>()).cast::<usize>() = len132;
+*base.add(16+3*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr132.cast_mut();
+},
+None => {
+{
+*base.add(16+2*::core::mem::size_of::<*const u8>()).cast::<u8>() = (0i32) as u8;
+}
+},
+};let vec133 = (entitlement131.into_bytes()).into_boxed_slice();
+let ptr133 = vec133.as_ptr().cast::<u8>();
+let len133 = vec133.len();
+::core::mem::forget(vec133);
+*base.add(16+6*::core::mem::size_of::<*const u8>()).cast::<usize>() = len133;
+*base.add(16+5*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr133.cast_mut();
+let super::super::super::super::grantry::plugin::types::ObjectRef{ kind:kind134, id:id134, } = holder131;
+let vec135 = (kind134.into_bytes()).into_boxed_slice();
 let ptr135 = vec135.as_ptr().cast::<u8>();
 let len135 = vec135.len();
 ::core::mem::forget(vec135);
-*base.add(16+9*::core::mem::size_of::<*const u8>()).cast::<usize>() = len135;
-*base.add(16+8*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr135.cast_mut();
-*base.add(16+10*::core::mem::size_of::<*const u8>()).cast::<i64>() = _rt::as_i64(at_ms129);
-},
-Change::Resync(e) => {
-*base.add(8+2*::core::mem::size_of::<*const u8>()).cast::<u8>() = (6i32) as u8;
-let vec136 = (e.into_bytes()).into_boxed_slice();
+*base.add(16+8*::core::mem::size_of::<*const u8>()).cast::<usize>() = len135;
+*base.add(16+7*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr135.cast_mut();
+let vec136 = (id134.into_bytes()).into_boxed_slice();
 let ptr136 = vec136.as_ptr().cast::<u8>();
 let len136 = vec136.len();
 ::core::mem::forget(vec136);
-*base.add(16+3*::core::mem::size_of::<*const u8>()).cast::<usize>() = len136;
-*base.add(16+2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr136.cast_mut();
+*base.add(16+10*::core::mem::size_of::<*const u8>()).cast::<usize>() = len136;
+*base.add(16+9*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr136.cast_mut();
+match expansion131 {
+Some(e) => {
+*base.add(16+11*::core::mem::size_of::<*const u8>()).cast::<u8>() = (1i32) as u8;
+let super::super::super::super::grantry::plugin::types::Expansion{ entitlements:entitlements137, is_shallow:is_shallow137, kinds:kinds137, } = e;
+let vec139 = entitlements137;
+let len139 = vec139.len();
+let layout139 = _rt::alloc::Layout::from_size_align(vec139.len() * (2*::core::mem::size_of::<*const u8>()), ::core::mem::size_of::<*const u8>()).unwrap();
+let (result139, _cleanup139) = wit_bindgen::rt::Cleanup::new(layout139);if let Some(cleanup) = _cleanup139 { cleanup.forget(); }
+for (i, e) in vec139.into_iter().enumerate() {
+let base = result139.add(i * (2*::core::mem::size_of::<*const u8>()));
+{
+let vec138 = (e.into_bytes()).into_boxed_slice();
+let ptr138 = vec138.as_ptr().cast::<u8>();
+let len138 = vec138.len();
+::core::mem::forget(vec138);
+*base.add(::core::mem::size_of::<*const u8>()).cast::<usize>() = len138;
+*base.add(0).cast::<*mut u8>() = ptr138.cast_mut();
+}
+}
+*base.add(16+13*::core::mem::size_of::<*const u8>()).cast::<usize>() = len139;
+*base.add(16+12*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = result139;
+*base.add(16+14*::core::mem::size_of::<*const u8>()).cast::<u8>() = (match is_shallow137 { true => 1, false => 0 }) as u8;
+let vec141 = kinds137;
+let len141 = vec141.len();
+let layout141 = _rt::alloc::Layout::from_size_align(vec141.len() * (2*::core::mem::size_of::<*const u8>()), ::core::mem::size_of::<*const u8>()).unwrap();
+let (result141, _cleanup141) = wit_bindgen::rt::Cleanup::new(layout141);if let Some(cleanup) = _cleanup141 { cleanup.forget(); }
+for (i, e) in vec141.into_iter().enumerate() {
+let base = result141.add(i * (2*::core::mem::size_of::<*const u8>()));
+{
+let vec140 = (e.into_bytes()).into_boxed_slice();
+let ptr140 = vec140.as_ptr().cast::<u8>();
+let len140 = vec140.len();
+::core::mem::forget(vec140);
+*base.add(::core::mem::size_of::<*const u8>()).cast::<usize>() = len140;
+*base.add(0).cast::<*mut u8>() = ptr140.cast_mut();
+}
+}
+*base.add(16+16*::core::mem::size_of::<*const u8>()).cast::<usize>() = len141;
+*base.add(16+15*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = result141;
+},
+None => {
+{
+*base.add(16+11*::core::mem::size_of::<*const u8>()).cast::<u8>() = (0i32) as u8;
+}
+},
+};*base.add(16+17*::core::mem::size_of::<*const u8>()).cast::<u8>() = (match is_immutable131 { true => 1, false => 0 }) as u8;
+match starts_ms131 {
+Some(e) => {
+*base.add(16+18*::core::mem::size_of::<*const u8>()).cast::<u8>() = (1i32) as u8;
+*base.add(24+18*::core::mem::size_of::<*const u8>()).cast::<i64>() = _rt::as_i64(e);
+},
+None => {
+{
+*base.add(16+18*::core::mem::size_of::<*const u8>()).cast::<u8>() = (0i32) as u8;
+}
+},
+};match ends_ms131 {
+Some(e) => {
+*base.add(32+18*::core::mem::size_of::<*const u8>()).cast::<u8>() = (1i32) as u8;
+*base.add(40+18*::core::mem::size_of::<*const u8>()).cast::<i64>() = _rt::as_i64(e);
+},
+None => {
+{
+*base.add(32+18*::core::mem::size_of::<*const u8>()).cast::<u8>() = (0i32) as u8;
+}
+},
+};match origin131 {
+Some(e) => {
+*base.add(48+18*::core::mem::size_of::<*const u8>()).cast::<u8>() = (1i32) as u8;
+let vec142 = (e.into_bytes()).into_boxed_slice();
+let ptr142 = vec142.as_ptr().cast::<u8>();
+let len142 = vec142.len();
+::core::mem::forget(vec142);
+*base.add(48+20*::core::mem::size_of::<*const u8>()).cast::<usize>() = len142;
+*base.add(48+19*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr142.cast_mut();
+},
+None => {
+{
+*base.add(48+18*::core::mem::size_of::<*const u8>()).cast::<u8>() = (0i32) as u8;
+}
+},
+};let vec156 = attributes131;
+let len156 = vec156.len();
+let layout156 = _rt::alloc::Layout::from_size_align(vec156.len() * (5*::core::mem::size_of::<*const u8>()), ::core::mem::size_of::<*const u8>()).unwrap();
+let (result156, _cleanup156) = wit_bindgen::rt::Cleanup::new(layout156);if let Some(cleanup) = _cleanup156 { cleanup.forget(); }
+for (i, e) in vec156.into_iter().enumerate() {
+let base = result156.add(i * (5*::core::mem::size_of::<*const u8>()));
+{
+let super::super::super::super::grantry::plugin::types::Attribute{ name:name143, values:values143, completeness:completeness143, } = e;
+let vec144 = (name143.into_bytes()).into_boxed_slice();
+let ptr144 = vec144.as_ptr().cast::<u8>();
+let len144 = vec144.len();
+::core::mem::forget(vec144);
+*base.add(::core::mem::size_of::<*const u8>()).cast::<usize>() = len144;
+*base.add(0).cast::<*mut u8>() = ptr144.cast_mut();
+let vec155 = values143;
+let len155 = vec155.len();
+let layout155 = _rt::alloc::Layout::from_size_align(vec155.len() * (8+4*::core::mem::size_of::<*const u8>()), 8).unwrap();
+let (result155, _cleanup155) = wit_bindgen::rt::Cleanup::new(layout155);if let Some(cleanup) = _cleanup155 { cleanup.forget(); }
+for (i, e) in vec155.into_iter().enumerate() {
+let base = result155.add(i * (8+4*::core::mem::size_of::<*const u8>()));
+{
+use super::super::super::super::grantry::plugin::types::Value as V154;
+match e {
+V154::Text(e) => {
+*base.add(0).cast::<u8>() = (0i32) as u8;
+let vec145 = (e.into_bytes()).into_boxed_slice();
+let ptr145 = vec145.as_ptr().cast::<u8>();
+let len145 = vec145.len();
+::core::mem::forget(vec145);
+*base.add(8+1*::core::mem::size_of::<*const u8>()).cast::<usize>() = len145;
+*base.add(8).cast::<*mut u8>() = ptr145.cast_mut();
+},
+V154::Boolean(e) => {
+*base.add(0).cast::<u8>() = (1i32) as u8;
+*base.add(8).cast::<u8>() = (match e { true => 1, false => 0 }) as u8;
+},
+V154::Integer(e) => {
+*base.add(0).cast::<u8>() = (2i32) as u8;
+*base.add(8).cast::<i64>() = _rt::as_i64(e);
+},
+V154::Decimal(e) => {
+*base.add(0).cast::<u8>() = (3i32) as u8;
+let vec146 = (e.into_bytes()).into_boxed_slice();
+let ptr146 = vec146.as_ptr().cast::<u8>();
+let len146 = vec146.len();
+::core::mem::forget(vec146);
+*base.add(8+1*::core::mem::size_of::<*const u8>()).cast::<usize>() = len146;
+*base.add(8).cast::<*mut u8>() = ptr146.cast_mut();
+},
+V154::Real(e) => {
+*base.add(0).cast::<u8>() = (4i32) as u8;
+*base.add(8).cast::<f64>() = _rt::as_f64(e);
+},
+V154::Bytes(e) => {
+*base.add(0).cast::<u8>() = (5i32) as u8;
+let vec147 = <_ as Into<_rt::Vec<_>>>::into(e).into_boxed_slice();
+let ptr147 = vec147.as_ptr().cast::<u8>();
+let len147 = vec147.len();
+::core::mem::forget(vec147);
+*base.add(8+1*::core::mem::size_of::<*const u8>()).cast::<usize>() = len147;
+*base.add(8).cast::<*mut u8>() = ptr147.cast_mut();
+},
+V154::TimestampMs(e) => {
+*base.add(0).cast::<u8>() = (6i32) as u8;
+*base.add(8).cast::<i64>() = _rt::as_i64(e);
+},
+V154::Date(e) => {
+*base.add(0).cast::<u8>() = (7i32) as u8;
+let vec148 = (e.into_bytes()).into_boxed_slice();
+let ptr148 = vec148.as_ptr().cast::<u8>();
+let len148 = vec148.len();
+::core::mem::forget(vec148);
+*base.add(8+1*::core::mem::size_of::<*const u8>()).cast::<usize>() = len148;
+*base.add(8).cast::<*mut u8>() = ptr148.cast_mut();
+},
+V154::Uuid(e) => {
+*base.add(0).cast::<u8>() = (8i32) as u8;
+let vec149 = (e.into_bytes()).into_boxed_slice();
+let ptr149 = vec149.as_ptr().cast::<u8>();
+let len149 = vec149.len();
+::core::mem::forget(vec149);
+*base.add(8+1*::core::mem::size_of::<*const u8>()).cast::<usize>() = len149;
+*base.add(8).cast::<*mut u8>() = ptr149.cast_mut();
+},
+V154::Reference(e) => {
+*base.add(0).cast::<u8>() = (9i32) as u8;
+let super::super::super::super::grantry::plugin::types::ObjectRef{ kind:kind150, id:id150, } = e;
+let vec151 = (kind150.into_bytes()).into_boxed_slice();
+let ptr151 = vec151.as_ptr().cast::<u8>();
+let len151 = vec151.len();
+::core::mem::forget(vec151);
+*base.add(8+1*::core::mem::size_of::<*const u8>()).cast::<usize>() = len151;
+*base.add(8).cast::<*mut u8>() = ptr151.cast_mut();
+let vec152 = (id150.into_bytes()).into_boxed_slice();
+let ptr152 = vec152.as_ptr().cast::<u8>();
+let len152 = vec152.len();
+::core::mem::forget(vec152);
+*base.add(8+3*::core::mem::size_of::<*const u8>()).cast::<usize>() = len152;
+*base.add(8+2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr152.cast_mut();
+},
+V154::Json(e) => {
+*base.add(0).cast::<u8>() = (10i32) as u8;
+let vec153 = (e.into_bytes()).into_boxed_slice();
+let ptr153 = vec153.as_ptr().cast::<u8>();
+let len153 = vec153.len();
+::core::mem::forget(vec153);
+*base.add(8+1*::core::mem::size_of::<*const u8>()).cast::<usize>() = len153;
+*base.add(8).cast::<*mut u8>() = ptr153.cast_mut();
+},
+}
+}
+}
+*base.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>() = len155;
+*base.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = result155;
+*base.add(4*::core::mem::size_of::<*const u8>()).cast::<u8>() = (completeness143.clone() as i32) as u8;
+}
+}
+*base.add(48+22*::core::mem::size_of::<*const u8>()).cast::<usize>() = len156;
+*base.add(48+21*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = result156;
+},
+Change::Used(e) => {
+*base.add(8+2*::core::mem::size_of::<*const u8>()).cast::<u8>() = (7i32) as u8;
+let Usage{ holder:holder157, on:on157, at_ms:at_ms157, } = e;
+let super::super::super::super::grantry::plugin::types::ObjectRef{ kind:kind158, id:id158, } = holder157;
+let vec159 = (kind158.into_bytes()).into_boxed_slice();
+let ptr159 = vec159.as_ptr().cast::<u8>();
+let len159 = vec159.len();
+::core::mem::forget(vec159);
+*base.add(16+3*::core::mem::size_of::<*const u8>()).cast::<usize>() = len159;
+*base.add(16+2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr159.cast_mut();
+let vec160 = (id158.into_bytes()).into_boxed_slice();
+let ptr160 = vec160.as_ptr().cast::<u8>();
+let len160 = vec160.len();
+::core::mem::forget(vec160);
+*base.add(16+5*::core::mem::size_of::<*const u8>()).cast::<usize>() = len160;
+*base.add(16+4*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr160.cast_mut();
+let super::super::super::super::grantry::plugin::types::ObjectRef{ kind:kind161, id:id161, } = on157;
+let vec162 = (kind161.into_bytes()).into_boxed_slice();
+let ptr162 = vec162.as_ptr().cast::<u8>();
+let len162 = vec162.len();
+::core::mem::forget(vec162);
+*base.add(16+7*::core::mem::size_of::<*const u8>()).cast::<usize>() = len162;
+*base.add(16+6*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr162.cast_mut();
+let vec163 = (id161.into_bytes()).into_boxed_slice();
+let ptr163 = vec163.as_ptr().cast::<u8>();
+let len163 = vec163.len();
+::core::mem::forget(vec163);
+*base.add(16+9*::core::mem::size_of::<*const u8>()).cast::<usize>() = len163;
+*base.add(16+8*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr163.cast_mut();
+*base.add(16+10*::core::mem::size_of::<*const u8>()).cast::<i64>() = _rt::as_i64(at_ms157);
+},
+Change::Resync(e) => {
+*base.add(8+2*::core::mem::size_of::<*const u8>()).cast::<u8>() = (8i32) as u8;
+let vec164 = (e.into_bytes()).into_boxed_slice();
+let ptr164 = vec164.as_ptr().cast::<u8>();
+let len164 = vec164.len();
+::core::mem::forget(vec164);
+*base.add(16+3*::core::mem::size_of::<*const u8>()).cast::<usize>() = len164;
+*base.add(16+2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr164.cast_mut();
 },
 }
 match actor5 {
 Some(e) => {
 *base.add(48+28*::core::mem::size_of::<*const u8>()).cast::<u8>() = (1i32) as u8;
-let vec137 = (e.into_bytes()).into_boxed_slice();
-let ptr137 = vec137.as_ptr().cast::<u8>();
-let len137 = vec137.len();
-::core::mem::forget(vec137);
-*base.add(48+30*::core::mem::size_of::<*const u8>()).cast::<usize>() = len137;
-*base.add(48+29*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr137.cast_mut();
+let vec165 = (e.into_bytes()).into_boxed_slice();
+let ptr165 = vec165.as_ptr().cast::<u8>();
+let len165 = vec165.len();
+::core::mem::forget(vec165);
+*base.add(48+30*::core::mem::size_of::<*const u8>()).cast::<usize>() = len165;
+*base.add(48+29*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr165.cast_mut();
 },
 None => {
 {
@@ -7876,100 +8124,100 @@ None => {
 },
 };}
 }
-*ptr3.add(8+1*::core::mem::size_of::<*const u8>()).cast::<usize>() = len138;
-*ptr3.add(8).cast::<*mut u8>() = result138;
-let vec139 = <_ as Into<_rt::Vec<_>>>::into(next4).into_boxed_slice();
-let ptr139 = vec139.as_ptr().cast::<u8>();
-let len139 = vec139.len();
-::core::mem::forget(vec139);
-*ptr3.add(8+3*::core::mem::size_of::<*const u8>()).cast::<usize>() = len139;
-*ptr3.add(8+2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr139.cast_mut();
+*ptr3.add(8+1*::core::mem::size_of::<*const u8>()).cast::<usize>() = len166;
+*ptr3.add(8).cast::<*mut u8>() = result166;
+let vec167 = <_ as Into<_rt::Vec<_>>>::into(next4).into_boxed_slice();
+let ptr167 = vec167.as_ptr().cast::<u8>();
+let len167 = vec167.len();
+::core::mem::forget(vec167);
+*ptr3.add(8+3*::core::mem::size_of::<*const u8>()).cast::<usize>() = len167;
+*ptr3.add(8+2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr167.cast_mut();
 *ptr3.add(8+4*::core::mem::size_of::<*const u8>()).cast::<u8>() = (match has_more4 { true => 1, false => 0 }) as u8;
 } },
 Err(e) => { {
 *ptr3.add(0).cast::<u8>() = (1i32) as u8;
-use super::super::super::super::grantry::plugin::types::Error as V171;
+use super::super::super::super::grantry::plugin::types::Error as V199;
 match e {
-V171::InvalidConfig(e) => {
+V199::InvalidConfig(e) => {
 *ptr3.add(8).cast::<u8>() = (0i32) as u8;
-let vec144 = e;
-let len144 = vec144.len();
-let layout144 = _rt::alloc::Layout::from_size_align(vec144.len() * (6*::core::mem::size_of::<*const u8>()), ::core::mem::size_of::<*const u8>()).unwrap();
-let (result144, _cleanup144) = wit_bindgen::rt::Cleanup::new(layout144);if let Some(cleanup) = _cleanup144 { cleanup.forget(); }
-for (i, e) in vec144.into_iter().enumerate() {
-let base = result144.add(i * (6*::core::mem::size_of::<*const u8>()));
+let vec172 = e;
+let len172 = vec172.len();
+let layout172 = _rt::alloc::Layout::from_size_align(vec172.len() * (6*::core::mem::size_of::<*const u8>()), ::core::mem::size_of::<*const u8>()).unwrap();
+let (result172, _cleanup172) = wit_bindgen::rt::Cleanup::new(layout172);if let Some(cleanup) = _cleanup172 { cleanup.forget(); }
+for (i, e) in vec172.into_iter().enumerate() {
+let base = result172.add(i * (6*::core::mem::size_of::<*const u8>()));
 {
-let super::super::super::super::grantry::plugin::types::FieldIssue{ path:path140, code:code140, message:message140, } = e;
-let vec141 = (path140.into_bytes()).into_boxed_slice();
-let ptr141 = vec141.as_ptr().cast::<u8>();
-let len141 = vec141.len();
-::core::mem::forget(vec141);
-*base.add(::core::mem::size_of::<*const u8>()).cast::<usize>() = len141;
-*base.add(0).cast::<*mut u8>() = ptr141.cast_mut();
-let vec142 = (code140.into_bytes()).into_boxed_slice();
-let ptr142 = vec142.as_ptr().cast::<u8>();
-let len142 = vec142.len();
-::core::mem::forget(vec142);
-*base.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>() = len142;
-*base.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr142.cast_mut();
-let vec143 = (message140.into_bytes()).into_boxed_slice();
-let ptr143 = vec143.as_ptr().cast::<u8>();
-let len143 = vec143.len();
-::core::mem::forget(vec143);
-*base.add(5*::core::mem::size_of::<*const u8>()).cast::<usize>() = len143;
-*base.add(4*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr143.cast_mut();
+let super::super::super::super::grantry::plugin::types::FieldIssue{ path:path168, code:code168, message:message168, } = e;
+let vec169 = (path168.into_bytes()).into_boxed_slice();
+let ptr169 = vec169.as_ptr().cast::<u8>();
+let len169 = vec169.len();
+::core::mem::forget(vec169);
+*base.add(::core::mem::size_of::<*const u8>()).cast::<usize>() = len169;
+*base.add(0).cast::<*mut u8>() = ptr169.cast_mut();
+let vec170 = (code168.into_bytes()).into_boxed_slice();
+let ptr170 = vec170.as_ptr().cast::<u8>();
+let len170 = vec170.len();
+::core::mem::forget(vec170);
+*base.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>() = len170;
+*base.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr170.cast_mut();
+let vec171 = (message168.into_bytes()).into_boxed_slice();
+let ptr171 = vec171.as_ptr().cast::<u8>();
+let len171 = vec171.len();
+::core::mem::forget(vec171);
+*base.add(5*::core::mem::size_of::<*const u8>()).cast::<usize>() = len171;
+*base.add(4*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr171.cast_mut();
 }
 }
-*ptr3.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>() = len144;
-*ptr3.add(16).cast::<*mut u8>() = result144;
+*ptr3.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>() = len172;
+*ptr3.add(16).cast::<*mut u8>() = result172;
 },
-V171::Unauthenticated(e) => {
+V199::Unauthenticated(e) => {
 *ptr3.add(8).cast::<u8>() = (1i32) as u8;
-let vec145 = (e.into_bytes()).into_boxed_slice();
-let ptr145 = vec145.as_ptr().cast::<u8>();
-let len145 = vec145.len();
-::core::mem::forget(vec145);
-*ptr3.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>() = len145;
-*ptr3.add(16).cast::<*mut u8>() = ptr145.cast_mut();
+let vec173 = (e.into_bytes()).into_boxed_slice();
+let ptr173 = vec173.as_ptr().cast::<u8>();
+let len173 = vec173.len();
+::core::mem::forget(vec173);
+*ptr3.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>() = len173;
+*ptr3.add(16).cast::<*mut u8>() = ptr173.cast_mut();
 },
-V171::PermissionDenied(e) => {
+V199::PermissionDenied(e) => {
 *ptr3.add(8).cast::<u8>() = (2i32) as u8;
-let vec147 = e;
-let len147 = vec147.len();
-let layout147 = _rt::alloc::Layout::from_size_align(vec147.len() * (2*::core::mem::size_of::<*const u8>()), ::core::mem::size_of::<*const u8>()).unwrap();
-let (result147, _cleanup147) = wit_bindgen::rt::Cleanup::new(layout147);if let Some(cleanup) = _cleanup147 { cleanup.forget(); }
-for (i, e) in vec147.into_iter().enumerate() {
-let base = result147.add(i * (2*::core::mem::size_of::<*const u8>()));
+let vec175 = e;
+let len175 = vec175.len();
+let layout175 = _rt::alloc::Layout::from_size_align(vec175.len() * (2*::core::mem::size_of::<*const u8>()), ::core::mem::size_of::<*const u8>()).unwrap();
+let (result175, _cleanup175) = wit_bindgen::rt::Cleanup::new(layout175);if let Some(cleanup) = _cleanup175 { cleanup.forget(); }
+for (i, e) in vec175.into_iter().enumerate() {
+let base = result175.add(i * (2*::core::mem::size_of::<*const u8>()));
 {
-let vec146 = (e.into_bytes()).into_boxed_slice();
-let ptr146 = vec146.as_ptr().cast::<u8>();
-let len146 = vec146.len();
-::core::mem::forget(vec146);
-*base.add(::core::mem::size_of::<*const u8>()).cast::<usize>() = len146;
-*base.add(0).cast::<*mut u8>() = ptr146.cast_mut();
+let vec174 = (e.into_bytes()).into_boxed_slice();
+let ptr174 = vec174.as_ptr().cast::<u8>();
+let len174 = vec174.len();
+::core::mem::forget(vec174);
+*base.add(::core::mem::size_of::<*const u8>()).cast::<usize>() = len174;
+*base.add(0).cast::<*mut u8>() = ptr174.cast_mut();
 }
 }
-*ptr3.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>() = len147;
-*ptr3.add(16).cast::<*mut u8>() = result147;
+*ptr3.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>() = len175;
+*ptr3.add(16).cast::<*mut u8>() = result175;
 },
-V171::NotFound(e) => {
+V199::NotFound(e) => {
 *ptr3.add(8).cast::<u8>() = (3i32) as u8;
 match e {
 Some(e) => {
 *ptr3.add(16).cast::<u8>() = (1i32) as u8;
-let super::super::super::super::grantry::plugin::types::ObjectRef{ kind:kind148, id:id148, } = e;
-let vec149 = (kind148.into_bytes()).into_boxed_slice();
-let ptr149 = vec149.as_ptr().cast::<u8>();
-let len149 = vec149.len();
-::core::mem::forget(vec149);
-*ptr3.add(16+2*::core::mem::size_of::<*const u8>()).cast::<usize>() = len149;
-*ptr3.add(16+1*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr149.cast_mut();
-let vec150 = (id148.into_bytes()).into_boxed_slice();
-let ptr150 = vec150.as_ptr().cast::<u8>();
-let len150 = vec150.len();
-::core::mem::forget(vec150);
-*ptr3.add(16+4*::core::mem::size_of::<*const u8>()).cast::<usize>() = len150;
-*ptr3.add(16+3*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr150.cast_mut();
+let super::super::super::super::grantry::plugin::types::ObjectRef{ kind:kind176, id:id176, } = e;
+let vec177 = (kind176.into_bytes()).into_boxed_slice();
+let ptr177 = vec177.as_ptr().cast::<u8>();
+let len177 = vec177.len();
+::core::mem::forget(vec177);
+*ptr3.add(16+2*::core::mem::size_of::<*const u8>()).cast::<usize>() = len177;
+*ptr3.add(16+1*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr177.cast_mut();
+let vec178 = (id176.into_bytes()).into_boxed_slice();
+let ptr178 = vec178.as_ptr().cast::<u8>();
+let len178 = vec178.len();
+::core::mem::forget(vec178);
+*ptr3.add(16+4*::core::mem::size_of::<*const u8>()).cast::<usize>() = len178;
+*ptr3.add(16+3*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr178.cast_mut();
 },
 None => {
 {
@@ -7977,24 +8225,24 @@ None => {
 }
 },
 };},
-V171::AlreadyExists(e) => {
+V199::AlreadyExists(e) => {
 *ptr3.add(8).cast::<u8>() = (4i32) as u8;
 match e {
 Some(e) => {
 *ptr3.add(16).cast::<u8>() = (1i32) as u8;
-let super::super::super::super::grantry::plugin::types::ObjectRef{ kind:kind151, id:id151, } = e;
-let vec152 = (kind151.into_bytes()).into_boxed_slice();
-let ptr152 = vec152.as_ptr().cast::<u8>();
-let len152 = vec152.len();
-::core::mem::forget(vec152);
-*ptr3.add(16+2*::core::mem::size_of::<*const u8>()).cast::<usize>() = len152;
-*ptr3.add(16+1*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr152.cast_mut();
-let vec153 = (id151.into_bytes()).into_boxed_slice();
-let ptr153 = vec153.as_ptr().cast::<u8>();
-let len153 = vec153.len();
-::core::mem::forget(vec153);
-*ptr3.add(16+4*::core::mem::size_of::<*const u8>()).cast::<usize>() = len153;
-*ptr3.add(16+3*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr153.cast_mut();
+let super::super::super::super::grantry::plugin::types::ObjectRef{ kind:kind179, id:id179, } = e;
+let vec180 = (kind179.into_bytes()).into_boxed_slice();
+let ptr180 = vec180.as_ptr().cast::<u8>();
+let len180 = vec180.len();
+::core::mem::forget(vec180);
+*ptr3.add(16+2*::core::mem::size_of::<*const u8>()).cast::<usize>() = len180;
+*ptr3.add(16+1*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr180.cast_mut();
+let vec181 = (id179.into_bytes()).into_boxed_slice();
+let ptr181 = vec181.as_ptr().cast::<u8>();
+let len181 = vec181.len();
+::core::mem::forget(vec181);
+*ptr3.add(16+4*::core::mem::size_of::<*const u8>()).cast::<usize>() = len181;
+*ptr3.add(16+3*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr181.cast_mut();
 },
 None => {
 {
@@ -8002,52 +8250,52 @@ None => {
 }
 },
 };},
-V171::PreconditionFailed(e) => {
+V199::PreconditionFailed(e) => {
 *ptr3.add(8).cast::<u8>() = (5i32) as u8;
-let vec154 = (e.into_bytes()).into_boxed_slice();
-let ptr154 = vec154.as_ptr().cast::<u8>();
-let len154 = vec154.len();
-::core::mem::forget(vec154);
-*ptr3.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>() = len154;
-*ptr3.add(16).cast::<*mut u8>() = ptr154.cast_mut();
+let vec182 = (e.into_bytes()).into_boxed_slice();
+let ptr182 = vec182.as_ptr().cast::<u8>();
+let len182 = vec182.len();
+::core::mem::forget(vec182);
+*ptr3.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>() = len182;
+*ptr3.add(16).cast::<*mut u8>() = ptr182.cast_mut();
 },
-V171::InvalidInput(e) => {
+V199::InvalidInput(e) => {
 *ptr3.add(8).cast::<u8>() = (6i32) as u8;
-let vec159 = e;
-let len159 = vec159.len();
-let layout159 = _rt::alloc::Layout::from_size_align(vec159.len() * (6*::core::mem::size_of::<*const u8>()), ::core::mem::size_of::<*const u8>()).unwrap();
-let (result159, _cleanup159) = wit_bindgen::rt::Cleanup::new(layout159);if let Some(cleanup) = _cleanup159 { cleanup.forget(); }
-for (i, e) in vec159.into_iter().enumerate() {
-let base = result159.add(i * (6*::core::mem::size_of::<*const u8>()));
+let vec187 = e;
+let len187 = vec187.len();
+let layout187 = _rt::alloc::Layout::from_size_align(vec187.len() * (6*::core::mem::size_of::<*const u8>()), ::core::mem::size_of::<*const u8>()).unwrap();
+let (result187, _cleanup187) = wit_bindgen::rt::Cleanup::new(layout187);if let Some(cleanup) = _cleanup187 { cleanup.forget(); }
+for (i, e) in vec187.into_iter().enumerate() {
+let base = result187.add(i * (6*::core::mem::size_of::<*const u8>()));
 {
-let super::super::super::super::grantry::plugin::types::FieldIssue{ path:path155, code:code155, message:message155, } = e;
-let vec156 = (path155.into_bytes()).into_boxed_slice();
-let ptr156 = vec156.as_ptr().cast::<u8>();
-let len156 = vec156.len();
-::core::mem::forget(vec156);
-*base.add(::core::mem::size_of::<*const u8>()).cast::<usize>() = len156;
-*base.add(0).cast::<*mut u8>() = ptr156.cast_mut();
-let vec157 = (code155.into_bytes()).into_boxed_slice();
-let ptr157 = vec157.as_ptr().cast::<u8>();
-let len157 = vec157.len();
-::core::mem::forget(vec157);
-*base.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>() = len157;
-*base.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr157.cast_mut();
-let vec158 = (message155.into_bytes()).into_boxed_slice();
-let ptr158 = vec158.as_ptr().cast::<u8>();
-let len158 = vec158.len();
-::core::mem::forget(vec158);
-*base.add(5*::core::mem::size_of::<*const u8>()).cast::<usize>() = len158;
-*base.add(4*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr158.cast_mut();
+let super::super::super::super::grantry::plugin::types::FieldIssue{ path:path183, code:code183, message:message183, } = e;
+let vec184 = (path183.into_bytes()).into_boxed_slice();
+let ptr184 = vec184.as_ptr().cast::<u8>();
+let len184 = vec184.len();
+::core::mem::forget(vec184);
+*base.add(::core::mem::size_of::<*const u8>()).cast::<usize>() = len184;
+*base.add(0).cast::<*mut u8>() = ptr184.cast_mut();
+let vec185 = (code183.into_bytes()).into_boxed_slice();
+let ptr185 = vec185.as_ptr().cast::<u8>();
+let len185 = vec185.len();
+::core::mem::forget(vec185);
+*base.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>() = len185;
+*base.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr185.cast_mut();
+let vec186 = (message183.into_bytes()).into_boxed_slice();
+let ptr186 = vec186.as_ptr().cast::<u8>();
+let len186 = vec186.len();
+::core::mem::forget(vec186);
+*base.add(5*::core::mem::size_of::<*const u8>()).cast::<usize>() = len186;
+*base.add(4*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr186.cast_mut();
 }
 }
-*ptr3.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>() = len159;
-*ptr3.add(16).cast::<*mut u8>() = result159;
+*ptr3.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>() = len187;
+*ptr3.add(16).cast::<*mut u8>() = result187;
 },
-V171::RateLimited(e) => {
+V199::RateLimited(e) => {
 *ptr3.add(8).cast::<u8>() = (7i32) as u8;
-let super::super::super::super::grantry::plugin::types::Backoff{ after_ms:after_ms160, bucket:bucket160, remaining:remaining160, } = e;
-match after_ms160 {
+let super::super::super::super::grantry::plugin::types::Backoff{ after_ms:after_ms188, bucket:bucket188, remaining:remaining188, } = e;
+match after_ms188 {
 Some(e) => {
 *ptr3.add(16).cast::<u8>() = (1i32) as u8;
 *ptr3.add(24).cast::<i64>() = _rt::as_i64(e);
@@ -8057,22 +8305,22 @@ None => {
 *ptr3.add(16).cast::<u8>() = (0i32) as u8;
 }
 },
-};match bucket160 {
+};match bucket188 {
 Some(e) => {
 *ptr3.add(32).cast::<u8>() = (1i32) as u8;
-let vec161 = (e.into_bytes()).into_boxed_slice();
-let ptr161 = vec161.as_ptr().cast::<u8>();
-let len161 = vec161.len();
-::core::mem::forget(vec161);
-*ptr3.add(32+2*::core::mem::size_of::<*const u8>()).cast::<usize>() = len161;
-*ptr3.add(32+1*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr161.cast_mut();
+let vec189 = (e.into_bytes()).into_boxed_slice();
+let ptr189 = vec189.as_ptr().cast::<u8>();
+let len189 = vec189.len();
+::core::mem::forget(vec189);
+*ptr3.add(32+2*::core::mem::size_of::<*const u8>()).cast::<usize>() = len189;
+*ptr3.add(32+1*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr189.cast_mut();
 },
 None => {
 {
 *ptr3.add(32).cast::<u8>() = (0i32) as u8;
 }
 },
-};match remaining160 {
+};match remaining188 {
 Some(e) => {
 *ptr3.add(32+3*::core::mem::size_of::<*const u8>()).cast::<u8>() = (1i32) as u8;
 *ptr3.add(36+3*::core::mem::size_of::<*const u8>()).cast::<i32>() = _rt::as_i32(e);
@@ -8083,10 +8331,10 @@ None => {
 }
 },
 };},
-V171::Unavailable(e) => {
+V199::Unavailable(e) => {
 *ptr3.add(8).cast::<u8>() = (8i32) as u8;
-let super::super::super::super::grantry::plugin::types::Backoff{ after_ms:after_ms162, bucket:bucket162, remaining:remaining162, } = e;
-match after_ms162 {
+let super::super::super::super::grantry::plugin::types::Backoff{ after_ms:after_ms190, bucket:bucket190, remaining:remaining190, } = e;
+match after_ms190 {
 Some(e) => {
 *ptr3.add(16).cast::<u8>() = (1i32) as u8;
 *ptr3.add(24).cast::<i64>() = _rt::as_i64(e);
@@ -8096,22 +8344,22 @@ None => {
 *ptr3.add(16).cast::<u8>() = (0i32) as u8;
 }
 },
-};match bucket162 {
+};match bucket190 {
 Some(e) => {
 *ptr3.add(32).cast::<u8>() = (1i32) as u8;
-let vec163 = (e.into_bytes()).into_boxed_slice();
-let ptr163 = vec163.as_ptr().cast::<u8>();
-let len163 = vec163.len();
-::core::mem::forget(vec163);
-*ptr3.add(32+2*::core::mem::size_of::<*const u8>()).cast::<usize>() = len163;
-*ptr3.add(32+1*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr163.cast_mut();
+let vec191 = (e.into_bytes()).into_boxed_slice();
+let ptr191 = vec191.as_ptr().cast::<u8>();
+let len191 = vec191.len();
+::core::mem::forget(vec191);
+*ptr3.add(32+2*::core::mem::size_of::<*const u8>()).cast::<usize>() = len191;
+*ptr3.add(32+1*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr191.cast_mut();
 },
 None => {
 {
 *ptr3.add(32).cast::<u8>() = (0i32) as u8;
 }
 },
-};match remaining162 {
+};match remaining190 {
 Some(e) => {
 *ptr3.add(32+3*::core::mem::size_of::<*const u8>()).cast::<u8>() = (1i32) as u8;
 *ptr3.add(36+3*::core::mem::size_of::<*const u8>()).cast::<i32>() = _rt::as_i32(e);
@@ -8122,83 +8370,83 @@ None => {
 }
 },
 };},
-V171::TimedOut=> {
+V199::TimedOut=> {
 {
 *ptr3.add(8).cast::<u8>() = (9i32) as u8;
 }
 }
-V171::CursorExpired=> {
+V199::CursorExpired=> {
 {
 *ptr3.add(8).cast::<u8>() = (10i32) as u8;
 }
 }
-V171::QuotaExceeded(e) => {
+V199::QuotaExceeded(e) => {
 *ptr3.add(8).cast::<u8>() = (11i32) as u8;
-let vec164 = (e.into_bytes()).into_boxed_slice();
-let ptr164 = vec164.as_ptr().cast::<u8>();
-let len164 = vec164.len();
-::core::mem::forget(vec164);
-*ptr3.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>() = len164;
-*ptr3.add(16).cast::<*mut u8>() = ptr164.cast_mut();
+let vec192 = (e.into_bytes()).into_boxed_slice();
+let ptr192 = vec192.as_ptr().cast::<u8>();
+let len192 = vec192.len();
+::core::mem::forget(vec192);
+*ptr3.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>() = len192;
+*ptr3.add(16).cast::<*mut u8>() = ptr192.cast_mut();
 },
-V171::Unsupported(e) => {
+V199::Unsupported(e) => {
 *ptr3.add(8).cast::<u8>() = (12i32) as u8;
-let vec165 = (e.into_bytes()).into_boxed_slice();
-let ptr165 = vec165.as_ptr().cast::<u8>();
-let len165 = vec165.len();
-::core::mem::forget(vec165);
-*ptr3.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>() = len165;
-*ptr3.add(16).cast::<*mut u8>() = ptr165.cast_mut();
+let vec193 = (e.into_bytes()).into_boxed_slice();
+let ptr193 = vec193.as_ptr().cast::<u8>();
+let len193 = vec193.len();
+::core::mem::forget(vec193);
+*ptr3.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>() = len193;
+*ptr3.add(16).cast::<*mut u8>() = ptr193.cast_mut();
 },
-V171::EgressDenied(e) => {
+V199::EgressDenied(e) => {
 *ptr3.add(8).cast::<u8>() = (13i32) as u8;
-let vec166 = (e.into_bytes()).into_boxed_slice();
-let ptr166 = vec166.as_ptr().cast::<u8>();
-let len166 = vec166.len();
-::core::mem::forget(vec166);
-*ptr3.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>() = len166;
-*ptr3.add(16).cast::<*mut u8>() = ptr166.cast_mut();
+let vec194 = (e.into_bytes()).into_boxed_slice();
+let ptr194 = vec194.as_ptr().cast::<u8>();
+let len194 = vec194.len();
+::core::mem::forget(vec194);
+*ptr3.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>() = len194;
+*ptr3.add(16).cast::<*mut u8>() = ptr194.cast_mut();
 },
-V171::BadData(e) => {
+V199::BadData(e) => {
 *ptr3.add(8).cast::<u8>() = (14i32) as u8;
-let vec167 = (e.into_bytes()).into_boxed_slice();
-let ptr167 = vec167.as_ptr().cast::<u8>();
-let len167 = vec167.len();
-::core::mem::forget(vec167);
-*ptr3.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>() = len167;
-*ptr3.add(16).cast::<*mut u8>() = ptr167.cast_mut();
+let vec195 = (e.into_bytes()).into_boxed_slice();
+let ptr195 = vec195.as_ptr().cast::<u8>();
+let len195 = vec195.len();
+::core::mem::forget(vec195);
+*ptr3.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>() = len195;
+*ptr3.add(16).cast::<*mut u8>() = ptr195.cast_mut();
 },
-V171::OutcomeUnknown(e) => {
+V199::OutcomeUnknown(e) => {
 *ptr3.add(8).cast::<u8>() = (15i32) as u8;
-let vec168 = (e.into_bytes()).into_boxed_slice();
-let ptr168 = vec168.as_ptr().cast::<u8>();
-let len168 = vec168.len();
-::core::mem::forget(vec168);
-*ptr3.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>() = len168;
-*ptr3.add(16).cast::<*mut u8>() = ptr168.cast_mut();
+let vec196 = (e.into_bytes()).into_boxed_slice();
+let ptr196 = vec196.as_ptr().cast::<u8>();
+let len196 = vec196.len();
+::core::mem::forget(vec196);
+*ptr3.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>() = len196;
+*ptr3.add(16).cast::<*mut u8>() = ptr196.cast_mut();
 },
-V171::Cancelled=> {
+V199::Cancelled=> {
 {
 *ptr3.add(8).cast::<u8>() = (16i32) as u8;
 }
 }
-V171::Internal(e) => {
+V199::Internal(e) => {
 *ptr3.add(8).cast::<u8>() = (17i32) as u8;
-let vec169 = (e.into_bytes()).into_boxed_slice();
-let ptr169 = vec169.as_ptr().cast::<u8>();
-let len169 = vec169.len();
-::core::mem::forget(vec169);
-*ptr3.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>() = len169;
-*ptr3.add(16).cast::<*mut u8>() = ptr169.cast_mut();
+let vec197 = (e.into_bytes()).into_boxed_slice();
+let ptr197 = vec197.as_ptr().cast::<u8>();
+let len197 = vec197.len();
+::core::mem::forget(vec197);
+*ptr3.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>() = len197;
+*ptr3.add(16).cast::<*mut u8>() = ptr197.cast_mut();
 },
-V171::Other(e) => {
+V199::Other(e) => {
 *ptr3.add(8).cast::<u8>() = (18i32) as u8;
-let vec170 = (e.into_bytes()).into_boxed_slice();
-let ptr170 = vec170.as_ptr().cast::<u8>();
-let len170 = vec170.len();
-::core::mem::forget(vec170);
-*ptr3.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>() = len170;
-*ptr3.add(16).cast::<*mut u8>() = ptr170.cast_mut();
+let vec198 = (e.into_bytes()).into_boxed_slice();
+let ptr198 = vec198.as_ptr().cast::<u8>();
+let len198 = vec198.len();
+::core::mem::forget(vec198);
+*ptr3.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>() = len198;
+*ptr3.add(16).cast::<*mut u8>() = ptr198.cast_mut();
 },
 }
 } },
@@ -8212,10 +8460,10 @@ match l0 {
 0 => {
 let l1 = *arg0.add(8).cast::<*mut u8>();
 let l2 = *arg0.add(8+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
-let base246 = l1;
-let len246 = l2;
-for i in 0..len246 {
-let base = base246.add(i * (56+30*::core::mem::size_of::<*const u8>()));
+let base297 = l1;
+let len297 = l2;
+for i in 0..len297 {
+let base = base297.add(i * (56+30*::core::mem::size_of::<*const u8>()));
 {
 let l3 = *base.add(0).cast::<*mut u8>();
 let l4 = *base.add(::core::mem::size_of::<*const u8>()).cast::<usize>();
@@ -8568,43 +8816,35 @@ let l134 = *base.add(16+5*::core::mem::size_of::<*const u8>()).cast::<usize>();
 _rt::cabi_dealloc(l133, l134, 1);
 },
 3 => {
-let l135 = i32::from(*base.add(16+2*::core::mem::size_of::<*const u8>()).cast::<u8>());
-match l135 {
-0 => (),
-_ => {
-let l136 = *base.add(16+3*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-let l137 = *base.add(16+4*::core::mem::size_of::<*const u8>()).cast::<usize>();
-_rt::cabi_dealloc(l136, l137, 1);
-},
-}
-let l138 = *base.add(16+5*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-let l139 = *base.add(16+6*::core::mem::size_of::<*const u8>()).cast::<usize>();
-_rt::cabi_dealloc(l138, l139, 1);
-let l140 = *base.add(16+7*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-let l141 = *base.add(16+8*::core::mem::size_of::<*const u8>()).cast::<usize>();
-_rt::cabi_dealloc(l140, l141, 1);
-let l142 = *base.add(16+9*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-let l143 = *base.add(16+10*::core::mem::size_of::<*const u8>()).cast::<usize>();
-_rt::cabi_dealloc(l142, l143, 1);
-let l144 = i32::from(*base.add(16+11*::core::mem::size_of::<*const u8>()).cast::<u8>());
-match l144 {
-0 => (),
-_ => {
+let l135 = *base.add(16+2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+let l136 = *base.add(16+3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+_rt::cabi_dealloc(l135, l136, 1);
+let l137 = *base.add(16+4*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+let l138 = *base.add(16+5*::core::mem::size_of::<*const u8>()).cast::<usize>();
+_rt::cabi_dealloc(l137, l138, 1);
+let l139 = *base.add(16+6*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+let l140 = *base.add(16+7*::core::mem::size_of::<*const u8>()).cast::<usize>();
+_rt::cabi_dealloc(l139, l140, 1);
+let l141 = *base.add(16+8*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+let l142 = *base.add(16+9*::core::mem::size_of::<*const u8>()).cast::<usize>();
+_rt::cabi_dealloc(l141, l142, 1);
+let l143 = *base.add(16+10*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+let l144 = *base.add(16+11*::core::mem::size_of::<*const u8>()).cast::<usize>();
+_rt::cabi_dealloc(l143, l144, 1);
 let l145 = *base.add(16+12*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
 let l146 = *base.add(16+13*::core::mem::size_of::<*const u8>()).cast::<usize>();
-let base149 = l145;
-let len149 = l146;
-for i in 0..len149 {
-let base = base149.add(i * (2*::core::mem::size_of::<*const u8>()));
-{
-let l147 = *base.add(0).cast::<*mut u8>();
-let l148 = *base.add(::core::mem::size_of::<*const u8>()).cast::<usize>();
-_rt::cabi_dealloc(l147, l148, 1);
+_rt::cabi_dealloc(l145, l146, 1);
+let l147 = i32::from(*base.add(16+14*::core::mem::size_of::<*const u8>()).cast::<u8>());
+match l147 {
+0 => (),
+_ => {
+let l148 = *base.add(16+15*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+let l149 = *base.add(16+16*::core::mem::size_of::<*const u8>()).cast::<usize>();
+_rt::cabi_dealloc(l148, l149, 1);
+},
 }
-}
-_rt::cabi_dealloc(base149, len149 * (2*::core::mem::size_of::<*const u8>()), ::core::mem::size_of::<*const u8>());
-let l150 = *base.add(16+15*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-let l151 = *base.add(16+16*::core::mem::size_of::<*const u8>()).cast::<usize>();
+let l150 = *base.add(16+18*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+let l151 = *base.add(16+19*::core::mem::size_of::<*const u8>()).cast::<usize>();
 let base154 = l150;
 let len154 = l151;
 for i in 0..len154 {
@@ -8616,19 +8856,17 @@ _rt::cabi_dealloc(l152, l153, 1);
 }
 }
 _rt::cabi_dealloc(base154, len154 * (2*::core::mem::size_of::<*const u8>()), ::core::mem::size_of::<*const u8>());
-},
-}
-let l155 = i32::from(*base.add(48+18*::core::mem::size_of::<*const u8>()).cast::<u8>());
+let l155 = i32::from(*base.add(16+20*::core::mem::size_of::<*const u8>()).cast::<u8>());
 match l155 {
 0 => (),
 _ => {
-let l156 = *base.add(48+19*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-let l157 = *base.add(48+20*::core::mem::size_of::<*const u8>()).cast::<usize>();
+let l156 = *base.add(16+21*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+let l157 = *base.add(16+22*::core::mem::size_of::<*const u8>()).cast::<usize>();
 _rt::cabi_dealloc(l156, l157, 1);
 },
 }
-let l158 = *base.add(48+21*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-let l159 = *base.add(48+22*::core::mem::size_of::<*const u8>()).cast::<usize>();
+let l158 = *base.add(24+24*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+let l159 = *base.add(24+25*::core::mem::size_of::<*const u8>()).cast::<usize>();
 let base183 = l158;
 let len183 = l159;
 for i in 0..len183 {
@@ -8699,331 +8937,467 @@ _rt::cabi_dealloc(base182, len182 * (8+4*::core::mem::size_of::<*const u8>()), 8
 _rt::cabi_dealloc(base183, len183 * (5*::core::mem::size_of::<*const u8>()), ::core::mem::size_of::<*const u8>());
 },
 4 => {
-let l184 = i32::from(*base.add(16+2*::core::mem::size_of::<*const u8>()).cast::<u8>());
-match l184 {
+let l184 = *base.add(16+2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+let l185 = *base.add(16+3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+_rt::cabi_dealloc(l184, l185, 1);
+},
+5 => {
+let l186 = i32::from(*base.add(16+2*::core::mem::size_of::<*const u8>()).cast::<u8>());
+match l186 {
 0 => (),
 _ => {
-let l185 = *base.add(16+3*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-let l186 = *base.add(16+4*::core::mem::size_of::<*const u8>()).cast::<usize>();
-_rt::cabi_dealloc(l185, l186, 1);
-},
-}
-let l187 = *base.add(16+5*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-let l188 = *base.add(16+6*::core::mem::size_of::<*const u8>()).cast::<usize>();
+let l187 = *base.add(16+3*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+let l188 = *base.add(16+4*::core::mem::size_of::<*const u8>()).cast::<usize>();
 _rt::cabi_dealloc(l187, l188, 1);
-let l189 = *base.add(16+7*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-let l190 = *base.add(16+8*::core::mem::size_of::<*const u8>()).cast::<usize>();
+},
+}
+let l189 = *base.add(16+5*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+let l190 = *base.add(16+6*::core::mem::size_of::<*const u8>()).cast::<usize>();
 _rt::cabi_dealloc(l189, l190, 1);
-let l191 = *base.add(16+9*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-let l192 = *base.add(16+10*::core::mem::size_of::<*const u8>()).cast::<usize>();
+let l191 = *base.add(16+7*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+let l192 = *base.add(16+8*::core::mem::size_of::<*const u8>()).cast::<usize>();
 _rt::cabi_dealloc(l191, l192, 1);
-let l193 = i32::from(*base.add(16+11*::core::mem::size_of::<*const u8>()).cast::<u8>());
-match l193 {
+let l193 = *base.add(16+9*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+let l194 = *base.add(16+10*::core::mem::size_of::<*const u8>()).cast::<usize>();
+_rt::cabi_dealloc(l193, l194, 1);
+let l195 = i32::from(*base.add(16+11*::core::mem::size_of::<*const u8>()).cast::<u8>());
+match l195 {
 0 => (),
 _ => {
-let l194 = *base.add(16+12*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-let l195 = *base.add(16+13*::core::mem::size_of::<*const u8>()).cast::<usize>();
-let base198 = l194;
-let len198 = l195;
-for i in 0..len198 {
-let base = base198.add(i * (2*::core::mem::size_of::<*const u8>()));
+let l196 = *base.add(16+12*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+let l197 = *base.add(16+13*::core::mem::size_of::<*const u8>()).cast::<usize>();
+let base200 = l196;
+let len200 = l197;
+for i in 0..len200 {
+let base = base200.add(i * (2*::core::mem::size_of::<*const u8>()));
 {
-let l196 = *base.add(0).cast::<*mut u8>();
-let l197 = *base.add(::core::mem::size_of::<*const u8>()).cast::<usize>();
-_rt::cabi_dealloc(l196, l197, 1);
+let l198 = *base.add(0).cast::<*mut u8>();
+let l199 = *base.add(::core::mem::size_of::<*const u8>()).cast::<usize>();
+_rt::cabi_dealloc(l198, l199, 1);
 }
 }
-_rt::cabi_dealloc(base198, len198 * (2*::core::mem::size_of::<*const u8>()), ::core::mem::size_of::<*const u8>());
-let l199 = *base.add(16+15*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-let l200 = *base.add(16+16*::core::mem::size_of::<*const u8>()).cast::<usize>();
-let base203 = l199;
-let len203 = l200;
-for i in 0..len203 {
-let base = base203.add(i * (2*::core::mem::size_of::<*const u8>()));
+_rt::cabi_dealloc(base200, len200 * (2*::core::mem::size_of::<*const u8>()), ::core::mem::size_of::<*const u8>());
+let l201 = *base.add(16+15*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+let l202 = *base.add(16+16*::core::mem::size_of::<*const u8>()).cast::<usize>();
+let base205 = l201;
+let len205 = l202;
+for i in 0..len205 {
+let base = base205.add(i * (2*::core::mem::size_of::<*const u8>()));
 {
-let l201 = *base.add(0).cast::<*mut u8>();
-let l202 = *base.add(::core::mem::size_of::<*const u8>()).cast::<usize>();
-_rt::cabi_dealloc(l201, l202, 1);
+let l203 = *base.add(0).cast::<*mut u8>();
+let l204 = *base.add(::core::mem::size_of::<*const u8>()).cast::<usize>();
+_rt::cabi_dealloc(l203, l204, 1);
 }
 }
-_rt::cabi_dealloc(base203, len203 * (2*::core::mem::size_of::<*const u8>()), ::core::mem::size_of::<*const u8>());
+_rt::cabi_dealloc(base205, len205 * (2*::core::mem::size_of::<*const u8>()), ::core::mem::size_of::<*const u8>());
 },
 }
-let l204 = i32::from(*base.add(48+18*::core::mem::size_of::<*const u8>()).cast::<u8>());
-match l204 {
+let l206 = i32::from(*base.add(48+18*::core::mem::size_of::<*const u8>()).cast::<u8>());
+match l206 {
 0 => (),
 _ => {
-let l205 = *base.add(48+19*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-let l206 = *base.add(48+20*::core::mem::size_of::<*const u8>()).cast::<usize>();
-_rt::cabi_dealloc(l205, l206, 1);
+let l207 = *base.add(48+19*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+let l208 = *base.add(48+20*::core::mem::size_of::<*const u8>()).cast::<usize>();
+_rt::cabi_dealloc(l207, l208, 1);
 },
 }
-let l207 = *base.add(48+21*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-let l208 = *base.add(48+22*::core::mem::size_of::<*const u8>()).cast::<usize>();
-let base232 = l207;
-let len232 = l208;
-for i in 0..len232 {
-let base = base232.add(i * (5*::core::mem::size_of::<*const u8>()));
+let l209 = *base.add(48+21*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+let l210 = *base.add(48+22*::core::mem::size_of::<*const u8>()).cast::<usize>();
+let base234 = l209;
+let len234 = l210;
+for i in 0..len234 {
+let base = base234.add(i * (5*::core::mem::size_of::<*const u8>()));
 {
-let l209 = *base.add(0).cast::<*mut u8>();
-let l210 = *base.add(::core::mem::size_of::<*const u8>()).cast::<usize>();
-_rt::cabi_dealloc(l209, l210, 1);
-let l211 = *base.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-let l212 = *base.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
-let base231 = l211;
-let len231 = l212;
-for i in 0..len231 {
-let base = base231.add(i * (8+4*::core::mem::size_of::<*const u8>()));
+let l211 = *base.add(0).cast::<*mut u8>();
+let l212 = *base.add(::core::mem::size_of::<*const u8>()).cast::<usize>();
+_rt::cabi_dealloc(l211, l212, 1);
+let l213 = *base.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+let l214 = *base.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+let base233 = l213;
+let len233 = l214;
+for i in 0..len233 {
+let base = base233.add(i * (8+4*::core::mem::size_of::<*const u8>()));
 {
-let l213 = i32::from(*base.add(0).cast::<u8>());
-match l213 {
+let l215 = i32::from(*base.add(0).cast::<u8>());
+match l215 {
 0 => {
-let l214 = *base.add(8).cast::<*mut u8>();
-let l215 = *base.add(8+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
-_rt::cabi_dealloc(l214, l215, 1);
-},
-1 => (),
-2 => (),
-3 => {
 let l216 = *base.add(8).cast::<*mut u8>();
 let l217 = *base.add(8+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
 _rt::cabi_dealloc(l216, l217, 1);
 },
-4 => (),
-5 => {
+1 => (),
+2 => (),
+3 => {
 let l218 = *base.add(8).cast::<*mut u8>();
 let l219 = *base.add(8+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
-let base220 = l218;
-let len220 = l219;
-_rt::cabi_dealloc(base220, len220 * 1, 1);
+_rt::cabi_dealloc(l218, l219, 1);
+},
+4 => (),
+5 => {
+let l220 = *base.add(8).cast::<*mut u8>();
+let l221 = *base.add(8+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
+let base222 = l220;
+let len222 = l221;
+_rt::cabi_dealloc(base222, len222 * 1, 1);
 },
 6 => (),
 7 => {
-let l221 = *base.add(8).cast::<*mut u8>();
-let l222 = *base.add(8+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
-_rt::cabi_dealloc(l221, l222, 1);
-},
-8 => {
 let l223 = *base.add(8).cast::<*mut u8>();
 let l224 = *base.add(8+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
 _rt::cabi_dealloc(l223, l224, 1);
 },
-9 => {
+8 => {
 let l225 = *base.add(8).cast::<*mut u8>();
 let l226 = *base.add(8+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
 _rt::cabi_dealloc(l225, l226, 1);
-let l227 = *base.add(8+2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-let l228 = *base.add(8+3*::core::mem::size_of::<*const u8>()).cast::<usize>();
-_rt::cabi_dealloc(l227, l228, 1);
 },
-_ => {
-let l229 = *base.add(8).cast::<*mut u8>();
-let l230 = *base.add(8+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
+9 => {
+let l227 = *base.add(8).cast::<*mut u8>();
+let l228 = *base.add(8+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
+_rt::cabi_dealloc(l227, l228, 1);
+let l229 = *base.add(8+2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+let l230 = *base.add(8+3*::core::mem::size_of::<*const u8>()).cast::<usize>();
 _rt::cabi_dealloc(l229, l230, 1);
 },
-}
-}
-}
-_rt::cabi_dealloc(base231, len231 * (8+4*::core::mem::size_of::<*const u8>()), 8);
-}
-}
-_rt::cabi_dealloc(base232, len232 * (5*::core::mem::size_of::<*const u8>()), ::core::mem::size_of::<*const u8>());
-},
-5 => {
-let l233 = *base.add(16+2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-let l234 = *base.add(16+3*::core::mem::size_of::<*const u8>()).cast::<usize>();
-_rt::cabi_dealloc(l233, l234, 1);
-let l235 = *base.add(16+4*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-let l236 = *base.add(16+5*::core::mem::size_of::<*const u8>()).cast::<usize>();
-_rt::cabi_dealloc(l235, l236, 1);
-let l237 = *base.add(16+6*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-let l238 = *base.add(16+7*::core::mem::size_of::<*const u8>()).cast::<usize>();
-_rt::cabi_dealloc(l237, l238, 1);
-let l239 = *base.add(16+8*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-let l240 = *base.add(16+9*::core::mem::size_of::<*const u8>()).cast::<usize>();
-_rt::cabi_dealloc(l239, l240, 1);
-},
 _ => {
-let l241 = *base.add(16+2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-let l242 = *base.add(16+3*::core::mem::size_of::<*const u8>()).cast::<usize>();
-_rt::cabi_dealloc(l241, l242, 1);
+let l231 = *base.add(8).cast::<*mut u8>();
+let l232 = *base.add(8+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
+_rt::cabi_dealloc(l231, l232, 1);
 },
 }
-let l243 = i32::from(*base.add(48+28*::core::mem::size_of::<*const u8>()).cast::<u8>());
-match l243 {
+}
+}
+_rt::cabi_dealloc(base233, len233 * (8+4*::core::mem::size_of::<*const u8>()), 8);
+}
+}
+_rt::cabi_dealloc(base234, len234 * (5*::core::mem::size_of::<*const u8>()), ::core::mem::size_of::<*const u8>());
+},
+6 => {
+let l235 = i32::from(*base.add(16+2*::core::mem::size_of::<*const u8>()).cast::<u8>());
+match l235 {
 0 => (),
 _ => {
-let l244 = *base.add(48+29*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-let l245 = *base.add(48+30*::core::mem::size_of::<*const u8>()).cast::<usize>();
-_rt::cabi_dealloc(l244, l245, 1);
+let l236 = *base.add(16+3*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+let l237 = *base.add(16+4*::core::mem::size_of::<*const u8>()).cast::<usize>();
+_rt::cabi_dealloc(l236, l237, 1);
 },
 }
+let l238 = *base.add(16+5*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+let l239 = *base.add(16+6*::core::mem::size_of::<*const u8>()).cast::<usize>();
+_rt::cabi_dealloc(l238, l239, 1);
+let l240 = *base.add(16+7*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+let l241 = *base.add(16+8*::core::mem::size_of::<*const u8>()).cast::<usize>();
+_rt::cabi_dealloc(l240, l241, 1);
+let l242 = *base.add(16+9*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+let l243 = *base.add(16+10*::core::mem::size_of::<*const u8>()).cast::<usize>();
+_rt::cabi_dealloc(l242, l243, 1);
+let l244 = i32::from(*base.add(16+11*::core::mem::size_of::<*const u8>()).cast::<u8>());
+match l244 {
+0 => (),
+_ => {
+let l245 = *base.add(16+12*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+let l246 = *base.add(16+13*::core::mem::size_of::<*const u8>()).cast::<usize>();
+let base249 = l245;
+let len249 = l246;
+for i in 0..len249 {
+let base = base249.add(i * (2*::core::mem::size_of::<*const u8>()));
+{
+let l247 = *base.add(0).cast::<*mut u8>();
+let l248 = *base.add(::core::mem::size_of::<*const u8>()).cast::<usize>();
+_rt::cabi_dealloc(l247, l248, 1);
 }
 }
-_rt::cabi_dealloc(base246, len246 * (56+30*::core::mem::size_of::<*const u8>()), 8);
-let l247 = *arg0.add(8+2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-let l248 = *arg0.add(8+3*::core::mem::size_of::<*const u8>()).cast::<usize>();
-let base249 = l247;
-let len249 = l248;
-_rt::cabi_dealloc(base249, len249 * 1, 1);
+_rt::cabi_dealloc(base249, len249 * (2*::core::mem::size_of::<*const u8>()), ::core::mem::size_of::<*const u8>());
+let l250 = *base.add(16+15*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+let l251 = *base.add(16+16*::core::mem::size_of::<*const u8>()).cast::<usize>();
+let base254 = l250;
+let len254 = l251;
+for i in 0..len254 {
+let base = base254.add(i * (2*::core::mem::size_of::<*const u8>()));
+{
+let l252 = *base.add(0).cast::<*mut u8>();
+let l253 = *base.add(::core::mem::size_of::<*const u8>()).cast::<usize>();
+_rt::cabi_dealloc(l252, l253, 1);
+}
+}
+_rt::cabi_dealloc(base254, len254 * (2*::core::mem::size_of::<*const u8>()), ::core::mem::size_of::<*const u8>());
+},
+}
+let l255 = i32::from(*base.add(48+18*::core::mem::size_of::<*const u8>()).cast::<u8>());
+match l255 {
+0 => (),
+_ => {
+let l256 = *base.add(48+19*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+let l257 = *base.add(48+20*::core::mem::size_of::<*const u8>()).cast::<usize>();
+_rt::cabi_dealloc(l256, l257, 1);
+},
+}
+let l258 = *base.add(48+21*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+let l259 = *base.add(48+22*::core::mem::size_of::<*const u8>()).cast::<usize>();
+let base283 = l258;
+let len283 = l259;
+for i in 0..len283 {
+let base = base283.add(i * (5*::core::mem::size_of::<*const u8>()));
+{
+let l260 = *base.add(0).cast::<*mut u8>();
+let l261 = *base.add(::core::mem::size_of::<*const u8>()).cast::<usize>();
+_rt::cabi_dealloc(l260, l261, 1);
+let l262 = *base.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+let l263 = *base.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+let base282 = l262;
+let len282 = l263;
+for i in 0..len282 {
+let base = base282.add(i * (8+4*::core::mem::size_of::<*const u8>()));
+{
+let l264 = i32::from(*base.add(0).cast::<u8>());
+match l264 {
+0 => {
+let l265 = *base.add(8).cast::<*mut u8>();
+let l266 = *base.add(8+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
+_rt::cabi_dealloc(l265, l266, 1);
+},
+1 => (),
+2 => (),
+3 => {
+let l267 = *base.add(8).cast::<*mut u8>();
+let l268 = *base.add(8+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
+_rt::cabi_dealloc(l267, l268, 1);
+},
+4 => (),
+5 => {
+let l269 = *base.add(8).cast::<*mut u8>();
+let l270 = *base.add(8+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
+let base271 = l269;
+let len271 = l270;
+_rt::cabi_dealloc(base271, len271 * 1, 1);
+},
+6 => (),
+7 => {
+let l272 = *base.add(8).cast::<*mut u8>();
+let l273 = *base.add(8+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
+_rt::cabi_dealloc(l272, l273, 1);
+},
+8 => {
+let l274 = *base.add(8).cast::<*mut u8>();
+let l275 = *base.add(8+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
+_rt::cabi_dealloc(l274, l275, 1);
+},
+9 => {
+let l276 = *base.add(8).cast::<*mut u8>();
+let l277 = *base.add(8+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
+_rt::cabi_dealloc(l276, l277, 1);
+let l278 = *base.add(8+2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+let l279 = *base.add(8+3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+_rt::cabi_dealloc(l278, l279, 1);
 },
 _ => {
-let l250 = i32::from(*arg0.add(8).cast::<u8>());
-match l250 {
+let l280 = *base.add(8).cast::<*mut u8>();
+let l281 = *base.add(8+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
+_rt::cabi_dealloc(l280, l281, 1);
+},
+}
+}
+}
+_rt::cabi_dealloc(base282, len282 * (8+4*::core::mem::size_of::<*const u8>()), 8);
+}
+}
+_rt::cabi_dealloc(base283, len283 * (5*::core::mem::size_of::<*const u8>()), ::core::mem::size_of::<*const u8>());
+},
+7 => {
+let l284 = *base.add(16+2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+let l285 = *base.add(16+3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+_rt::cabi_dealloc(l284, l285, 1);
+let l286 = *base.add(16+4*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+let l287 = *base.add(16+5*::core::mem::size_of::<*const u8>()).cast::<usize>();
+_rt::cabi_dealloc(l286, l287, 1);
+let l288 = *base.add(16+6*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+let l289 = *base.add(16+7*::core::mem::size_of::<*const u8>()).cast::<usize>();
+_rt::cabi_dealloc(l288, l289, 1);
+let l290 = *base.add(16+8*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+let l291 = *base.add(16+9*::core::mem::size_of::<*const u8>()).cast::<usize>();
+_rt::cabi_dealloc(l290, l291, 1);
+},
+_ => {
+let l292 = *base.add(16+2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+let l293 = *base.add(16+3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+_rt::cabi_dealloc(l292, l293, 1);
+},
+}
+let l294 = i32::from(*base.add(48+28*::core::mem::size_of::<*const u8>()).cast::<u8>());
+match l294 {
+0 => (),
+_ => {
+let l295 = *base.add(48+29*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+let l296 = *base.add(48+30*::core::mem::size_of::<*const u8>()).cast::<usize>();
+_rt::cabi_dealloc(l295, l296, 1);
+},
+}
+}
+}
+_rt::cabi_dealloc(base297, len297 * (56+30*::core::mem::size_of::<*const u8>()), 8);
+let l298 = *arg0.add(8+2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+let l299 = *arg0.add(8+3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+let base300 = l298;
+let len300 = l299;
+_rt::cabi_dealloc(base300, len300 * 1, 1);
+},
+_ => {
+let l301 = i32::from(*arg0.add(8).cast::<u8>());
+match l301 {
 0 => {
-let l251 = *arg0.add(16).cast::<*mut u8>();
-let l252 = *arg0.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
-let base259 = l251;
-let len259 = l252;
-for i in 0..len259 {
-let base = base259.add(i * (6*::core::mem::size_of::<*const u8>()));
+let l302 = *arg0.add(16).cast::<*mut u8>();
+let l303 = *arg0.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
+let base310 = l302;
+let len310 = l303;
+for i in 0..len310 {
+let base = base310.add(i * (6*::core::mem::size_of::<*const u8>()));
 {
-let l253 = *base.add(0).cast::<*mut u8>();
-let l254 = *base.add(::core::mem::size_of::<*const u8>()).cast::<usize>();
-_rt::cabi_dealloc(l253, l254, 1);
-let l255 = *base.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-let l256 = *base.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
-_rt::cabi_dealloc(l255, l256, 1);
-let l257 = *base.add(4*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-let l258 = *base.add(5*::core::mem::size_of::<*const u8>()).cast::<usize>();
-_rt::cabi_dealloc(l257, l258, 1);
+let l304 = *base.add(0).cast::<*mut u8>();
+let l305 = *base.add(::core::mem::size_of::<*const u8>()).cast::<usize>();
+_rt::cabi_dealloc(l304, l305, 1);
+let l306 = *base.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+let l307 = *base.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+_rt::cabi_dealloc(l306, l307, 1);
+let l308 = *base.add(4*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+let l309 = *base.add(5*::core::mem::size_of::<*const u8>()).cast::<usize>();
+_rt::cabi_dealloc(l308, l309, 1);
 }
 }
-_rt::cabi_dealloc(base259, len259 * (6*::core::mem::size_of::<*const u8>()), ::core::mem::size_of::<*const u8>());
+_rt::cabi_dealloc(base310, len310 * (6*::core::mem::size_of::<*const u8>()), ::core::mem::size_of::<*const u8>());
 },
 1 => {
-let l260 = *arg0.add(16).cast::<*mut u8>();
-let l261 = *arg0.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
-_rt::cabi_dealloc(l260, l261, 1);
+let l311 = *arg0.add(16).cast::<*mut u8>();
+let l312 = *arg0.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
+_rt::cabi_dealloc(l311, l312, 1);
 },
 2 => {
-let l262 = *arg0.add(16).cast::<*mut u8>();
-let l263 = *arg0.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
-let base266 = l262;
-let len266 = l263;
-for i in 0..len266 {
-let base = base266.add(i * (2*::core::mem::size_of::<*const u8>()));
+let l313 = *arg0.add(16).cast::<*mut u8>();
+let l314 = *arg0.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
+let base317 = l313;
+let len317 = l314;
+for i in 0..len317 {
+let base = base317.add(i * (2*::core::mem::size_of::<*const u8>()));
 {
-let l264 = *base.add(0).cast::<*mut u8>();
-let l265 = *base.add(::core::mem::size_of::<*const u8>()).cast::<usize>();
-_rt::cabi_dealloc(l264, l265, 1);
+let l315 = *base.add(0).cast::<*mut u8>();
+let l316 = *base.add(::core::mem::size_of::<*const u8>()).cast::<usize>();
+_rt::cabi_dealloc(l315, l316, 1);
 }
 }
-_rt::cabi_dealloc(base266, len266 * (2*::core::mem::size_of::<*const u8>()), ::core::mem::size_of::<*const u8>());
+_rt::cabi_dealloc(base317, len317 * (2*::core::mem::size_of::<*const u8>()), ::core::mem::size_of::<*const u8>());
 },
 3 => {
-let l267 = i32::from(*arg0.add(16).cast::<u8>());
-match l267 {
+let l318 = i32::from(*arg0.add(16).cast::<u8>());
+match l318 {
 0 => (),
 _ => {
-let l268 = *arg0.add(16+1*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-let l269 = *arg0.add(16+2*::core::mem::size_of::<*const u8>()).cast::<usize>();
-_rt::cabi_dealloc(l268, l269, 1);
-let l270 = *arg0.add(16+3*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-let l271 = *arg0.add(16+4*::core::mem::size_of::<*const u8>()).cast::<usize>();
-_rt::cabi_dealloc(l270, l271, 1);
+let l319 = *arg0.add(16+1*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+let l320 = *arg0.add(16+2*::core::mem::size_of::<*const u8>()).cast::<usize>();
+_rt::cabi_dealloc(l319, l320, 1);
+let l321 = *arg0.add(16+3*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+let l322 = *arg0.add(16+4*::core::mem::size_of::<*const u8>()).cast::<usize>();
+_rt::cabi_dealloc(l321, l322, 1);
 },
 }
 },
 4 => {
-let l272 = i32::from(*arg0.add(16).cast::<u8>());
-match l272 {
+let l323 = i32::from(*arg0.add(16).cast::<u8>());
+match l323 {
 0 => (),
 _ => {
-let l273 = *arg0.add(16+1*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-let l274 = *arg0.add(16+2*::core::mem::size_of::<*const u8>()).cast::<usize>();
-_rt::cabi_dealloc(l273, l274, 1);
-let l275 = *arg0.add(16+3*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-let l276 = *arg0.add(16+4*::core::mem::size_of::<*const u8>()).cast::<usize>();
-_rt::cabi_dealloc(l275, l276, 1);
+let l324 = *arg0.add(16+1*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+let l325 = *arg0.add(16+2*::core::mem::size_of::<*const u8>()).cast::<usize>();
+_rt::cabi_dealloc(l324, l325, 1);
+let l326 = *arg0.add(16+3*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+let l327 = *arg0.add(16+4*::core::mem::size_of::<*const u8>()).cast::<usize>();
+_rt::cabi_dealloc(l326, l327, 1);
 },
 }
 },
 5 => {
-let l277 = *arg0.add(16).cast::<*mut u8>();
-let l278 = *arg0.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
-_rt::cabi_dealloc(l277, l278, 1);
+let l328 = *arg0.add(16).cast::<*mut u8>();
+let l329 = *arg0.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
+_rt::cabi_dealloc(l328, l329, 1);
 },
 6 => {
-let l279 = *arg0.add(16).cast::<*mut u8>();
-let l280 = *arg0.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
-let base287 = l279;
-let len287 = l280;
-for i in 0..len287 {
-let base = base287.add(i * (6*::core::mem::size_of::<*const u8>()));
+let l330 = *arg0.add(16).cast::<*mut u8>();
+let l331 = *arg0.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
+let base338 = l330;
+let len338 = l331;
+for i in 0..len338 {
+let base = base338.add(i * (6*::core::mem::size_of::<*const u8>()));
 {
-let l281 = *base.add(0).cast::<*mut u8>();
-let l282 = *base.add(::core::mem::size_of::<*const u8>()).cast::<usize>();
-_rt::cabi_dealloc(l281, l282, 1);
-let l283 = *base.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-let l284 = *base.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
-_rt::cabi_dealloc(l283, l284, 1);
-let l285 = *base.add(4*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-let l286 = *base.add(5*::core::mem::size_of::<*const u8>()).cast::<usize>();
-_rt::cabi_dealloc(l285, l286, 1);
+let l332 = *base.add(0).cast::<*mut u8>();
+let l333 = *base.add(::core::mem::size_of::<*const u8>()).cast::<usize>();
+_rt::cabi_dealloc(l332, l333, 1);
+let l334 = *base.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+let l335 = *base.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+_rt::cabi_dealloc(l334, l335, 1);
+let l336 = *base.add(4*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+let l337 = *base.add(5*::core::mem::size_of::<*const u8>()).cast::<usize>();
+_rt::cabi_dealloc(l336, l337, 1);
 }
 }
-_rt::cabi_dealloc(base287, len287 * (6*::core::mem::size_of::<*const u8>()), ::core::mem::size_of::<*const u8>());
+_rt::cabi_dealloc(base338, len338 * (6*::core::mem::size_of::<*const u8>()), ::core::mem::size_of::<*const u8>());
 },
 7 => {
-let l288 = i32::from(*arg0.add(32).cast::<u8>());
-match l288 {
+let l339 = i32::from(*arg0.add(32).cast::<u8>());
+match l339 {
 0 => (),
 _ => {
-let l289 = *arg0.add(32+1*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-let l290 = *arg0.add(32+2*::core::mem::size_of::<*const u8>()).cast::<usize>();
-_rt::cabi_dealloc(l289, l290, 1);
+let l340 = *arg0.add(32+1*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+let l341 = *arg0.add(32+2*::core::mem::size_of::<*const u8>()).cast::<usize>();
+_rt::cabi_dealloc(l340, l341, 1);
 },
 }
 },
 8 => {
-let l291 = i32::from(*arg0.add(32).cast::<u8>());
-match l291 {
+let l342 = i32::from(*arg0.add(32).cast::<u8>());
+match l342 {
 0 => (),
 _ => {
-let l292 = *arg0.add(32+1*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-let l293 = *arg0.add(32+2*::core::mem::size_of::<*const u8>()).cast::<usize>();
-_rt::cabi_dealloc(l292, l293, 1);
+let l343 = *arg0.add(32+1*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+let l344 = *arg0.add(32+2*::core::mem::size_of::<*const u8>()).cast::<usize>();
+_rt::cabi_dealloc(l343, l344, 1);
 },
 }
 },
 9 => (),
 10 => (),
 11 => {
-let l294 = *arg0.add(16).cast::<*mut u8>();
-let l295 = *arg0.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
-_rt::cabi_dealloc(l294, l295, 1);
+let l345 = *arg0.add(16).cast::<*mut u8>();
+let l346 = *arg0.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
+_rt::cabi_dealloc(l345, l346, 1);
 },
 12 => {
-let l296 = *arg0.add(16).cast::<*mut u8>();
-let l297 = *arg0.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
-_rt::cabi_dealloc(l296, l297, 1);
+let l347 = *arg0.add(16).cast::<*mut u8>();
+let l348 = *arg0.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
+_rt::cabi_dealloc(l347, l348, 1);
 },
 13 => {
-let l298 = *arg0.add(16).cast::<*mut u8>();
-let l299 = *arg0.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
-_rt::cabi_dealloc(l298, l299, 1);
+let l349 = *arg0.add(16).cast::<*mut u8>();
+let l350 = *arg0.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
+_rt::cabi_dealloc(l349, l350, 1);
 },
 14 => {
-let l300 = *arg0.add(16).cast::<*mut u8>();
-let l301 = *arg0.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
-_rt::cabi_dealloc(l300, l301, 1);
+let l351 = *arg0.add(16).cast::<*mut u8>();
+let l352 = *arg0.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
+_rt::cabi_dealloc(l351, l352, 1);
 },
 15 => {
-let l302 = *arg0.add(16).cast::<*mut u8>();
-let l303 = *arg0.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
-_rt::cabi_dealloc(l302, l303, 1);
+let l353 = *arg0.add(16).cast::<*mut u8>();
+let l354 = *arg0.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
+_rt::cabi_dealloc(l353, l354, 1);
 },
 16 => (),
 17 => {
-let l304 = *arg0.add(16).cast::<*mut u8>();
-let l305 = *arg0.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
-_rt::cabi_dealloc(l304, l305, 1);
+let l355 = *arg0.add(16).cast::<*mut u8>();
+let l356 = *arg0.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
+_rt::cabi_dealloc(l355, l356, 1);
 },
 _ => {
-let l306 = *arg0.add(16).cast::<*mut u8>();
-let l307 = *arg0.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
-_rt::cabi_dealloc(l306, l307, 1);
+let l357 = *arg0.add(16).cast::<*mut u8>();
+let l358 = *arg0.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
+_rt::cabi_dealloc(l357, l358, 1);
 },
 }
 },
@@ -9061,12 +9435,12 @@ let ptr10 = (&raw mut _RET_AREA.0).cast::<u8>();
 match result9 {
 Ok(e) => { {
 *ptr10.add(0).cast::<u8>() = (0i32) as u8;
-let vec144 = e;
-let len144 = vec144.len();
-let layout144 = _rt::alloc::Layout::from_size_align(vec144.len() * (56+30*::core::mem::size_of::<*const u8>()), 8).unwrap();
-let (result144, _cleanup144) = wit_bindgen::rt::Cleanup::new(layout144);if let Some(cleanup) = _cleanup144 { cleanup.forget(); }
-for (i, e) in vec144.into_iter().enumerate() {
-let base = result144.add(i * (56+30*::core::mem::size_of::<*const u8>()));
+let vec172 = e;
+let len172 = vec172.len();
+let layout172 = _rt::alloc::Layout::from_size_align(vec172.len() * (56+30*::core::mem::size_of::<*const u8>()), 8).unwrap();
+let (result172, _cleanup172) = wit_bindgen::rt::Cleanup::new(layout172);if let Some(cleanup) = _cleanup172 { cleanup.forget(); }
+for (i, e) in vec172.into_iter().enumerate() {
+let base = result172.add(i * (56+30*::core::mem::size_of::<*const u8>()));
 {
 let Event{ id:id11, at_ms:at_ms11, change:change11, actor:actor11, } = e;
 let vec12 = (id11.into_bytes()).into_boxed_slice();
@@ -9693,66 +10067,63 @@ let len82 = vec82.len();
 *base.add(16+5*::core::mem::size_of::<*const u8>()).cast::<usize>() = len82;
 *base.add(16+4*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr82.cast_mut();
 },
-Change::Granted(e) => {
+Change::Offered(e) => {
 *base.add(8+2*::core::mem::size_of::<*const u8>()).cast::<u8>() = (3i32) as u8;
-let super::super::super::super::grantry::plugin::types::Assignment{ id:id83, entitlement:entitlement83, holder:holder83, expansion:expansion83, is_immutable:is_immutable83, starts_ms:starts_ms83, ends_ms:ends_ms83, origin:origin83, attributes:attributes83, } = e;
-match id83 {
-Some(e) => {
-*base.add(16+2*::core::mem::size_of::<*const u8>()).cast::<u8>() = (1i32) as u8;
-let vec84 = (e.into_bytes()).into_boxed_slice();
+let super::super::super::super::grantry::plugin::types::Entitlement{ id:id83, kind:kind83, on:on83, slug:slug83, display:display83, description:description83, purpose:purpose83, grantable_to:grantable_to83, exclusive:exclusive83, is_immutable:is_immutable83, is_privileged:is_privileged83, attributes:attributes83, } = e;
+let vec84 = (id83.into_bytes()).into_boxed_slice();
 let ptr84 = vec84.as_ptr().cast::<u8>();
 let len84 = vec84.len();
 ::core::mem::forget(vec84);
-*base.add(16+4*::core::mem::size_of::<*const u8>()).cast::<usize>() = len84;
-*base.add(16+3*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr84.cast_mut();
-},
-None => {
-{
-*base.add(16+2*::core::mem::size_of::<*const u8>()).cast::<u8>() = (0i32) as u8;
-}
-},
-};let vec85 = (entitlement83.into_bytes()).into_boxed_slice();
+*base.add(16+3*::core::mem::size_of::<*const u8>()).cast::<usize>() = len84;
+*base.add(16+2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr84.cast_mut();
+let vec85 = (kind83.into_bytes()).into_boxed_slice();
 let ptr85 = vec85.as_ptr().cast::<u8>();
 let len85 = vec85.len();
 ::core::mem::forget(vec85);
-*base.add(16+6*::core::mem::size_of::<*const u8>()).cast::<usize>() = len85;
-*base.add(16+5*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr85.cast_mut();
-let super::super::super::super::grantry::plugin::types::ObjectRef{ kind:kind86, id:id86, } = holder83;
+*base.add(16+5*::core::mem::size_of::<*const u8>()).cast::<usize>() = len85;
+*base.add(16+4*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr85.cast_mut();
+let super::super::super::super::grantry::plugin::types::ObjectRef{ kind:kind86, id:id86, } = on83;
 let vec87 = (kind86.into_bytes()).into_boxed_slice();
 let ptr87 = vec87.as_ptr().cast::<u8>();
 let len87 = vec87.len();
 ::core::mem::forget(vec87);
-*base.add(16+8*::core::mem::size_of::<*const u8>()).cast::<usize>() = len87;
-*base.add(16+7*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr87.cast_mut();
+*base.add(16+7*::core::mem::size_of::<*const u8>()).cast::<usize>() = len87;
+*base.add(16+6*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr87.cast_mut();
 let vec88 = (id86.into_bytes()).into_boxed_slice();
 let ptr88 = vec88.as_ptr().cast::<u8>();
 let len88 = vec88.len();
 ::core::mem::forget(vec88);
-*base.add(16+10*::core::mem::size_of::<*const u8>()).cast::<usize>() = len88;
-*base.add(16+9*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr88.cast_mut();
-match expansion83 {
-Some(e) => {
-*base.add(16+11*::core::mem::size_of::<*const u8>()).cast::<u8>() = (1i32) as u8;
-let super::super::super::super::grantry::plugin::types::Expansion{ entitlements:entitlements89, is_shallow:is_shallow89, kinds:kinds89, } = e;
-let vec91 = entitlements89;
-let len91 = vec91.len();
-let layout91 = _rt::alloc::Layout::from_size_align(vec91.len() * (2*::core::mem::size_of::<*const u8>()), ::core::mem::size_of::<*const u8>()).unwrap();
-let (result91, _cleanup91) = wit_bindgen::rt::Cleanup::new(layout91);if let Some(cleanup) = _cleanup91 { cleanup.forget(); }
-for (i, e) in vec91.into_iter().enumerate() {
-let base = result91.add(i * (2*::core::mem::size_of::<*const u8>()));
-{
-let vec90 = (e.into_bytes()).into_boxed_slice();
+*base.add(16+9*::core::mem::size_of::<*const u8>()).cast::<usize>() = len88;
+*base.add(16+8*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr88.cast_mut();
+let vec89 = (slug83.into_bytes()).into_boxed_slice();
+let ptr89 = vec89.as_ptr().cast::<u8>();
+let len89 = vec89.len();
+::core::mem::forget(vec89);
+*base.add(16+11*::core::mem::size_of::<*const u8>()).cast::<usize>() = len89;
+*base.add(16+10*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr89.cast_mut();
+let vec90 = (display83.into_bytes()).into_boxed_slice();
 let ptr90 = vec90.as_ptr().cast::<u8>();
 let len90 = vec90.len();
 ::core::mem::forget(vec90);
-*base.add(::core::mem::size_of::<*const u8>()).cast::<usize>() = len90;
-*base.add(0).cast::<*mut u8>() = ptr90.cast_mut();
+*base.add(16+13*::core::mem::size_of::<*const u8>()).cast::<usize>() = len90;
+*base.add(16+12*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr90.cast_mut();
+match description83 {
+Some(e) => {
+*base.add(16+14*::core::mem::size_of::<*const u8>()).cast::<u8>() = (1i32) as u8;
+let vec91 = (e.into_bytes()).into_boxed_slice();
+let ptr91 = vec91.as_ptr().cast::<u8>();
+let len91 = vec91.len();
+::core::mem::forget(vec91);
+*base.add(16+16*::core::mem::size_of::<*const u8>()).cast::<usize>() = len91;
+*base.add(16+15*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr91.cast_mut();
+},
+None => {
+{
+*base.add(16+14*::core::mem::size_of::<*const u8>()).cast::<u8>() = (0i32) as u8;
 }
-}
-*base.add(16+13*::core::mem::size_of::<*const u8>()).cast::<usize>() = len91;
-*base.add(16+12*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = result91;
-*base.add(16+14*::core::mem::size_of::<*const u8>()).cast::<u8>() = (match is_shallow89 { true => 1, false => 0 }) as u8;
-let vec93 = kinds89;
+},
+};*base.add(16+17*::core::mem::size_of::<*const u8>()).cast::<u8>() = (purpose83.clone() as i32) as u8;
+let vec93 = grantable_to83;
 let len93 = vec93.len();
 let layout93 = _rt::alloc::Layout::from_size_align(vec93.len() * (2*::core::mem::size_of::<*const u8>()), ::core::mem::size_of::<*const u8>()).unwrap();
 let (result93, _cleanup93) = wit_bindgen::rt::Cleanup::new(layout93);if let Some(cleanup) = _cleanup93 { cleanup.forget(); }
@@ -9767,92 +10138,53 @@ let len92 = vec92.len();
 *base.add(0).cast::<*mut u8>() = ptr92.cast_mut();
 }
 }
-*base.add(16+16*::core::mem::size_of::<*const u8>()).cast::<usize>() = len93;
-*base.add(16+15*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = result93;
-},
-None => {
-{
-*base.add(16+11*::core::mem::size_of::<*const u8>()).cast::<u8>() = (0i32) as u8;
-}
-},
-};*base.add(16+17*::core::mem::size_of::<*const u8>()).cast::<u8>() = (match is_immutable83 { true => 1, false => 0 }) as u8;
-match starts_ms83 {
+*base.add(16+19*::core::mem::size_of::<*const u8>()).cast::<usize>() = len93;
+*base.add(16+18*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = result93;
+match exclusive83 {
 Some(e) => {
-*base.add(16+18*::core::mem::size_of::<*const u8>()).cast::<u8>() = (1i32) as u8;
-*base.add(24+18*::core::mem::size_of::<*const u8>()).cast::<i64>() = _rt::as_i64(e);
+*base.add(16+20*::core::mem::size_of::<*const u8>()).cast::<u8>() = (1i32) as u8;
+let super::super::super::super::grantry::plugin::types::Exclusive{ group:group94, order:order94, is_default:is_default94, } = e;
+let vec95 = (group94.into_bytes()).into_boxed_slice();
+let ptr95 = vec95.as_ptr().cast::<u8>();
+let len95 = vec95.len();
+::core::mem::forget(vec95);
+*base.add(16+22*::core::mem::size_of::<*const u8>()).cast::<usize>() = len95;
+*base.add(16+21*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr95.cast_mut();
+*base.add(16+23*::core::mem::size_of::<*const u8>()).cast::<i32>() = _rt::as_i32(order94);
+*base.add(20+23*::core::mem::size_of::<*const u8>()).cast::<u8>() = (match is_default94 { true => 1, false => 0 }) as u8;
 },
 None => {
 {
-*base.add(16+18*::core::mem::size_of::<*const u8>()).cast::<u8>() = (0i32) as u8;
+*base.add(16+20*::core::mem::size_of::<*const u8>()).cast::<u8>() = (0i32) as u8;
 }
 },
-};match ends_ms83 {
-Some(e) => {
-*base.add(32+18*::core::mem::size_of::<*const u8>()).cast::<u8>() = (1i32) as u8;
-*base.add(40+18*::core::mem::size_of::<*const u8>()).cast::<i64>() = _rt::as_i64(e);
-},
-None => {
+};*base.add(24+23*::core::mem::size_of::<*const u8>()).cast::<u8>() = (match is_immutable83 { true => 1, false => 0 }) as u8;
+*base.add(25+23*::core::mem::size_of::<*const u8>()).cast::<u8>() = (match is_privileged83 { true => 1, false => 0 }) as u8;
+let vec109 = attributes83;
+let len109 = vec109.len();
+let layout109 = _rt::alloc::Layout::from_size_align(vec109.len() * (5*::core::mem::size_of::<*const u8>()), ::core::mem::size_of::<*const u8>()).unwrap();
+let (result109, _cleanup109) = wit_bindgen::rt::Cleanup::new(layout109);if let Some(cleanup) = _cleanup109 { cleanup.forget(); }
+for (i, e) in vec109.into_iter().enumerate() {
+let base = result109.add(i * (5*::core::mem::size_of::<*const u8>()));
 {
-*base.add(32+18*::core::mem::size_of::<*const u8>()).cast::<u8>() = (0i32) as u8;
-}
-},
-};match origin83 {
-Some(e) => {
-*base.add(48+18*::core::mem::size_of::<*const u8>()).cast::<u8>() = (1i32) as u8;
-let vec94 = (e.into_bytes()).into_boxed_slice();
-let ptr94 = vec94.as_ptr().cast::<u8>();
-let len94 = vec94.len();
-::core::mem::forget(vec94);
-*base.add(48+20*::core::mem::size_of::<*const u8>()).cast::<usize>() = len94;
-*base.add(48+19*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr94.cast_mut();
-},
-None => {
-{
-*base.add(48+18*::core::mem::size_of::<*const u8>()).cast::<u8>() = (0i32) as u8;
-}
-},
-};let vec108 = attributes83;
-let len108 = vec108.len();
-let layout108 = _rt::alloc::Layout::from_size_align(vec108.len() * (5*::core::mem::size_of::<*const u8>()), ::core::mem::size_of::<*const u8>()).unwrap();
-let (result108, _cleanup108) = wit_bindgen::rt::Cleanup::new(layout108);if let Some(cleanup) = _cleanup108 { cleanup.forget(); }
-for (i, e) in vec108.into_iter().enumerate() {
-let base = result108.add(i * (5*::core::mem::size_of::<*const u8>()));
-{
-let super::super::super::super::grantry::plugin::types::Attribute{ name:name95, values:values95, completeness:completeness95, } = e;
-let vec96 = (name95.into_bytes()).into_boxed_slice();
-let ptr96 = vec96.as_ptr().cast::<u8>();
-let len96 = vec96.len();
-::core::mem::forget(vec96);
-*base.add(::core::mem::size_of::<*const u8>()).cast::<usize>() = len96;
-*base.add(0).cast::<*mut u8>() = ptr96.cast_mut();
-let vec107 = values95;
-let len107 = vec107.len();
-let layout107 = _rt::alloc::Layout::from_size_align(vec107.len() * (8+4*::core::mem::size_of::<*const u8>()), 8).unwrap();
-let (result107, _cleanup107) = wit_bindgen::rt::Cleanup::new(layout107);if let Some(cleanup) = _cleanup107 { cleanup.forget(); }
-for (i, e) in vec107.into_iter().enumerate() {
-let base = result107.add(i * (8+4*::core::mem::size_of::<*const u8>()));
-{
-use super::super::super::super::grantry::plugin::types::Value as V106;
-match e {
-V106::Text(e) => {
-*base.add(0).cast::<u8>() = (0i32) as u8;
-let vec97 = (e.into_bytes()).into_boxed_slice();
+let super::super::super::super::grantry::plugin::types::Attribute{ name:name96, values:values96, completeness:completeness96, } = e;
+let vec97 = (name96.into_bytes()).into_boxed_slice();
 let ptr97 = vec97.as_ptr().cast::<u8>();
 let len97 = vec97.len();
 ::core::mem::forget(vec97);
-*base.add(8+1*::core::mem::size_of::<*const u8>()).cast::<usize>() = len97;
-*base.add(8).cast::<*mut u8>() = ptr97.cast_mut();
-},
-V106::Boolean(e) => {
-*base.add(0).cast::<u8>() = (1i32) as u8;
-*base.add(8).cast::<u8>() = (match e { true => 1, false => 0 }) as u8;
-},
-V106::Integer(e) => {
-*base.add(0).cast::<u8>() = (2i32) as u8;
-*base.add(8).cast::<i64>() = _rt::as_i64(e);
-},
-V106::Decimal(e) => {
-*base.add(0).cast::<u8>() = (3i32) as u8;
+*base.add(::core::mem::size_of::<*const u8>()).cast::<usize>() = len97;
+*base.add(0).cast::<*mut u8>() = ptr97.cast_mut();
+let vec108 = values96;
+let len108 = vec108.len();
+let layout108 = _rt::alloc::Layout::from_size_align(vec108.len() * (8+4*::core::mem::size_of::<*const u8>()), 8).unwrap();
+let (result108, _cleanup108) = wit_bindgen::rt::Cleanup::new(layout108);if let Some(cleanup) = _cleanup108 { cleanup.forget(); }
+for (i, e) in vec108.into_iter().enumerate() {
+let base = result108.add(i * (8+4*::core::mem::size_of::<*const u8>()));
+{
+use super::super::super::super::grantry::plugin::types::Value as V107;
+match e {
+V107::Text(e) => {
+*base.add(0).cast::<u8>() = (0i32) as u8;
 let vec98 = (e.into_bytes()).into_boxed_slice();
 let ptr98 = vec98.as_ptr().cast::<u8>();
 let len98 = vec98.len();
@@ -9860,34 +10192,42 @@ let len98 = vec98.len();
 *base.add(8+1*::core::mem::size_of::<*const u8>()).cast::<usize>() = len98;
 *base.add(8).cast::<*mut u8>() = ptr98.cast_mut();
 },
-V106::Real(e) => {
-*base.add(0).cast::<u8>() = (4i32) as u8;
-*base.add(8).cast::<f64>() = _rt::as_f64(e);
+V107::Boolean(e) => {
+*base.add(0).cast::<u8>() = (1i32) as u8;
+*base.add(8).cast::<u8>() = (match e { true => 1, false => 0 }) as u8;
 },
-V106::Bytes(e) => {
-*base.add(0).cast::<u8>() = (5i32) as u8;
-let vec99 = <_ as Into<_rt::Vec<_>>>::into(e).into_boxed_slice();
+V107::Integer(e) => {
+*base.add(0).cast::<u8>() = (2i32) as u8;
+*base.add(8).cast::<i64>() = _rt::as_i64(e);
+},
+V107::Decimal(e) => {
+*base.add(0).cast::<u8>() = (3i32) as u8;
+let vec99 = (e.into_bytes()).into_boxed_slice();
 let ptr99 = vec99.as_ptr().cast::<u8>();
 let len99 = vec99.len();
 ::core::mem::forget(vec99);
 *base.add(8+1*::core::mem::size_of::<*const u8>()).cast::<usize>() = len99;
 *base.add(8).cast::<*mut u8>() = ptr99.cast_mut();
 },
-V106::TimestampMs(e) => {
-*base.add(0).cast::<u8>() = (6i32) as u8;
-*base.add(8).cast::<i64>() = _rt::as_i64(e);
+V107::Real(e) => {
+*base.add(0).cast::<u8>() = (4i32) as u8;
+*base.add(8).cast::<f64>() = _rt::as_f64(e);
 },
-V106::Date(e) => {
-*base.add(0).cast::<u8>() = (7i32) as u8;
-let vec100 = (e.into_bytes()).into_boxed_slice();
+V107::Bytes(e) => {
+*base.add(0).cast::<u8>() = (5i32) as u8;
+let vec100 = <_ as Into<_rt::Vec<_>>>::into(e).into_boxed_slice();
 let ptr100 = vec100.as_ptr().cast::<u8>();
 let len100 = vec100.len();
 ::core::mem::forget(vec100);
 *base.add(8+1*::core::mem::size_of::<*const u8>()).cast::<usize>() = len100;
 *base.add(8).cast::<*mut u8>() = ptr100.cast_mut();
 },
-V106::Uuid(e) => {
-*base.add(0).cast::<u8>() = (8i32) as u8;
+V107::TimestampMs(e) => {
+*base.add(0).cast::<u8>() = (6i32) as u8;
+*base.add(8).cast::<i64>() = _rt::as_i64(e);
+},
+V107::Date(e) => {
+*base.add(0).cast::<u8>() = (7i32) as u8;
 let vec101 = (e.into_bytes()).into_boxed_slice();
 let ptr101 = vec101.as_ptr().cast::<u8>();
 let len101 = vec101.len();
@@ -9895,102 +10235,102 @@ let len101 = vec101.len();
 *base.add(8+1*::core::mem::size_of::<*const u8>()).cast::<usize>() = len101;
 *base.add(8).cast::<*mut u8>() = ptr101.cast_mut();
 },
-V106::Reference(e) => {
+V107::Uuid(e) => {
+*base.add(0).cast::<u8>() = (8i32) as u8;
+let vec102 = (e.into_bytes()).into_boxed_slice();
+let ptr102 = vec102.as_ptr().cast::<u8>();
+let len102 = vec102.len();
+::core::mem::forget(vec102);
+*base.add(8+1*::core::mem::size_of::<*const u8>()).cast::<usize>() = len102;
+*base.add(8).cast::<*mut u8>() = ptr102.cast_mut();
+},
+V107::Reference(e) => {
 *base.add(0).cast::<u8>() = (9i32) as u8;
-let super::super::super::super::grantry::plugin::types::ObjectRef{ kind:kind102, id:id102, } = e;
-let vec103 = (kind102.into_bytes()).into_boxed_slice();
-let ptr103 = vec103.as_ptr().cast::<u8>();
-let len103 = vec103.len();
-::core::mem::forget(vec103);
-*base.add(8+1*::core::mem::size_of::<*const u8>()).cast::<usize>() = len103;
-*base.add(8).cast::<*mut u8>() = ptr103.cast_mut();
-let vec104 = (id102.into_bytes()).into_boxed_slice();
+let super::super::super::super::grantry::plugin::types::ObjectRef{ kind:kind103, id:id103, } = e;
+let vec104 = (kind103.into_bytes()).into_boxed_slice();
 let ptr104 = vec104.as_ptr().cast::<u8>();
 let len104 = vec104.len();
 ::core::mem::forget(vec104);
-*base.add(8+3*::core::mem::size_of::<*const u8>()).cast::<usize>() = len104;
-*base.add(8+2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr104.cast_mut();
-},
-V106::Json(e) => {
-*base.add(0).cast::<u8>() = (10i32) as u8;
-let vec105 = (e.into_bytes()).into_boxed_slice();
+*base.add(8+1*::core::mem::size_of::<*const u8>()).cast::<usize>() = len104;
+*base.add(8).cast::<*mut u8>() = ptr104.cast_mut();
+let vec105 = (id103.into_bytes()).into_boxed_slice();
 let ptr105 = vec105.as_ptr().cast::<u8>();
 let len105 = vec105.len();
 ::core::mem::forget(vec105);
-*base.add(8+1*::core::mem::size_of::<*const u8>()).cast::<usize>() = len105;
-*base.add(8).cast::<*mut u8>() = ptr105.cast_mut();
+*base.add(8+3*::core::mem::size_of::<*const u8>()).cast::<usize>() = len105;
+*base.add(8+2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr105.cast_mut();
+},
+V107::Json(e) => {
+*base.add(0).cast::<u8>() = (10i32) as u8;
+let vec106 = (e.into_bytes()).into_boxed_slice();
+let ptr106 = vec106.as_ptr().cast::<u8>();
+let len106 = vec106.len();
+::core::mem::forget(vec106);
+*base.add(8+1*::core::mem::size_of::<*const u8>()).cast::<usize>() = len106;
+*base.add(8).cast::<*mut u8>() = ptr106.cast_mut();
 },
 }
 }
 }
-*base.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>() = len107;
-*base.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = result107;
-*base.add(4*::core::mem::size_of::<*const u8>()).cast::<u8>() = (completeness95.clone() as i32) as u8;
+*base.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>() = len108;
+*base.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = result108;
+*base.add(4*::core::mem::size_of::<*const u8>()).cast::<u8>() = (completeness96.clone() as i32) as u8;
 }
 }
-*base.add(48+22*::core::mem::size_of::<*const u8>()).cast::<usize>() = len108;
-*base.add(48+21*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = result108;
+*base.add(24+25*::core::mem::size_of::<*const u8>()).cast::<usize>() = len109;
+*base.add(24+24*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = result109;
 },
-Change::Revoked(e) => {
+Change::Withdrawn(e) => {
 *base.add(8+2*::core::mem::size_of::<*const u8>()).cast::<u8>() = (4i32) as u8;
-let super::super::super::super::grantry::plugin::types::Assignment{ id:id109, entitlement:entitlement109, holder:holder109, expansion:expansion109, is_immutable:is_immutable109, starts_ms:starts_ms109, ends_ms:ends_ms109, origin:origin109, attributes:attributes109, } = e;
-match id109 {
-Some(e) => {
-*base.add(16+2*::core::mem::size_of::<*const u8>()).cast::<u8>() = (1i32) as u8;
 let vec110 = (e.into_bytes()).into_boxed_slice();
 let ptr110 = vec110.as_ptr().cast::<u8>();
 let len110 = vec110.len();
 ::core::mem::forget(vec110);
-*base.add(16+4*::core::mem::size_of::<*const u8>()).cast::<usize>() = len110;
-*base.add(16+3*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr110.cast_mut();
+*base.add(16+3*::core::mem::size_of::<*const u8>()).cast::<usize>() = len110;
+*base.add(16+2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr110.cast_mut();
+},
+Change::Granted(e) => {
+*base.add(8+2*::core::mem::size_of::<*const u8>()).cast::<u8>() = (5i32) as u8;
+let super::super::super::super::grantry::plugin::types::Assignment{ id:id111, entitlement:entitlement111, holder:holder111, expansion:expansion111, is_immutable:is_immutable111, starts_ms:starts_ms111, ends_ms:ends_ms111, origin:origin111, attributes:attributes111, } = e;
+match id111 {
+Some(e) => {
+*base.add(16+2*::core::mem::size_of::<*const u8>()).cast::<u8>() = (1i32) as u8;
+let vec112 = (e.into_bytes()).into_boxed_slice();
+let ptr112 = vec112.as_ptr().cast::<u8>();
+let len112 = vec112.len();
+::core::mem::forget(vec112);
+*base.add(16+4*::core::mem::size_of::<*const u8>()).cast::<usize>() = len112;
+*base.add(16+3*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr112.cast_mut();
 },
 None => {
 {
 *base.add(16+2*::core::mem::size_of::<*const u8>()).cast::<u8>() = (0i32) as u8;
 }
 },
-};let vec111 = (entitlement109.into_bytes()).into_boxed_slice();
-let ptr111 = vec111.as_ptr().cast::<u8>();
-let len111 = vec111.len();
-::core::mem::forget(vec111);
-*base.add(16+6*::core::mem::size_of::<*const u8>()).cast::<usize>() = len111;
-*base.add(16+5*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr111.cast_mut();
-let super::super::super::super::grantry::plugin::types::ObjectRef{ kind:kind112, id:id112, } = holder109;
-let vec113 = (kind112.into_bytes()).into_boxed_slice();
+};let vec113 = (entitlement111.into_bytes()).into_boxed_slice();
 let ptr113 = vec113.as_ptr().cast::<u8>();
 let len113 = vec113.len();
 ::core::mem::forget(vec113);
-*base.add(16+8*::core::mem::size_of::<*const u8>()).cast::<usize>() = len113;
-*base.add(16+7*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr113.cast_mut();
-let vec114 = (id112.into_bytes()).into_boxed_slice();
-let ptr114 = vec114.as_ptr().cast::<u8>();
-let len114 = vec114.len();
-::core::mem::forget(vec114);
-*base.add(16+10*::core::mem::size_of::<*const u8>()).cast::<usize>() = len114;
-*base.add(16+9*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr114.cast_mut();
-match expansion109 {
-Some(e) => {
-*base.add(16+11*::core::mem::size_of::<*const u8>()).cast::<u8>() = (1i32) as u8;
-let super::super::super::super::grantry::plugin::types::Expansion{ entitlements:entitlements115, is_shallow:is_shallow115, kinds:kinds115, } = e;
-let vec117 = entitlements115;
-let len117 = vec117.len();
-let layout117 = _rt::alloc::Layout::from_size_align(vec117.len() * (2*::core::mem::size_of::<*const u8>()), ::core::mem::size_of::<*const u8>()).unwrap();
-let (result117, _cleanup117) = wit_bindgen::rt::Cleanup::new(layout117);if let Some(cleanup) = _cleanup117 { cleanup.forget(); }
-for (i, e) in vec117.into_iter().enumerate() {
-let base = result117.add(i * (2*::core::mem::size_of::<*const u8>()));
-{
-let vec116 = (e.into_bytes()).into_boxed_slice();
+*base.add(16+6*::core::mem::size_of::<*const u8>()).cast::<usize>() = len113;
+*base.add(16+5*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr113.cast_mut();
+let super::super::super::super::grantry::plugin::types::ObjectRef{ kind:kind114, id:id114, } = holder111;
+let vec115 = (kind114.into_bytes()).into_boxed_slice();
+let ptr115 = vec115.as_ptr().cast::<u8>();
+let len115 = vec115.len();
+::core::mem::forget(vec115);
+*base.add(16+8*::core::mem::size_of::<*const u8>()).cast::<usize>() = len115;
+*base.add(16+7*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr115.cast_mut();
+let vec116 = (id114.into_bytes()).into_boxed_slice();
 let ptr116 = vec116.as_ptr().cast::<u8>();
 let len116 = vec116.len();
 ::core::mem::forget(vec116);
-*base.add(::core::mem::size_of::<*const u8>()).cast::<usize>() = len116;
-*base.add(0).cast::<*mut u8>() = ptr116.cast_mut();
-}
-}
-*base.add(16+13*::core::mem::size_of::<*const u8>()).cast::<usize>() = len117;
-*base.add(16+12*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = result117;
-*base.add(16+14*::core::mem::size_of::<*const u8>()).cast::<u8>() = (match is_shallow115 { true => 1, false => 0 }) as u8;
-let vec119 = kinds115;
+*base.add(16+10*::core::mem::size_of::<*const u8>()).cast::<usize>() = len116;
+*base.add(16+9*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr116.cast_mut();
+match expansion111 {
+Some(e) => {
+*base.add(16+11*::core::mem::size_of::<*const u8>()).cast::<u8>() = (1i32) as u8;
+let super::super::super::super::grantry::plugin::types::Expansion{ entitlements:entitlements117, is_shallow:is_shallow117, kinds:kinds117, } = e;
+let vec119 = entitlements117;
 let len119 = vec119.len();
 let layout119 = _rt::alloc::Layout::from_size_align(vec119.len() * (2*::core::mem::size_of::<*const u8>()), ::core::mem::size_of::<*const u8>()).unwrap();
 let (result119, _cleanup119) = wit_bindgen::rt::Cleanup::new(layout119);if let Some(cleanup) = _cleanup119 { cleanup.forget(); }
@@ -10005,16 +10345,34 @@ let len118 = vec118.len();
 *base.add(0).cast::<*mut u8>() = ptr118.cast_mut();
 }
 }
-*base.add(16+16*::core::mem::size_of::<*const u8>()).cast::<usize>() = len119;
-*base.add(16+15*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = result119;
+*base.add(16+13*::core::mem::size_of::<*const u8>()).cast::<usize>() = len119;
+*base.add(16+12*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = result119;
+*base.add(16+14*::core::mem::size_of::<*const u8>()).cast::<u8>() = (match is_shallow117 { true => 1, false => 0 }) as u8;
+let vec121 = kinds117;
+let len121 = vec121.len();
+let layout121 = _rt::alloc::Layout::from_size_align(vec121.len() * (2*::core::mem::size_of::<*const u8>()), ::core::mem::size_of::<*const u8>()).unwrap();
+let (result121, _cleanup121) = wit_bindgen::rt::Cleanup::new(layout121);if let Some(cleanup) = _cleanup121 { cleanup.forget(); }
+for (i, e) in vec121.into_iter().enumerate() {
+let base = result121.add(i * (2*::core::mem::size_of::<*const u8>()));
+{
+let vec120 = (e.into_bytes()).into_boxed_slice();
+let ptr120 = vec120.as_ptr().cast::<u8>();
+let len120 = vec120.len();
+::core::mem::forget(vec120);
+*base.add(::core::mem::size_of::<*const u8>()).cast::<usize>() = len120;
+*base.add(0).cast::<*mut u8>() = ptr120.cast_mut();
+}
+}
+*base.add(16+16*::core::mem::size_of::<*const u8>()).cast::<usize>() = len121;
+*base.add(16+15*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = result121;
 },
 None => {
 {
 *base.add(16+11*::core::mem::size_of::<*const u8>()).cast::<u8>() = (0i32) as u8;
 }
 },
-};*base.add(16+17*::core::mem::size_of::<*const u8>()).cast::<u8>() = (match is_immutable109 { true => 1, false => 0 }) as u8;
-match starts_ms109 {
+};*base.add(16+17*::core::mem::size_of::<*const u8>()).cast::<u8>() = (match is_immutable111 { true => 1, false => 0 }) as u8;
+match starts_ms111 {
 Some(e) => {
 *base.add(16+18*::core::mem::size_of::<*const u8>()).cast::<u8>() = (1i32) as u8;
 *base.add(24+18*::core::mem::size_of::<*const u8>()).cast::<i64>() = _rt::as_i64(e);
@@ -10024,7 +10382,7 @@ None => {
 *base.add(16+18*::core::mem::size_of::<*const u8>()).cast::<u8>() = (0i32) as u8;
 }
 },
-};match ends_ms109 {
+};match ends_ms111 {
 Some(e) => {
 *base.add(32+18*::core::mem::size_of::<*const u8>()).cast::<u8>() = (1i32) as u8;
 *base.add(40+18*::core::mem::size_of::<*const u8>()).cast::<i64>() = _rt::as_i64(e);
@@ -10034,89 +10392,63 @@ None => {
 *base.add(32+18*::core::mem::size_of::<*const u8>()).cast::<u8>() = (0i32) as u8;
 }
 },
-};match origin109 {
+};match origin111 {
 Some(e) => {
 *base.add(48+18*::core::mem::size_of::<*const u8>()).cast::<u8>() = (1i32) as u8;
-let vec120 = (e.into_bytes()).into_boxed_slice();
-let ptr120 = vec120.as_ptr().cast::<u8>();
-let len120 = vec120.len();
-::core::mem::forget(vec120);
-*base.add(48+20*::core::mem::size_of::<*const u8>()).cast::<usize>() = len120;
-*base.add(48+19*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr120.cast_mut();
+let vec122 = (e.into_bytes()).into_boxed_slice();
+let ptr122 = vec122.as_ptr().cast::<u8>();
+let len122 = vec122.len();
+::core::mem::forget(vec122);
+*base.add(48+20*::core::mem::size_of::<*const u8>()).cast::<usize>() = len122;
+*base.add(48+19*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr122.cast_mut();
 },
 None => {
 {
 *base.add(48+18*::core::mem::size_of::<*const u8>()).cast::<u8>() = (0i32) as u8;
 }
 },
-};let vec134 = attributes109;
-let len134 = vec134.len();
-let layout134 = _rt::alloc::Layout::from_size_align(vec134.len() * (5*::core::mem::size_of::<*const u8>()), ::core::mem::size_of::<*const u8>()).unwrap();
-let (result134, _cleanup134) = wit_bindgen::rt::Cleanup::new(layout134);if let Some(cleanup) = _cleanup134 { cleanup.forget(); }
-for (i, e) in vec134.into_iter().enumerate() {
-let base = result134.add(i * (5*::core::mem::size_of::<*const u8>()));
+};let vec136 = attributes111;
+let len136 = vec136.len();
+let layout136 = _rt::alloc::Layout::from_size_align(vec136.len() * (5*::core::mem::size_of::<*const u8>()), ::core::mem::size_of::<*const u8>()).unwrap();
+let (result136, _cleanup136) = wit_bindgen::rt::Cleanup::new(layout136);if let Some(cleanup) = _cleanup136 { cleanup.forget(); }
+for (i, e) in vec136.into_iter().enumerate() {
+let base = result136.add(i * (5*::core::mem::size_of::<*const u8>()));
 {
-let super::super::super::super::grantry::plugin::types::Attribute{ name:name121, values:values121, completeness:completeness121, } = e;
-let vec122 = (name121.into_bytes()).into_boxed_slice();
-let ptr122 = vec122.as_ptr().cast::<u8>();
-let len122 = vec122.len();
-::core::mem::forget(vec122);
-*base.add(::core::mem::size_of::<*const u8>()).cast::<usize>() = len122;
-*base.add(0).cast::<*mut u8>() = ptr122.cast_mut();
-let vec133 = values121;
-let len133 = vec133.len();
-let layout133 = _rt::alloc::Layout::from_size_align(vec133.len() * (8+4*::core::mem::size_of::<*const u8>()), 8).unwrap();
-let (result133, _cleanup133) = wit_bindgen::rt::Cleanup::new(layout133);if let Some(cleanup) = _cleanup133 { cleanup.forget(); }
-for (i, e) in vec133.into_iter().enumerate() {
-let base = result133.add(i * (8+4*::core::mem::size_of::<*const u8>()));
-{
-use super::super::super::super::grantry::plugin::types::Value as V132;
-match e {
-V132::Text(e) => {
-*base.add(0).cast::<u8>() = (0i32) as u8;
-let vec123 = (e.into_bytes()).into_boxed_slice();
-let ptr123 = vec123.as_ptr().cast::<u8>();
-let len123 = vec123.len();
-::core::mem::forget(vec123);
-*base.add(8+1*::core::mem::size_of::<*const u8>()).cast::<usize>() = len123;
-*base.add(8).cast::<*mut u8>() = ptr123.cast_mut();
-},
-V132::Boolean(e) => {
-*base.add(0).cast::<u8>() = (1i32) as u8;
-*base.add(8).cast::<u8>() = (match e { true => 1, false => 0 }) as u8;
-},
-V132::Integer(e) => {
-*base.add(0).cast::<u8>() = (2i32) as u8;
-*base.add(8).cast::<i64>() = _rt::as_i64(e);
-},
-V132::Decimal(e) => {
-*base.add(0).cast::<u8>() = (3i32) as u8;
-let vec124 = (e.into_bytes()).into_boxed_slice();
+let super::super::super::super::grantry::plugin::types::Attribute{ name:name123, values:values123, completeness:completeness123, } = e;
+let vec124 = (name123.into_bytes()).into_boxed_slice();
 let ptr124 = vec124.as_ptr().cast::<u8>();
 let len124 = vec124.len();
 ::core::mem::forget(vec124);
-*base.add(8+1*::core::mem::size_of::<*const u8>()).cast::<usize>() = len124;
-*base.add(8).cast::<*mut u8>() = ptr124.cast_mut();
-},
-V132::Real(e) => {
-*base.add(0).cast::<u8>() = (4i32) as u8;
-*base.add(8).cast::<f64>() = _rt::as_f64(e);
-},
-V132::Bytes(e) => {
-*base.add(0).cast::<u8>() = (5i32) as u8;
-let vec125 = <_ as Into<_rt::Vec<_>>>::into(e).into_boxed_slice();
+*base.add(::core::mem::size_of::<*const u8>()).cast::<usize>() = len124;
+*base.add(0).cast::<*mut u8>() = ptr124.cast_mut();
+let vec135 = values123;
+let len135 = vec135.len();
+let layout135 = _rt::alloc::Layout::from_size_align(vec135.len() * (8+4*::core::mem::size_of::<*const u8>()), 8).unwrap();
+let (result135, _cleanup135) = wit_bindgen::rt::Cleanup::new(layout135);if let Some(cleanup) = _cleanup135 { cleanup.forget(); }
+for (i, e) in vec135.into_iter().enumerate() {
+let base = result135.add(i * (8+4*::core::mem::size_of::<*const u8>()));
+{
+use super::super::super::super::grantry::plugin::types::Value as V134;
+match e {
+V134::Text(e) => {
+*base.add(0).cast::<u8>() = (0i32) as u8;
+let vec125 = (e.into_bytes()).into_boxed_slice();
 let ptr125 = vec125.as_ptr().cast::<u8>();
 let len125 = vec125.len();
 ::core::mem::forget(vec125);
 *base.add(8+1*::core::mem::size_of::<*const u8>()).cast::<usize>() = len125;
 *base.add(8).cast::<*mut u8>() = ptr125.cast_mut();
 },
-V132::TimestampMs(e) => {
-*base.add(0).cast::<u8>() = (6i32) as u8;
+V134::Boolean(e) => {
+*base.add(0).cast::<u8>() = (1i32) as u8;
+*base.add(8).cast::<u8>() = (match e { true => 1, false => 0 }) as u8;
+},
+V134::Integer(e) => {
+*base.add(0).cast::<u8>() = (2i32) as u8;
 *base.add(8).cast::<i64>() = _rt::as_i64(e);
 },
-V132::Date(e) => {
-*base.add(0).cast::<u8>() = (7i32) as u8;
+V134::Decimal(e) => {
+*base.add(0).cast::<u8>() = (3i32) as u8;
 let vec126 = (e.into_bytes()).into_boxed_slice();
 let ptr126 = vec126.as_ptr().cast::<u8>();
 let len126 = vec126.len();
@@ -10124,101 +10456,365 @@ let len126 = vec126.len();
 *base.add(8+1*::core::mem::size_of::<*const u8>()).cast::<usize>() = len126;
 *base.add(8).cast::<*mut u8>() = ptr126.cast_mut();
 },
-V132::Uuid(e) => {
-*base.add(0).cast::<u8>() = (8i32) as u8;
-let vec127 = (e.into_bytes()).into_boxed_slice();
+V134::Real(e) => {
+*base.add(0).cast::<u8>() = (4i32) as u8;
+*base.add(8).cast::<f64>() = _rt::as_f64(e);
+},
+V134::Bytes(e) => {
+*base.add(0).cast::<u8>() = (5i32) as u8;
+let vec127 = <_ as Into<_rt::Vec<_>>>::into(e).into_boxed_slice();
 let ptr127 = vec127.as_ptr().cast::<u8>();
 let len127 = vec127.len();
 ::core::mem::forget(vec127);
 *base.add(8+1*::core::mem::size_of::<*const u8>()).cast::<usize>() = len127;
 *base.add(8).cast::<*mut u8>() = ptr127.cast_mut();
 },
-V132::Reference(e) => {
-*base.add(0).cast::<u8>() = (9i32) as u8;
-let super::super::super::super::grantry::plugin::types::ObjectRef{ kind:kind128, id:id128, } = e;
-let vec129 = (kind128.into_bytes()).into_boxed_slice();
+V134::TimestampMs(e) => {
+*base.add(0).cast::<u8>() = (6i32) as u8;
+*base.add(8).cast::<i64>() = _rt::as_i64(e);
+},
+V134::Date(e) => {
+*base.add(0).cast::<u8>() = (7i32) as u8;
+let vec128 = (e.into_bytes()).into_boxed_slice();
+let ptr128 = vec128.as_ptr().cast::<u8>();
+let len128 = vec128.len();
+::core::mem::forget(vec128);
+*base.add(8+1*::core::mem::size_of::<*const u8>()).cast::<usize>() = len128;
+*base.add(8).cast::<*mut u8>() = ptr128.cast_mut();
+},
+V134::Uuid(e) => {
+*base.add(0).cast::<u8>() = (8i32) as u8;
+let vec129 = (e.into_bytes()).into_boxed_slice();
 let ptr129 = vec129.as_ptr().cast::<u8>();
 let len129 = vec129.len();
 ::core::mem::forget(vec129);
 *base.add(8+1*::core::mem::size_of::<*const u8>()).cast::<usize>() = len129;
 *base.add(8).cast::<*mut u8>() = ptr129.cast_mut();
-let vec130 = (id128.into_bytes()).into_boxed_slice();
-let ptr130 = vec130.as_ptr().cast::<u8>();
-let len130 = vec130.len();
-::core::mem::forget(vec130);
-*base.add(8+3*::core::mem::size_of::<*const u8>()).cast::<usize>() = len130;
-*base.add(8+2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr130.cast_mut();
 },
-V132::Json(e) => {
-*base.add(0).cast::<u8>() = (10i32) as u8;
-let vec131 = (e.into_bytes()).into_boxed_slice();
+V134::Reference(e) => {
+*base.add(0).cast::<u8>() = (9i32) as u8;
+let super::super::super::super::grantry::plugin::types::ObjectRef{ kind:kind130, id:id130, } = e;
+let vec131 = (kind130.into_bytes()).into_boxed_slice();
 let ptr131 = vec131.as_ptr().cast::<u8>();
 let len131 = vec131.len();
 ::core::mem::forget(vec131);
 *base.add(8+1*::core::mem::size_of::<*const u8>()).cast::<usize>() = len131;
 *base.add(8).cast::<*mut u8>() = ptr131.cast_mut();
+let vec132 = (id130.into_bytes()).into_boxed_slice();
+let ptr132 = vec132.as_ptr().cast::<u8>();
+let len132 = vec132.len();
+::core::mem::forget(vec132);
+*base.add(8+3*::core::mem::size_of::<*const u8>()).cast::<usize>() = len132;
+*base.add(8+2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr132.cast_mut();
+},
+V134::Json(e) => {
+*base.add(0).cast::<u8>() = (10i32) as u8;
+let vec133 = (e.into_bytes()).into_boxed_slice();
+let ptr133 = vec133.as_ptr().cast::<u8>();
+let len133 = vec133.len();
+::core::mem::forget(vec133);
+*base.add(8+1*::core::mem::size_of::<*const u8>()).cast::<usize>() = len133;
+*base.add(8).cast::<*mut u8>() = ptr133.cast_mut();
 },
 }
 }
 }
-*base.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>() = len133;
-*base.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = result133;
-*base.add(4*::core::mem::size_of::<*const u8>()).cast::<u8>() = (completeness121.clone() as i32) as u8;
+*base.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>() = len135;
+*base.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = result135;
+*base.add(4*::core::mem::size_of::<*const u8>()).cast::<u8>() = (completeness123.clone() as i32) as u8;
 }
 }
-*base.add(48+22*::core::mem::size_of::<*const u8>()).cast::<usize>() = len134;
-*base.add(48+21*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = result134;
+*base.add(48+22*::core::mem::size_of::<*const u8>()).cast::<usize>() = len136;
+*base.add(48+21*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = result136;
 },
-Change::Used(e) => {
-*base.add(8+2*::core::mem::size_of::<*const u8>()).cast::<u8>() = (5i32) as u8;
-let Usage{ holder:holder135, on:on135, at_ms:at_ms135, } = e;
-let super::super::super::super::grantry::plugin::types::ObjectRef{ kind:kind136, id:id136, } = holder135;
-let vec137 = (kind136.into_bytes()).into_boxed_slice();
-let ptr137 = vec137.as_ptr().cast::<u8>();
-let len137 = vec137.len();
-::core::mem::forget(vec137);
-*base.add(16+3*::core::mem::size_of::<*const u8>()).cast::<usize>() = len137;
-*base.add(16+2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr137.cast_mut();
-let vec138 = (id136.into_bytes()).into_boxed_slice();
+Change::Revoked(e) => {
+*base.add(8+2*::core::mem::size_of::<*const u8>()).cast::<u8>() = (6i32) as u8;
+let super::super::super::super::grantry::plugin::types::Assignment{ id:id137, entitlement:entitlement137, holder:holder137, expansion:expansion137, is_immutable:is_immutable137, starts_ms:starts_ms137, ends_ms:ends_ms137, origin:origin137, attributes:attributes137, } = e;
+match id137 {
+Some(e) => {
+*base.add(16+2*::core::mem::size_of::<*const u8>()).cast::<u8>() = (1i32) as u8;
+let vec138 = (e.into_bytes()).into_boxed_slice();
 let ptr138 = vec138.as_ptr().cast::<u8>();
 let len138 = vec138.len();
 ::core::mem::forget(vec138);
-*base.add(16+5*::core::mem::size_of::<*const u8>()).cast::<usize>() = len138;
-*base.add(16+4*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr138.cast_mut();
-let super::super::super::super::grantry::plugin::types::ObjectRef{ kind:kind139, id:id139, } = on135;
-let vec140 = (kind139.into_bytes()).into_boxed_slice();
-let ptr140 = vec140.as_ptr().cast::<u8>();
-let len140 = vec140.len();
-::core::mem::forget(vec140);
-*base.add(16+7*::core::mem::size_of::<*const u8>()).cast::<usize>() = len140;
-*base.add(16+6*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr140.cast_mut();
-let vec141 = (id139.into_bytes()).into_boxed_slice();
+*base.add(16+4*::core::mem::size_of::<*const u8>()).cast::<usize>() = len138;
+*base.add(16+3*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr138.cast_mut();
+},
+None => {
+{
+*base.add(16+2*::core::mem::size_of::<*const u8>()).cast::<u8>() = (0i32) as u8;
+}
+},
+};let vec139 = (entitlement137.into_bytes()).into_boxed_slice();
+let ptr139 = vec139.as_ptr().cast::<u8>();
+let len139 = vec139.len();
+::core::mem::forget(vec139);
+*base.add(16+6*::core::mem::size_of::<*const u8>()).cast::<usize>() = len139;
+*base.add(16+5*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr139.cast_mut();
+let super::super::super::super::grantry::plugin::types::ObjectRef{ kind:kind140, id:id140, } = holder137;
+let vec141 = (kind140.into_bytes()).into_boxed_slice();
 let ptr141 = vec141.as_ptr().cast::<u8>();
 let len141 = vec141.len();
 ::core::mem::forget(vec141);
-*base.add(16+9*::core::mem::size_of::<*const u8>()).cast::<usize>() = len141;
-*base.add(16+8*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr141.cast_mut();
-*base.add(16+10*::core::mem::size_of::<*const u8>()).cast::<i64>() = _rt::as_i64(at_ms135);
-},
-Change::Resync(e) => {
-*base.add(8+2*::core::mem::size_of::<*const u8>()).cast::<u8>() = (6i32) as u8;
-let vec142 = (e.into_bytes()).into_boxed_slice();
+*base.add(16+8*::core::mem::size_of::<*const u8>()).cast::<usize>() = len141;
+*base.add(16+7*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr141.cast_mut();
+let vec142 = (id140.into_bytes()).into_boxed_slice();
 let ptr142 = vec142.as_ptr().cast::<u8>();
 let len142 = vec142.len();
 ::core::mem::forget(vec142);
-*base.add(16+3*::core::mem::size_of::<*const u8>()).cast::<usize>() = len142;
-*base.add(16+2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr142.cast_mut();
+*base.add(16+10*::core::mem::size_of::<*const u8>()).cast::<usize>() = len142;
+*base.add(16+9*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr142.cast_mut();
+match expansion137 {
+Some(e) => {
+*base.add(16+11*::core::mem::size_of::<*const u8>()).cast::<u8>() = (1i32) as u8;
+let super::super::super::super::grantry::plugin::types::Expansion{ entitlements:entitlements143, is_shallow:is_shallow143, kinds:kinds143, } = e;
+let vec145 = entitlements143;
+let len145 = vec145.len();
+let layout145 = _rt::alloc::Layout::from_size_align(vec145.len() * (2*::core::mem::size_of::<*const u8>()), ::core::mem::size_of::<*const u8>()).unwrap();
+let (result145, _cleanup145) = wit_bindgen::rt::Cleanup::new(layout145);if let Some(cleanup) = _cleanup145 { cleanup.forget(); }
+for (i, e) in vec145.into_iter().enumerate() {
+let base = result145.add(i * (2*::core::mem::size_of::<*const u8>()));
+{
+let vec144 = (e.into_bytes()).into_boxed_slice();
+let ptr144 = vec144.as_ptr().cast::<u8>();
+let len144 = vec144.len();
+::core::mem::forget(vec144);
+*base.add(::core::mem::size_of::<*const u8>()).cast::<usize>() = len144;
+*base.add(0).cast::<*mut u8>() = ptr144.cast_mut();
+}
+}
+*base.add(16+13*::core::mem::size_of::<*const u8>()).cast::<usize>() = len145;
+*base.add(16+12*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = result145;
+*base.add(16+14*::core::mem::size_of::<*const u8>()).cast::<u8>() = (match is_shallow143 { true => 1, false => 0 }) as u8;
+let vec147 = kinds143;
+let len147 = vec147.len();
+let layout147 = _rt::alloc::Layout::from_size_align(vec147.len() * (2*::core::mem::size_of::<*const u8>()), ::core::mem::size_of::<*const u8>()).unwrap();
+let (result147, _cleanup147) = wit_bindgen::rt::Cleanup::new(layout147);if let Some(cleanup) = _cleanup147 { cleanup.forget(); }
+for (i, e) in vec147.into_iter().enumerate() {
+let base = result147.add(i * (2*::core::mem::size_of::<*const u8>()));
+{
+let vec146 = (e.into_bytes()).into_boxed_slice();
+let ptr146 = vec146.as_ptr().cast::<u8>();
+let len146 = vec146.len();
+::core::mem::forget(vec146);
+*base.add(::core::mem::size_of::<*const u8>()).cast::<usize>() = len146;
+*base.add(0).cast::<*mut u8>() = ptr146.cast_mut();
+}
+}
+*base.add(16+16*::core::mem::size_of::<*const u8>()).cast::<usize>() = len147;
+*base.add(16+15*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = result147;
+},
+None => {
+{
+*base.add(16+11*::core::mem::size_of::<*const u8>()).cast::<u8>() = (0i32) as u8;
+}
+},
+};*base.add(16+17*::core::mem::size_of::<*const u8>()).cast::<u8>() = (match is_immutable137 { true => 1, false => 0 }) as u8;
+match starts_ms137 {
+Some(e) => {
+*base.add(16+18*::core::mem::size_of::<*const u8>()).cast::<u8>() = (1i32) as u8;
+*base.add(24+18*::core::mem::size_of::<*const u8>()).cast::<i64>() = _rt::as_i64(e);
+},
+None => {
+{
+*base.add(16+18*::core::mem::size_of::<*const u8>()).cast::<u8>() = (0i32) as u8;
+}
+},
+};match ends_ms137 {
+Some(e) => {
+*base.add(32+18*::core::mem::size_of::<*const u8>()).cast::<u8>() = (1i32) as u8;
+*base.add(40+18*::core::mem::size_of::<*const u8>()).cast::<i64>() = _rt::as_i64(e);
+},
+None => {
+{
+*base.add(32+18*::core::mem::size_of::<*const u8>()).cast::<u8>() = (0i32) as u8;
+}
+},
+};match origin137 {
+Some(e) => {
+*base.add(48+18*::core::mem::size_of::<*const u8>()).cast::<u8>() = (1i32) as u8;
+let vec148 = (e.into_bytes()).into_boxed_slice();
+let ptr148 = vec148.as_ptr().cast::<u8>();
+let len148 = vec148.len();
+::core::mem::forget(vec148);
+*base.add(48+20*::core::mem::size_of::<*const u8>()).cast::<usize>() = len148;
+*base.add(48+19*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr148.cast_mut();
+},
+None => {
+{
+*base.add(48+18*::core::mem::size_of::<*const u8>()).cast::<u8>() = (0i32) as u8;
+}
+},
+};let vec162 = attributes137;
+let len162 = vec162.len();
+let layout162 = _rt::alloc::Layout::from_size_align(vec162.len() * (5*::core::mem::size_of::<*const u8>()), ::core::mem::size_of::<*const u8>()).unwrap();
+let (result162, _cleanup162) = wit_bindgen::rt::Cleanup::new(layout162);if let Some(cleanup) = _cleanup162 { cleanup.forget(); }
+for (i, e) in vec162.into_iter().enumerate() {
+let base = result162.add(i * (5*::core::mem::size_of::<*const u8>()));
+{
+let super::super::super::super::grantry::plugin::types::Attribute{ name:name149, values:values149, completeness:completeness149, } = e;
+let vec150 = (name149.into_bytes()).into_boxed_slice();
+let ptr150 = vec150.as_ptr().cast::<u8>();
+let len150 = vec150.len();
+::core::mem::forget(vec150);
+*base.add(::core::mem::size_of::<*const u8>()).cast::<usize>() = len150;
+*base.add(0).cast::<*mut u8>() = ptr150.cast_mut();
+let vec161 = values149;
+let len161 = vec161.len();
+let layout161 = _rt::alloc::Layout::from_size_align(vec161.len() * (8+4*::core::mem::size_of::<*const u8>()), 8).unwrap();
+let (result161, _cleanup161) = wit_bindgen::rt::Cleanup::new(layout161);if let Some(cleanup) = _cleanup161 { cleanup.forget(); }
+for (i, e) in vec161.into_iter().enumerate() {
+let base = result161.add(i * (8+4*::core::mem::size_of::<*const u8>()));
+{
+use super::super::super::super::grantry::plugin::types::Value as V160;
+match e {
+V160::Text(e) => {
+*base.add(0).cast::<u8>() = (0i32) as u8;
+let vec151 = (e.into_bytes()).into_boxed_slice();
+let ptr151 = vec151.as_ptr().cast::<u8>();
+let len151 = vec151.len();
+::core::mem::forget(vec151);
+*base.add(8+1*::core::mem::size_of::<*const u8>()).cast::<usize>() = len151;
+*base.add(8).cast::<*mut u8>() = ptr151.cast_mut();
+},
+V160::Boolean(e) => {
+*base.add(0).cast::<u8>() = (1i32) as u8;
+*base.add(8).cast::<u8>() = (match e { true => 1, false => 0 }) as u8;
+},
+V160::Integer(e) => {
+*base.add(0).cast::<u8>() = (2i32) as u8;
+*base.add(8).cast::<i64>() = _rt::as_i64(e);
+},
+V160::Decimal(e) => {
+*base.add(0).cast::<u8>() = (3i32) as u8;
+let vec152 = (e.into_bytes()).into_boxed_slice();
+let ptr152 = vec152.as_ptr().cast::<u8>();
+let len152 = vec152.len();
+::core::mem::forget(vec152);
+*base.add(8+1*::core::mem::size_of::<*const u8>()).cast::<usize>() = len152;
+*base.add(8).cast::<*mut u8>() = ptr152.cast_mut();
+},
+V160::Real(e) => {
+*base.add(0).cast::<u8>() = (4i32) as u8;
+*base.add(8).cast::<f64>() = _rt::as_f64(e);
+},
+V160::Bytes(e) => {
+*base.add(0).cast::<u8>() = (5i32) as u8;
+let vec153 = <_ as Into<_rt::Vec<_>>>::into(e).into_boxed_slice();
+let ptr153 = vec153.as_ptr().cast::<u8>();
+let len153 = vec153.len();
+::core::mem::forget(vec153);
+*base.add(8+1*::core::mem::size_of::<*const u8>()).cast::<usize>() = len153;
+*base.add(8).cast::<*mut u8>() = ptr153.cast_mut();
+},
+V160::TimestampMs(e) => {
+*base.add(0).cast::<u8>() = (6i32) as u8;
+*base.add(8).cast::<i64>() = _rt::as_i64(e);
+},
+V160::Date(e) => {
+*base.add(0).cast::<u8>() = (7i32) as u8;
+let vec154 = (e.into_bytes()).into_boxed_slice();
+let ptr154 = vec154.as_ptr().cast::<u8>();
+let len154 = vec154.len();
+::core::mem::forget(vec154);
+*base.add(8+1*::core::mem::size_of::<*const u8>()).cast::<usize>() = len154;
+*base.add(8).cast::<*mut u8>() = ptr154.cast_mut();
+},
+V160::Uuid(e) => {
+*base.add(0).cast::<u8>() = (8i32) as u8;
+let vec155 = (e.into_bytes()).into_boxed_slice();
+let ptr155 = vec155.as_ptr().cast::<u8>();
+let len155 = vec155.len();
+::core::mem::forget(vec155);
+*base.add(8+1*::core::mem::size_of::<*const u8>()).cast::<usize>() = len155;
+*base.add(8).cast::<*mut u8>() = ptr155.cast_mut();
+},
+V160::Reference(e) => {
+*base.add(0).cast::<u8>() = (9i32) as u8;
+let super::super::super::super::grantry::plugin::types::ObjectRef{ kind:kind156, id:id156, } = e;
+let vec157 = (kind156.into_bytes()).into_boxed_slice();
+let ptr157 = vec157.as_ptr().cast::<u8>();
+let len157 = vec157.len();
+::core::mem::forget(vec157);
+*base.add(8+1*::core::mem::size_of::<*const u8>()).cast::<usize>() = len157;
+*base.add(8).cast::<*mut u8>() = ptr157.cast_mut();
+let vec158 = (id156.into_bytes()).into_boxed_slice();
+let ptr158 = vec158.as_ptr().cast::<u8>();
+let len158 = vec158.len();
+::core::mem::forget(vec158);
+*base.add(8+3*::core::mem::size_of::<*const u8>()).cast::<usize>() = len158;
+*base.add(8+2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr158.cast_mut();
+},
+V160::Json(e) => {
+*base.add(0).cast::<u8>() = (10i32) as u8;
+let vec159 = (e.into_bytes()).into_boxed_slice();
+let ptr159 = vec159.as_ptr().cast::<u8>();
+let len159 = vec159.len();
+::core::mem::forget(vec159);
+*base.add(8+1*::core::mem::size_of::<*const u8>()).cast::<usize>() = len159;
+*base.add(8).cast::<*mut u8>() = ptr159.cast_mut();
+},
+}
+}
+}
+*base.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>() = len161;
+*base.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = result161;
+*base.add(4*::core::mem::size_of::<*const u8>()).cast::<u8>() = (completeness149.clone() as i32) as u8;
+}
+}
+*base.add(48+22*::core::mem::size_of::<*const u8>()).cast::<usize>() = len162;
+*base.add(48+21*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = result162;
+},
+Change::Used(e) => {
+*base.add(8+2*::core::mem::size_of::<*const u8>()).cast::<u8>() = (7i32) as u8;
+let Usage{ holder:holder163, on:on163, at_ms:at_ms163, } = e;
+let super::super::super::super::grantry::plugin::types::ObjectRef{ kind:kind164, id:id164, } = holder163;
+let vec165 = (kind164.into_bytes()).into_boxed_slice();
+let ptr165 = vec165.as_ptr().cast::<u8>();
+let len165 = vec165.len();
+::core::mem::forget(vec165);
+*base.add(16+3*::core::mem::size_of::<*const u8>()).cast::<usize>() = len165;
+*base.add(16+2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr165.cast_mut();
+let vec166 = (id164.into_bytes()).into_boxed_slice();
+let ptr166 = vec166.as_ptr().cast::<u8>();
+let len166 = vec166.len();
+::core::mem::forget(vec166);
+*base.add(16+5*::core::mem::size_of::<*const u8>()).cast::<usize>() = len166;
+*base.add(16+4*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr166.cast_mut();
+let super::super::super::super::grantry::plugin::types::ObjectRef{ kind:kind167, id:id167, } = on163;
+let vec168 = (kind167.into_bytes()).into_boxed_slice();
+let ptr168 = vec168.as_ptr().cast::<u8>();
+let len168 = vec168.len();
+::core::mem::forget(vec168);
+*base.add(16+7*::core::mem::size_of::<*const u8>()).cast::<usize>() = len168;
+*base.add(16+6*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr168.cast_mut();
+let vec169 = (id167.into_bytes()).into_boxed_slice();
+let ptr169 = vec169.as_ptr().cast::<u8>();
+let len169 = vec169.len();
+::core::mem::forget(vec169);
+*base.add(16+9*::core::mem::size_of::<*const u8>()).cast::<usize>() = len169;
+*base.add(16+8*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr169.cast_mut();
+*base.add(16+10*::core::mem::size_of::<*const u8>()).cast::<i64>() = _rt::as_i64(at_ms163);
+},
+Change::Resync(e) => {
+*base.add(8+2*::core::mem::size_of::<*const u8>()).cast::<u8>() = (8i32) as u8;
+let vec170 = (e.into_bytes()).into_boxed_slice();
+let ptr170 = vec170.as_ptr().cast::<u8>();
+let len170 = vec170.len();
+::core::mem::forget(vec170);
+*base.add(16+3*::core::mem::size_of::<*const u8>()).cast::<usize>() = len170;
+*base.add(16+2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr170.cast_mut();
 },
 }
 match actor11 {
 Some(e) => {
 *base.add(48+28*::core::mem::size_of::<*const u8>()).cast::<u8>() = (1i32) as u8;
-let vec143 = (e.into_bytes()).into_boxed_slice();
-let ptr143 = vec143.as_ptr().cast::<u8>();
-let len143 = vec143.len();
-::core::mem::forget(vec143);
-*base.add(48+30*::core::mem::size_of::<*const u8>()).cast::<usize>() = len143;
-*base.add(48+29*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr143.cast_mut();
+let vec171 = (e.into_bytes()).into_boxed_slice();
+let ptr171 = vec171.as_ptr().cast::<u8>();
+let len171 = vec171.len();
+::core::mem::forget(vec171);
+*base.add(48+30*::core::mem::size_of::<*const u8>()).cast::<usize>() = len171;
+*base.add(48+29*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr171.cast_mut();
 },
 None => {
 {
@@ -10227,93 +10823,93 @@ None => {
 },
 };}
 }
-*ptr10.add(8+1*::core::mem::size_of::<*const u8>()).cast::<usize>() = len144;
-*ptr10.add(8).cast::<*mut u8>() = result144;
+*ptr10.add(8+1*::core::mem::size_of::<*const u8>()).cast::<usize>() = len172;
+*ptr10.add(8).cast::<*mut u8>() = result172;
 } },
 Err(e) => { {
 *ptr10.add(0).cast::<u8>() = (1i32) as u8;
-use super::super::super::super::grantry::plugin::types::Error as V176;
+use super::super::super::super::grantry::plugin::types::Error as V204;
 match e {
-V176::InvalidConfig(e) => {
+V204::InvalidConfig(e) => {
 *ptr10.add(8).cast::<u8>() = (0i32) as u8;
-let vec149 = e;
-let len149 = vec149.len();
-let layout149 = _rt::alloc::Layout::from_size_align(vec149.len() * (6*::core::mem::size_of::<*const u8>()), ::core::mem::size_of::<*const u8>()).unwrap();
-let (result149, _cleanup149) = wit_bindgen::rt::Cleanup::new(layout149);if let Some(cleanup) = _cleanup149 { cleanup.forget(); }
-for (i, e) in vec149.into_iter().enumerate() {
-let base = result149.add(i * (6*::core::mem::size_of::<*const u8>()));
+let vec177 = e;
+let len177 = vec177.len();
+let layout177 = _rt::alloc::Layout::from_size_align(vec177.len() * (6*::core::mem::size_of::<*const u8>()), ::core::mem::size_of::<*const u8>()).unwrap();
+let (result177, _cleanup177) = wit_bindgen::rt::Cleanup::new(layout177);if let Some(cleanup) = _cleanup177 { cleanup.forget(); }
+for (i, e) in vec177.into_iter().enumerate() {
+let base = result177.add(i * (6*::core::mem::size_of::<*const u8>()));
 {
-let super::super::super::super::grantry::plugin::types::FieldIssue{ path:path145, code:code145, message:message145, } = e;
-let vec146 = (path145.into_bytes()).into_boxed_slice();
-let ptr146 = vec146.as_ptr().cast::<u8>();
-let len146 = vec146.len();
-::core::mem::forget(vec146);
-*base.add(::core::mem::size_of::<*const u8>()).cast::<usize>() = len146;
-*base.add(0).cast::<*mut u8>() = ptr146.cast_mut();
-let vec147 = (code145.into_bytes()).into_boxed_slice();
-let ptr147 = vec147.as_ptr().cast::<u8>();
-let len147 = vec147.len();
-::core::mem::forget(vec147);
-*base.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>() = len147;
-*base.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr147.cast_mut();
-let vec148 = (message145.into_bytes()).into_boxed_slice();
-let ptr148 = vec148.as_ptr().cast::<u8>();
-let len148 = vec148.len();
-::core::mem::forget(vec148);
-*base.add(5*::core::mem::size_of::<*const u8>()).cast::<usize>() = len148;
-*base.add(4*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr148.cast_mut();
+let super::super::super::super::grantry::plugin::types::FieldIssue{ path:path173, code:code173, message:message173, } = e;
+let vec174 = (path173.into_bytes()).into_boxed_slice();
+let ptr174 = vec174.as_ptr().cast::<u8>();
+let len174 = vec174.len();
+::core::mem::forget(vec174);
+*base.add(::core::mem::size_of::<*const u8>()).cast::<usize>() = len174;
+*base.add(0).cast::<*mut u8>() = ptr174.cast_mut();
+let vec175 = (code173.into_bytes()).into_boxed_slice();
+let ptr175 = vec175.as_ptr().cast::<u8>();
+let len175 = vec175.len();
+::core::mem::forget(vec175);
+*base.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>() = len175;
+*base.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr175.cast_mut();
+let vec176 = (message173.into_bytes()).into_boxed_slice();
+let ptr176 = vec176.as_ptr().cast::<u8>();
+let len176 = vec176.len();
+::core::mem::forget(vec176);
+*base.add(5*::core::mem::size_of::<*const u8>()).cast::<usize>() = len176;
+*base.add(4*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr176.cast_mut();
 }
 }
-*ptr10.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>() = len149;
-*ptr10.add(16).cast::<*mut u8>() = result149;
+*ptr10.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>() = len177;
+*ptr10.add(16).cast::<*mut u8>() = result177;
 },
-V176::Unauthenticated(e) => {
+V204::Unauthenticated(e) => {
 *ptr10.add(8).cast::<u8>() = (1i32) as u8;
-let vec150 = (e.into_bytes()).into_boxed_slice();
-let ptr150 = vec150.as_ptr().cast::<u8>();
-let len150 = vec150.len();
-::core::mem::forget(vec150);
-*ptr10.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>() = len150;
-*ptr10.add(16).cast::<*mut u8>() = ptr150.cast_mut();
+let vec178 = (e.into_bytes()).into_boxed_slice();
+let ptr178 = vec178.as_ptr().cast::<u8>();
+let len178 = vec178.len();
+::core::mem::forget(vec178);
+*ptr10.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>() = len178;
+*ptr10.add(16).cast::<*mut u8>() = ptr178.cast_mut();
 },
-V176::PermissionDenied(e) => {
+V204::PermissionDenied(e) => {
 *ptr10.add(8).cast::<u8>() = (2i32) as u8;
-let vec152 = e;
-let len152 = vec152.len();
-let layout152 = _rt::alloc::Layout::from_size_align(vec152.len() * (2*::core::mem::size_of::<*const u8>()), ::core::mem::size_of::<*const u8>()).unwrap();
-let (result152, _cleanup152) = wit_bindgen::rt::Cleanup::new(layout152);if let Some(cleanup) = _cleanup152 { cleanup.forget(); }
-for (i, e) in vec152.into_iter().enumerate() {
-let base = result152.add(i * (2*::core::mem::size_of::<*const u8>()));
+let vec180 = e;
+let len180 = vec180.len();
+let layout180 = _rt::alloc::Layout::from_size_align(vec180.len() * (2*::core::mem::size_of::<*const u8>()), ::core::mem::size_of::<*const u8>()).unwrap();
+let (result180, _cleanup180) = wit_bindgen::rt::Cleanup::new(layout180);if let Some(cleanup) = _cleanup180 { cleanup.forget(); }
+for (i, e) in vec180.into_iter().enumerate() {
+let base = result180.add(i * (2*::core::mem::size_of::<*const u8>()));
 {
-let vec151 = (e.into_bytes()).into_boxed_slice();
-let ptr151 = vec151.as_ptr().cast::<u8>();
-let len151 = vec151.len();
-::core::mem::forget(vec151);
-*base.add(::core::mem::size_of::<*const u8>()).cast::<usize>() = len151;
-*base.add(0).cast::<*mut u8>() = ptr151.cast_mut();
+let vec179 = (e.into_bytes()).into_boxed_slice();
+let ptr179 = vec179.as_ptr().cast::<u8>();
+let len179 = vec179.len();
+::core::mem::forget(vec179);
+*base.add(::core::mem::size_of::<*const u8>()).cast::<usize>() = len179;
+*base.add(0).cast::<*mut u8>() = ptr179.cast_mut();
 }
 }
-*ptr10.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>() = len152;
-*ptr10.add(16).cast::<*mut u8>() = result152;
+*ptr10.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>() = len180;
+*ptr10.add(16).cast::<*mut u8>() = result180;
 },
-V176::NotFound(e) => {
+V204::NotFound(e) => {
 *ptr10.add(8).cast::<u8>() = (3i32) as u8;
 match e {
 Some(e) => {
 *ptr10.add(16).cast::<u8>() = (1i32) as u8;
-let super::super::super::super::grantry::plugin::types::ObjectRef{ kind:kind153, id:id153, } = e;
-let vec154 = (kind153.into_bytes()).into_boxed_slice();
-let ptr154 = vec154.as_ptr().cast::<u8>();
-let len154 = vec154.len();
-::core::mem::forget(vec154);
-*ptr10.add(16+2*::core::mem::size_of::<*const u8>()).cast::<usize>() = len154;
-*ptr10.add(16+1*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr154.cast_mut();
-let vec155 = (id153.into_bytes()).into_boxed_slice();
-let ptr155 = vec155.as_ptr().cast::<u8>();
-let len155 = vec155.len();
-::core::mem::forget(vec155);
-*ptr10.add(16+4*::core::mem::size_of::<*const u8>()).cast::<usize>() = len155;
-*ptr10.add(16+3*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr155.cast_mut();
+let super::super::super::super::grantry::plugin::types::ObjectRef{ kind:kind181, id:id181, } = e;
+let vec182 = (kind181.into_bytes()).into_boxed_slice();
+let ptr182 = vec182.as_ptr().cast::<u8>();
+let len182 = vec182.len();
+::core::mem::forget(vec182);
+*ptr10.add(16+2*::core::mem::size_of::<*const u8>()).cast::<usize>() = len182;
+*ptr10.add(16+1*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr182.cast_mut();
+let vec183 = (id181.into_bytes()).into_boxed_slice();
+let ptr183 = vec183.as_ptr().cast::<u8>();
+let len183 = vec183.len();
+::core::mem::forget(vec183);
+*ptr10.add(16+4*::core::mem::size_of::<*const u8>()).cast::<usize>() = len183;
+*ptr10.add(16+3*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr183.cast_mut();
 },
 None => {
 {
@@ -10321,24 +10917,24 @@ None => {
 }
 },
 };},
-V176::AlreadyExists(e) => {
+V204::AlreadyExists(e) => {
 *ptr10.add(8).cast::<u8>() = (4i32) as u8;
 match e {
 Some(e) => {
 *ptr10.add(16).cast::<u8>() = (1i32) as u8;
-let super::super::super::super::grantry::plugin::types::ObjectRef{ kind:kind156, id:id156, } = e;
-let vec157 = (kind156.into_bytes()).into_boxed_slice();
-let ptr157 = vec157.as_ptr().cast::<u8>();
-let len157 = vec157.len();
-::core::mem::forget(vec157);
-*ptr10.add(16+2*::core::mem::size_of::<*const u8>()).cast::<usize>() = len157;
-*ptr10.add(16+1*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr157.cast_mut();
-let vec158 = (id156.into_bytes()).into_boxed_slice();
-let ptr158 = vec158.as_ptr().cast::<u8>();
-let len158 = vec158.len();
-::core::mem::forget(vec158);
-*ptr10.add(16+4*::core::mem::size_of::<*const u8>()).cast::<usize>() = len158;
-*ptr10.add(16+3*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr158.cast_mut();
+let super::super::super::super::grantry::plugin::types::ObjectRef{ kind:kind184, id:id184, } = e;
+let vec185 = (kind184.into_bytes()).into_boxed_slice();
+let ptr185 = vec185.as_ptr().cast::<u8>();
+let len185 = vec185.len();
+::core::mem::forget(vec185);
+*ptr10.add(16+2*::core::mem::size_of::<*const u8>()).cast::<usize>() = len185;
+*ptr10.add(16+1*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr185.cast_mut();
+let vec186 = (id184.into_bytes()).into_boxed_slice();
+let ptr186 = vec186.as_ptr().cast::<u8>();
+let len186 = vec186.len();
+::core::mem::forget(vec186);
+*ptr10.add(16+4*::core::mem::size_of::<*const u8>()).cast::<usize>() = len186;
+*ptr10.add(16+3*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr186.cast_mut();
 },
 None => {
 {
@@ -10346,52 +10942,52 @@ None => {
 }
 },
 };},
-V176::PreconditionFailed(e) => {
+V204::PreconditionFailed(e) => {
 *ptr10.add(8).cast::<u8>() = (5i32) as u8;
-let vec159 = (e.into_bytes()).into_boxed_slice();
-let ptr159 = vec159.as_ptr().cast::<u8>();
-let len159 = vec159.len();
-::core::mem::forget(vec159);
-*ptr10.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>() = len159;
-*ptr10.add(16).cast::<*mut u8>() = ptr159.cast_mut();
+let vec187 = (e.into_bytes()).into_boxed_slice();
+let ptr187 = vec187.as_ptr().cast::<u8>();
+let len187 = vec187.len();
+::core::mem::forget(vec187);
+*ptr10.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>() = len187;
+*ptr10.add(16).cast::<*mut u8>() = ptr187.cast_mut();
 },
-V176::InvalidInput(e) => {
+V204::InvalidInput(e) => {
 *ptr10.add(8).cast::<u8>() = (6i32) as u8;
-let vec164 = e;
-let len164 = vec164.len();
-let layout164 = _rt::alloc::Layout::from_size_align(vec164.len() * (6*::core::mem::size_of::<*const u8>()), ::core::mem::size_of::<*const u8>()).unwrap();
-let (result164, _cleanup164) = wit_bindgen::rt::Cleanup::new(layout164);if let Some(cleanup) = _cleanup164 { cleanup.forget(); }
-for (i, e) in vec164.into_iter().enumerate() {
-let base = result164.add(i * (6*::core::mem::size_of::<*const u8>()));
+let vec192 = e;
+let len192 = vec192.len();
+let layout192 = _rt::alloc::Layout::from_size_align(vec192.len() * (6*::core::mem::size_of::<*const u8>()), ::core::mem::size_of::<*const u8>()).unwrap();
+let (result192, _cleanup192) = wit_bindgen::rt::Cleanup::new(layout192);if let Some(cleanup) = _cleanup192 { cleanup.forget(); }
+for (i, e) in vec192.into_iter().enumerate() {
+let base = result192.add(i * (6*::core::mem::size_of::<*const u8>()));
 {
-let super::super::super::super::grantry::plugin::types::FieldIssue{ path:path160, code:code160, message:message160, } = e;
-let vec161 = (path160.into_bytes()).into_boxed_slice();
-let ptr161 = vec161.as_ptr().cast::<u8>();
-let len161 = vec161.len();
-::core::mem::forget(vec161);
-*base.add(::core::mem::size_of::<*const u8>()).cast::<usize>() = len161;
-*base.add(0).cast::<*mut u8>() = ptr161.cast_mut();
-let vec162 = (code160.into_bytes()).into_boxed_slice();
-let ptr162 = vec162.as_ptr().cast::<u8>();
-let len162 = vec162.len();
-::core::mem::forget(vec162);
-*base.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>() = len162;
-*base.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr162.cast_mut();
-let vec163 = (message160.into_bytes()).into_boxed_slice();
-let ptr163 = vec163.as_ptr().cast::<u8>();
-let len163 = vec163.len();
-::core::mem::forget(vec163);
-*base.add(5*::core::mem::size_of::<*const u8>()).cast::<usize>() = len163;
-*base.add(4*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr163.cast_mut();
+let super::super::super::super::grantry::plugin::types::FieldIssue{ path:path188, code:code188, message:message188, } = e;
+let vec189 = (path188.into_bytes()).into_boxed_slice();
+let ptr189 = vec189.as_ptr().cast::<u8>();
+let len189 = vec189.len();
+::core::mem::forget(vec189);
+*base.add(::core::mem::size_of::<*const u8>()).cast::<usize>() = len189;
+*base.add(0).cast::<*mut u8>() = ptr189.cast_mut();
+let vec190 = (code188.into_bytes()).into_boxed_slice();
+let ptr190 = vec190.as_ptr().cast::<u8>();
+let len190 = vec190.len();
+::core::mem::forget(vec190);
+*base.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>() = len190;
+*base.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr190.cast_mut();
+let vec191 = (message188.into_bytes()).into_boxed_slice();
+let ptr191 = vec191.as_ptr().cast::<u8>();
+let len191 = vec191.len();
+::core::mem::forget(vec191);
+*base.add(5*::core::mem::size_of::<*const u8>()).cast::<usize>() = len191;
+*base.add(4*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr191.cast_mut();
 }
 }
-*ptr10.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>() = len164;
-*ptr10.add(16).cast::<*mut u8>() = result164;
+*ptr10.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>() = len192;
+*ptr10.add(16).cast::<*mut u8>() = result192;
 },
-V176::RateLimited(e) => {
+V204::RateLimited(e) => {
 *ptr10.add(8).cast::<u8>() = (7i32) as u8;
-let super::super::super::super::grantry::plugin::types::Backoff{ after_ms:after_ms165, bucket:bucket165, remaining:remaining165, } = e;
-match after_ms165 {
+let super::super::super::super::grantry::plugin::types::Backoff{ after_ms:after_ms193, bucket:bucket193, remaining:remaining193, } = e;
+match after_ms193 {
 Some(e) => {
 *ptr10.add(16).cast::<u8>() = (1i32) as u8;
 *ptr10.add(24).cast::<i64>() = _rt::as_i64(e);
@@ -10401,22 +10997,22 @@ None => {
 *ptr10.add(16).cast::<u8>() = (0i32) as u8;
 }
 },
-};match bucket165 {
+};match bucket193 {
 Some(e) => {
 *ptr10.add(32).cast::<u8>() = (1i32) as u8;
-let vec166 = (e.into_bytes()).into_boxed_slice();
-let ptr166 = vec166.as_ptr().cast::<u8>();
-let len166 = vec166.len();
-::core::mem::forget(vec166);
-*ptr10.add(32+2*::core::mem::size_of::<*const u8>()).cast::<usize>() = len166;
-*ptr10.add(32+1*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr166.cast_mut();
+let vec194 = (e.into_bytes()).into_boxed_slice();
+let ptr194 = vec194.as_ptr().cast::<u8>();
+let len194 = vec194.len();
+::core::mem::forget(vec194);
+*ptr10.add(32+2*::core::mem::size_of::<*const u8>()).cast::<usize>() = len194;
+*ptr10.add(32+1*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr194.cast_mut();
 },
 None => {
 {
 *ptr10.add(32).cast::<u8>() = (0i32) as u8;
 }
 },
-};match remaining165 {
+};match remaining193 {
 Some(e) => {
 *ptr10.add(32+3*::core::mem::size_of::<*const u8>()).cast::<u8>() = (1i32) as u8;
 *ptr10.add(36+3*::core::mem::size_of::<*const u8>()).cast::<i32>() = _rt::as_i32(e);
@@ -10427,10 +11023,10 @@ None => {
 }
 },
 };},
-V176::Unavailable(e) => {
+V204::Unavailable(e) => {
 *ptr10.add(8).cast::<u8>() = (8i32) as u8;
-let super::super::super::super::grantry::plugin::types::Backoff{ after_ms:after_ms167, bucket:bucket167, remaining:remaining167, } = e;
-match after_ms167 {
+let super::super::super::super::grantry::plugin::types::Backoff{ after_ms:after_ms195, bucket:bucket195, remaining:remaining195, } = e;
+match after_ms195 {
 Some(e) => {
 *ptr10.add(16).cast::<u8>() = (1i32) as u8;
 *ptr10.add(24).cast::<i64>() = _rt::as_i64(e);
@@ -10440,22 +11036,22 @@ None => {
 *ptr10.add(16).cast::<u8>() = (0i32) as u8;
 }
 },
-};match bucket167 {
+};match bucket195 {
 Some(e) => {
 *ptr10.add(32).cast::<u8>() = (1i32) as u8;
-let vec168 = (e.into_bytes()).into_boxed_slice();
-let ptr168 = vec168.as_ptr().cast::<u8>();
-let len168 = vec168.len();
-::core::mem::forget(vec168);
-*ptr10.add(32+2*::core::mem::size_of::<*const u8>()).cast::<usize>() = len168;
-*ptr10.add(32+1*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr168.cast_mut();
+let vec196 = (e.into_bytes()).into_boxed_slice();
+let ptr196 = vec196.as_ptr().cast::<u8>();
+let len196 = vec196.len();
+::core::mem::forget(vec196);
+*ptr10.add(32+2*::core::mem::size_of::<*const u8>()).cast::<usize>() = len196;
+*ptr10.add(32+1*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr196.cast_mut();
 },
 None => {
 {
 *ptr10.add(32).cast::<u8>() = (0i32) as u8;
 }
 },
-};match remaining167 {
+};match remaining195 {
 Some(e) => {
 *ptr10.add(32+3*::core::mem::size_of::<*const u8>()).cast::<u8>() = (1i32) as u8;
 *ptr10.add(36+3*::core::mem::size_of::<*const u8>()).cast::<i32>() = _rt::as_i32(e);
@@ -10466,83 +11062,83 @@ None => {
 }
 },
 };},
-V176::TimedOut=> {
+V204::TimedOut=> {
 {
 *ptr10.add(8).cast::<u8>() = (9i32) as u8;
 }
 }
-V176::CursorExpired=> {
+V204::CursorExpired=> {
 {
 *ptr10.add(8).cast::<u8>() = (10i32) as u8;
 }
 }
-V176::QuotaExceeded(e) => {
+V204::QuotaExceeded(e) => {
 *ptr10.add(8).cast::<u8>() = (11i32) as u8;
-let vec169 = (e.into_bytes()).into_boxed_slice();
-let ptr169 = vec169.as_ptr().cast::<u8>();
-let len169 = vec169.len();
-::core::mem::forget(vec169);
-*ptr10.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>() = len169;
-*ptr10.add(16).cast::<*mut u8>() = ptr169.cast_mut();
+let vec197 = (e.into_bytes()).into_boxed_slice();
+let ptr197 = vec197.as_ptr().cast::<u8>();
+let len197 = vec197.len();
+::core::mem::forget(vec197);
+*ptr10.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>() = len197;
+*ptr10.add(16).cast::<*mut u8>() = ptr197.cast_mut();
 },
-V176::Unsupported(e) => {
+V204::Unsupported(e) => {
 *ptr10.add(8).cast::<u8>() = (12i32) as u8;
-let vec170 = (e.into_bytes()).into_boxed_slice();
-let ptr170 = vec170.as_ptr().cast::<u8>();
-let len170 = vec170.len();
-::core::mem::forget(vec170);
-*ptr10.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>() = len170;
-*ptr10.add(16).cast::<*mut u8>() = ptr170.cast_mut();
+let vec198 = (e.into_bytes()).into_boxed_slice();
+let ptr198 = vec198.as_ptr().cast::<u8>();
+let len198 = vec198.len();
+::core::mem::forget(vec198);
+*ptr10.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>() = len198;
+*ptr10.add(16).cast::<*mut u8>() = ptr198.cast_mut();
 },
-V176::EgressDenied(e) => {
+V204::EgressDenied(e) => {
 *ptr10.add(8).cast::<u8>() = (13i32) as u8;
-let vec171 = (e.into_bytes()).into_boxed_slice();
-let ptr171 = vec171.as_ptr().cast::<u8>();
-let len171 = vec171.len();
-::core::mem::forget(vec171);
-*ptr10.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>() = len171;
-*ptr10.add(16).cast::<*mut u8>() = ptr171.cast_mut();
+let vec199 = (e.into_bytes()).into_boxed_slice();
+let ptr199 = vec199.as_ptr().cast::<u8>();
+let len199 = vec199.len();
+::core::mem::forget(vec199);
+*ptr10.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>() = len199;
+*ptr10.add(16).cast::<*mut u8>() = ptr199.cast_mut();
 },
-V176::BadData(e) => {
+V204::BadData(e) => {
 *ptr10.add(8).cast::<u8>() = (14i32) as u8;
-let vec172 = (e.into_bytes()).into_boxed_slice();
-let ptr172 = vec172.as_ptr().cast::<u8>();
-let len172 = vec172.len();
-::core::mem::forget(vec172);
-*ptr10.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>() = len172;
-*ptr10.add(16).cast::<*mut u8>() = ptr172.cast_mut();
+let vec200 = (e.into_bytes()).into_boxed_slice();
+let ptr200 = vec200.as_ptr().cast::<u8>();
+let len200 = vec200.len();
+::core::mem::forget(vec200);
+*ptr10.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>() = len200;
+*ptr10.add(16).cast::<*mut u8>() = ptr200.cast_mut();
 },
-V176::OutcomeUnknown(e) => {
+V204::OutcomeUnknown(e) => {
 *ptr10.add(8).cast::<u8>() = (15i32) as u8;
-let vec173 = (e.into_bytes()).into_boxed_slice();
-let ptr173 = vec173.as_ptr().cast::<u8>();
-let len173 = vec173.len();
-::core::mem::forget(vec173);
-*ptr10.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>() = len173;
-*ptr10.add(16).cast::<*mut u8>() = ptr173.cast_mut();
+let vec201 = (e.into_bytes()).into_boxed_slice();
+let ptr201 = vec201.as_ptr().cast::<u8>();
+let len201 = vec201.len();
+::core::mem::forget(vec201);
+*ptr10.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>() = len201;
+*ptr10.add(16).cast::<*mut u8>() = ptr201.cast_mut();
 },
-V176::Cancelled=> {
+V204::Cancelled=> {
 {
 *ptr10.add(8).cast::<u8>() = (16i32) as u8;
 }
 }
-V176::Internal(e) => {
+V204::Internal(e) => {
 *ptr10.add(8).cast::<u8>() = (17i32) as u8;
-let vec174 = (e.into_bytes()).into_boxed_slice();
-let ptr174 = vec174.as_ptr().cast::<u8>();
-let len174 = vec174.len();
-::core::mem::forget(vec174);
-*ptr10.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>() = len174;
-*ptr10.add(16).cast::<*mut u8>() = ptr174.cast_mut();
+let vec202 = (e.into_bytes()).into_boxed_slice();
+let ptr202 = vec202.as_ptr().cast::<u8>();
+let len202 = vec202.len();
+::core::mem::forget(vec202);
+*ptr10.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>() = len202;
+*ptr10.add(16).cast::<*mut u8>() = ptr202.cast_mut();
 },
-V176::Other(e) => {
+V204::Other(e) => {
 *ptr10.add(8).cast::<u8>() = (18i32) as u8;
-let vec175 = (e.into_bytes()).into_boxed_slice();
-let ptr175 = vec175.as_ptr().cast::<u8>();
-let len175 = vec175.len();
-::core::mem::forget(vec175);
-*ptr10.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>() = len175;
-*ptr10.add(16).cast::<*mut u8>() = ptr175.cast_mut();
+let vec203 = (e.into_bytes()).into_boxed_slice();
+let ptr203 = vec203.as_ptr().cast::<u8>();
+let len203 = vec203.len();
+::core::mem::forget(vec203);
+*ptr10.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>() = len203;
+*ptr10.add(16).cast::<*mut u8>() = ptr203.cast_mut();
 },
 }
 } },
@@ -10556,10 +11152,10 @@ match l0 {
 0 => {
 let l1 = *arg0.add(8).cast::<*mut u8>();
 let l2 = *arg0.add(8+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
-let base246 = l1;
-let len246 = l2;
-for i in 0..len246 {
-let base = base246.add(i * (56+30*::core::mem::size_of::<*const u8>()));
+let base297 = l1;
+let len297 = l2;
+for i in 0..len297 {
+let base = base297.add(i * (56+30*::core::mem::size_of::<*const u8>()));
 {
 let l3 = *base.add(0).cast::<*mut u8>();
 let l4 = *base.add(::core::mem::size_of::<*const u8>()).cast::<usize>();
@@ -10912,43 +11508,35 @@ let l134 = *base.add(16+5*::core::mem::size_of::<*const u8>()).cast::<usize>();
 _rt::cabi_dealloc(l133, l134, 1);
 },
 3 => {
-let l135 = i32::from(*base.add(16+2*::core::mem::size_of::<*const u8>()).cast::<u8>());
-match l135 {
-0 => (),
-_ => {
-let l136 = *base.add(16+3*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-let l137 = *base.add(16+4*::core::mem::size_of::<*const u8>()).cast::<usize>();
-_rt::cabi_dealloc(l136, l137, 1);
-},
-}
-let l138 = *base.add(16+5*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-let l139 = *base.add(16+6*::core::mem::size_of::<*const u8>()).cast::<usize>();
-_rt::cabi_dealloc(l138, l139, 1);
-let l140 = *base.add(16+7*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-let l141 = *base.add(16+8*::core::mem::size_of::<*const u8>()).cast::<usize>();
-_rt::cabi_dealloc(l140, l141, 1);
-let l142 = *base.add(16+9*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-let l143 = *base.add(16+10*::core::mem::size_of::<*const u8>()).cast::<usize>();
-_rt::cabi_dealloc(l142, l143, 1);
-let l144 = i32::from(*base.add(16+11*::core::mem::size_of::<*const u8>()).cast::<u8>());
-match l144 {
-0 => (),
-_ => {
+let l135 = *base.add(16+2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+let l136 = *base.add(16+3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+_rt::cabi_dealloc(l135, l136, 1);
+let l137 = *base.add(16+4*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+let l138 = *base.add(16+5*::core::mem::size_of::<*const u8>()).cast::<usize>();
+_rt::cabi_dealloc(l137, l138, 1);
+let l139 = *base.add(16+6*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+let l140 = *base.add(16+7*::core::mem::size_of::<*const u8>()).cast::<usize>();
+_rt::cabi_dealloc(l139, l140, 1);
+let l141 = *base.add(16+8*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+let l142 = *base.add(16+9*::core::mem::size_of::<*const u8>()).cast::<usize>();
+_rt::cabi_dealloc(l141, l142, 1);
+let l143 = *base.add(16+10*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+let l144 = *base.add(16+11*::core::mem::size_of::<*const u8>()).cast::<usize>();
+_rt::cabi_dealloc(l143, l144, 1);
 let l145 = *base.add(16+12*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
 let l146 = *base.add(16+13*::core::mem::size_of::<*const u8>()).cast::<usize>();
-let base149 = l145;
-let len149 = l146;
-for i in 0..len149 {
-let base = base149.add(i * (2*::core::mem::size_of::<*const u8>()));
-{
-let l147 = *base.add(0).cast::<*mut u8>();
-let l148 = *base.add(::core::mem::size_of::<*const u8>()).cast::<usize>();
-_rt::cabi_dealloc(l147, l148, 1);
+_rt::cabi_dealloc(l145, l146, 1);
+let l147 = i32::from(*base.add(16+14*::core::mem::size_of::<*const u8>()).cast::<u8>());
+match l147 {
+0 => (),
+_ => {
+let l148 = *base.add(16+15*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+let l149 = *base.add(16+16*::core::mem::size_of::<*const u8>()).cast::<usize>();
+_rt::cabi_dealloc(l148, l149, 1);
+},
 }
-}
-_rt::cabi_dealloc(base149, len149 * (2*::core::mem::size_of::<*const u8>()), ::core::mem::size_of::<*const u8>());
-let l150 = *base.add(16+15*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-let l151 = *base.add(16+16*::core::mem::size_of::<*const u8>()).cast::<usize>();
+let l150 = *base.add(16+18*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+let l151 = *base.add(16+19*::core::mem::size_of::<*const u8>()).cast::<usize>();
 let base154 = l150;
 let len154 = l151;
 for i in 0..len154 {
@@ -10960,19 +11548,17 @@ _rt::cabi_dealloc(l152, l153, 1);
 }
 }
 _rt::cabi_dealloc(base154, len154 * (2*::core::mem::size_of::<*const u8>()), ::core::mem::size_of::<*const u8>());
-},
-}
-let l155 = i32::from(*base.add(48+18*::core::mem::size_of::<*const u8>()).cast::<u8>());
+let l155 = i32::from(*base.add(16+20*::core::mem::size_of::<*const u8>()).cast::<u8>());
 match l155 {
 0 => (),
 _ => {
-let l156 = *base.add(48+19*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-let l157 = *base.add(48+20*::core::mem::size_of::<*const u8>()).cast::<usize>();
+let l156 = *base.add(16+21*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+let l157 = *base.add(16+22*::core::mem::size_of::<*const u8>()).cast::<usize>();
 _rt::cabi_dealloc(l156, l157, 1);
 },
 }
-let l158 = *base.add(48+21*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-let l159 = *base.add(48+22*::core::mem::size_of::<*const u8>()).cast::<usize>();
+let l158 = *base.add(24+24*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+let l159 = *base.add(24+25*::core::mem::size_of::<*const u8>()).cast::<usize>();
 let base183 = l158;
 let len183 = l159;
 for i in 0..len183 {
@@ -11043,326 +11629,462 @@ _rt::cabi_dealloc(base182, len182 * (8+4*::core::mem::size_of::<*const u8>()), 8
 _rt::cabi_dealloc(base183, len183 * (5*::core::mem::size_of::<*const u8>()), ::core::mem::size_of::<*const u8>());
 },
 4 => {
-let l184 = i32::from(*base.add(16+2*::core::mem::size_of::<*const u8>()).cast::<u8>());
-match l184 {
+let l184 = *base.add(16+2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+let l185 = *base.add(16+3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+_rt::cabi_dealloc(l184, l185, 1);
+},
+5 => {
+let l186 = i32::from(*base.add(16+2*::core::mem::size_of::<*const u8>()).cast::<u8>());
+match l186 {
 0 => (),
 _ => {
-let l185 = *base.add(16+3*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-let l186 = *base.add(16+4*::core::mem::size_of::<*const u8>()).cast::<usize>();
-_rt::cabi_dealloc(l185, l186, 1);
-},
-}
-let l187 = *base.add(16+5*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-let l188 = *base.add(16+6*::core::mem::size_of::<*const u8>()).cast::<usize>();
+let l187 = *base.add(16+3*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+let l188 = *base.add(16+4*::core::mem::size_of::<*const u8>()).cast::<usize>();
 _rt::cabi_dealloc(l187, l188, 1);
-let l189 = *base.add(16+7*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-let l190 = *base.add(16+8*::core::mem::size_of::<*const u8>()).cast::<usize>();
+},
+}
+let l189 = *base.add(16+5*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+let l190 = *base.add(16+6*::core::mem::size_of::<*const u8>()).cast::<usize>();
 _rt::cabi_dealloc(l189, l190, 1);
-let l191 = *base.add(16+9*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-let l192 = *base.add(16+10*::core::mem::size_of::<*const u8>()).cast::<usize>();
+let l191 = *base.add(16+7*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+let l192 = *base.add(16+8*::core::mem::size_of::<*const u8>()).cast::<usize>();
 _rt::cabi_dealloc(l191, l192, 1);
-let l193 = i32::from(*base.add(16+11*::core::mem::size_of::<*const u8>()).cast::<u8>());
-match l193 {
+let l193 = *base.add(16+9*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+let l194 = *base.add(16+10*::core::mem::size_of::<*const u8>()).cast::<usize>();
+_rt::cabi_dealloc(l193, l194, 1);
+let l195 = i32::from(*base.add(16+11*::core::mem::size_of::<*const u8>()).cast::<u8>());
+match l195 {
 0 => (),
 _ => {
-let l194 = *base.add(16+12*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-let l195 = *base.add(16+13*::core::mem::size_of::<*const u8>()).cast::<usize>();
-let base198 = l194;
-let len198 = l195;
-for i in 0..len198 {
-let base = base198.add(i * (2*::core::mem::size_of::<*const u8>()));
+let l196 = *base.add(16+12*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+let l197 = *base.add(16+13*::core::mem::size_of::<*const u8>()).cast::<usize>();
+let base200 = l196;
+let len200 = l197;
+for i in 0..len200 {
+let base = base200.add(i * (2*::core::mem::size_of::<*const u8>()));
 {
-let l196 = *base.add(0).cast::<*mut u8>();
-let l197 = *base.add(::core::mem::size_of::<*const u8>()).cast::<usize>();
-_rt::cabi_dealloc(l196, l197, 1);
+let l198 = *base.add(0).cast::<*mut u8>();
+let l199 = *base.add(::core::mem::size_of::<*const u8>()).cast::<usize>();
+_rt::cabi_dealloc(l198, l199, 1);
 }
 }
-_rt::cabi_dealloc(base198, len198 * (2*::core::mem::size_of::<*const u8>()), ::core::mem::size_of::<*const u8>());
-let l199 = *base.add(16+15*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-let l200 = *base.add(16+16*::core::mem::size_of::<*const u8>()).cast::<usize>();
-let base203 = l199;
-let len203 = l200;
-for i in 0..len203 {
-let base = base203.add(i * (2*::core::mem::size_of::<*const u8>()));
+_rt::cabi_dealloc(base200, len200 * (2*::core::mem::size_of::<*const u8>()), ::core::mem::size_of::<*const u8>());
+let l201 = *base.add(16+15*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+let l202 = *base.add(16+16*::core::mem::size_of::<*const u8>()).cast::<usize>();
+let base205 = l201;
+let len205 = l202;
+for i in 0..len205 {
+let base = base205.add(i * (2*::core::mem::size_of::<*const u8>()));
 {
-let l201 = *base.add(0).cast::<*mut u8>();
-let l202 = *base.add(::core::mem::size_of::<*const u8>()).cast::<usize>();
-_rt::cabi_dealloc(l201, l202, 1);
+let l203 = *base.add(0).cast::<*mut u8>();
+let l204 = *base.add(::core::mem::size_of::<*const u8>()).cast::<usize>();
+_rt::cabi_dealloc(l203, l204, 1);
 }
 }
-_rt::cabi_dealloc(base203, len203 * (2*::core::mem::size_of::<*const u8>()), ::core::mem::size_of::<*const u8>());
+_rt::cabi_dealloc(base205, len205 * (2*::core::mem::size_of::<*const u8>()), ::core::mem::size_of::<*const u8>());
 },
 }
-let l204 = i32::from(*base.add(48+18*::core::mem::size_of::<*const u8>()).cast::<u8>());
-match l204 {
+let l206 = i32::from(*base.add(48+18*::core::mem::size_of::<*const u8>()).cast::<u8>());
+match l206 {
 0 => (),
 _ => {
-let l205 = *base.add(48+19*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-let l206 = *base.add(48+20*::core::mem::size_of::<*const u8>()).cast::<usize>();
-_rt::cabi_dealloc(l205, l206, 1);
+let l207 = *base.add(48+19*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+let l208 = *base.add(48+20*::core::mem::size_of::<*const u8>()).cast::<usize>();
+_rt::cabi_dealloc(l207, l208, 1);
 },
 }
-let l207 = *base.add(48+21*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-let l208 = *base.add(48+22*::core::mem::size_of::<*const u8>()).cast::<usize>();
-let base232 = l207;
-let len232 = l208;
-for i in 0..len232 {
-let base = base232.add(i * (5*::core::mem::size_of::<*const u8>()));
+let l209 = *base.add(48+21*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+let l210 = *base.add(48+22*::core::mem::size_of::<*const u8>()).cast::<usize>();
+let base234 = l209;
+let len234 = l210;
+for i in 0..len234 {
+let base = base234.add(i * (5*::core::mem::size_of::<*const u8>()));
 {
-let l209 = *base.add(0).cast::<*mut u8>();
-let l210 = *base.add(::core::mem::size_of::<*const u8>()).cast::<usize>();
-_rt::cabi_dealloc(l209, l210, 1);
-let l211 = *base.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-let l212 = *base.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
-let base231 = l211;
-let len231 = l212;
-for i in 0..len231 {
-let base = base231.add(i * (8+4*::core::mem::size_of::<*const u8>()));
+let l211 = *base.add(0).cast::<*mut u8>();
+let l212 = *base.add(::core::mem::size_of::<*const u8>()).cast::<usize>();
+_rt::cabi_dealloc(l211, l212, 1);
+let l213 = *base.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+let l214 = *base.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+let base233 = l213;
+let len233 = l214;
+for i in 0..len233 {
+let base = base233.add(i * (8+4*::core::mem::size_of::<*const u8>()));
 {
-let l213 = i32::from(*base.add(0).cast::<u8>());
-match l213 {
+let l215 = i32::from(*base.add(0).cast::<u8>());
+match l215 {
 0 => {
-let l214 = *base.add(8).cast::<*mut u8>();
-let l215 = *base.add(8+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
-_rt::cabi_dealloc(l214, l215, 1);
-},
-1 => (),
-2 => (),
-3 => {
 let l216 = *base.add(8).cast::<*mut u8>();
 let l217 = *base.add(8+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
 _rt::cabi_dealloc(l216, l217, 1);
 },
-4 => (),
-5 => {
+1 => (),
+2 => (),
+3 => {
 let l218 = *base.add(8).cast::<*mut u8>();
 let l219 = *base.add(8+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
-let base220 = l218;
-let len220 = l219;
-_rt::cabi_dealloc(base220, len220 * 1, 1);
+_rt::cabi_dealloc(l218, l219, 1);
+},
+4 => (),
+5 => {
+let l220 = *base.add(8).cast::<*mut u8>();
+let l221 = *base.add(8+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
+let base222 = l220;
+let len222 = l221;
+_rt::cabi_dealloc(base222, len222 * 1, 1);
 },
 6 => (),
 7 => {
-let l221 = *base.add(8).cast::<*mut u8>();
-let l222 = *base.add(8+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
-_rt::cabi_dealloc(l221, l222, 1);
-},
-8 => {
 let l223 = *base.add(8).cast::<*mut u8>();
 let l224 = *base.add(8+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
 _rt::cabi_dealloc(l223, l224, 1);
 },
-9 => {
+8 => {
 let l225 = *base.add(8).cast::<*mut u8>();
 let l226 = *base.add(8+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
 _rt::cabi_dealloc(l225, l226, 1);
-let l227 = *base.add(8+2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-let l228 = *base.add(8+3*::core::mem::size_of::<*const u8>()).cast::<usize>();
-_rt::cabi_dealloc(l227, l228, 1);
 },
-_ => {
-let l229 = *base.add(8).cast::<*mut u8>();
-let l230 = *base.add(8+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
+9 => {
+let l227 = *base.add(8).cast::<*mut u8>();
+let l228 = *base.add(8+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
+_rt::cabi_dealloc(l227, l228, 1);
+let l229 = *base.add(8+2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+let l230 = *base.add(8+3*::core::mem::size_of::<*const u8>()).cast::<usize>();
 _rt::cabi_dealloc(l229, l230, 1);
 },
-}
-}
-}
-_rt::cabi_dealloc(base231, len231 * (8+4*::core::mem::size_of::<*const u8>()), 8);
-}
-}
-_rt::cabi_dealloc(base232, len232 * (5*::core::mem::size_of::<*const u8>()), ::core::mem::size_of::<*const u8>());
-},
-5 => {
-let l233 = *base.add(16+2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-let l234 = *base.add(16+3*::core::mem::size_of::<*const u8>()).cast::<usize>();
-_rt::cabi_dealloc(l233, l234, 1);
-let l235 = *base.add(16+4*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-let l236 = *base.add(16+5*::core::mem::size_of::<*const u8>()).cast::<usize>();
-_rt::cabi_dealloc(l235, l236, 1);
-let l237 = *base.add(16+6*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-let l238 = *base.add(16+7*::core::mem::size_of::<*const u8>()).cast::<usize>();
-_rt::cabi_dealloc(l237, l238, 1);
-let l239 = *base.add(16+8*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-let l240 = *base.add(16+9*::core::mem::size_of::<*const u8>()).cast::<usize>();
-_rt::cabi_dealloc(l239, l240, 1);
-},
 _ => {
-let l241 = *base.add(16+2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-let l242 = *base.add(16+3*::core::mem::size_of::<*const u8>()).cast::<usize>();
-_rt::cabi_dealloc(l241, l242, 1);
+let l231 = *base.add(8).cast::<*mut u8>();
+let l232 = *base.add(8+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
+_rt::cabi_dealloc(l231, l232, 1);
 },
 }
-let l243 = i32::from(*base.add(48+28*::core::mem::size_of::<*const u8>()).cast::<u8>());
-match l243 {
+}
+}
+_rt::cabi_dealloc(base233, len233 * (8+4*::core::mem::size_of::<*const u8>()), 8);
+}
+}
+_rt::cabi_dealloc(base234, len234 * (5*::core::mem::size_of::<*const u8>()), ::core::mem::size_of::<*const u8>());
+},
+6 => {
+let l235 = i32::from(*base.add(16+2*::core::mem::size_of::<*const u8>()).cast::<u8>());
+match l235 {
 0 => (),
 _ => {
-let l244 = *base.add(48+29*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-let l245 = *base.add(48+30*::core::mem::size_of::<*const u8>()).cast::<usize>();
-_rt::cabi_dealloc(l244, l245, 1);
+let l236 = *base.add(16+3*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+let l237 = *base.add(16+4*::core::mem::size_of::<*const u8>()).cast::<usize>();
+_rt::cabi_dealloc(l236, l237, 1);
 },
 }
+let l238 = *base.add(16+5*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+let l239 = *base.add(16+6*::core::mem::size_of::<*const u8>()).cast::<usize>();
+_rt::cabi_dealloc(l238, l239, 1);
+let l240 = *base.add(16+7*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+let l241 = *base.add(16+8*::core::mem::size_of::<*const u8>()).cast::<usize>();
+_rt::cabi_dealloc(l240, l241, 1);
+let l242 = *base.add(16+9*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+let l243 = *base.add(16+10*::core::mem::size_of::<*const u8>()).cast::<usize>();
+_rt::cabi_dealloc(l242, l243, 1);
+let l244 = i32::from(*base.add(16+11*::core::mem::size_of::<*const u8>()).cast::<u8>());
+match l244 {
+0 => (),
+_ => {
+let l245 = *base.add(16+12*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+let l246 = *base.add(16+13*::core::mem::size_of::<*const u8>()).cast::<usize>();
+let base249 = l245;
+let len249 = l246;
+for i in 0..len249 {
+let base = base249.add(i * (2*::core::mem::size_of::<*const u8>()));
+{
+let l247 = *base.add(0).cast::<*mut u8>();
+let l248 = *base.add(::core::mem::size_of::<*const u8>()).cast::<usize>();
+_rt::cabi_dealloc(l247, l248, 1);
 }
 }
-_rt::cabi_dealloc(base246, len246 * (56+30*::core::mem::size_of::<*const u8>()), 8);
+_rt::cabi_dealloc(base249, len249 * (2*::core::mem::size_of::<*const u8>()), ::core::mem::size_of::<*const u8>());
+let l250 = *base.add(16+15*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+let l251 = *base.add(16+16*::core::mem::size_of::<*const u8>()).cast::<usize>();
+let base254 = l250;
+let len254 = l251;
+for i in 0..len254 {
+let base = base254.add(i * (2*::core::mem::size_of::<*const u8>()));
+{
+let l252 = *base.add(0).cast::<*mut u8>();
+let l253 = *base.add(::core::mem::size_of::<*const u8>()).cast::<usize>();
+_rt::cabi_dealloc(l252, l253, 1);
+}
+}
+_rt::cabi_dealloc(base254, len254 * (2*::core::mem::size_of::<*const u8>()), ::core::mem::size_of::<*const u8>());
+},
+}
+let l255 = i32::from(*base.add(48+18*::core::mem::size_of::<*const u8>()).cast::<u8>());
+match l255 {
+0 => (),
+_ => {
+let l256 = *base.add(48+19*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+let l257 = *base.add(48+20*::core::mem::size_of::<*const u8>()).cast::<usize>();
+_rt::cabi_dealloc(l256, l257, 1);
+},
+}
+let l258 = *base.add(48+21*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+let l259 = *base.add(48+22*::core::mem::size_of::<*const u8>()).cast::<usize>();
+let base283 = l258;
+let len283 = l259;
+for i in 0..len283 {
+let base = base283.add(i * (5*::core::mem::size_of::<*const u8>()));
+{
+let l260 = *base.add(0).cast::<*mut u8>();
+let l261 = *base.add(::core::mem::size_of::<*const u8>()).cast::<usize>();
+_rt::cabi_dealloc(l260, l261, 1);
+let l262 = *base.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+let l263 = *base.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+let base282 = l262;
+let len282 = l263;
+for i in 0..len282 {
+let base = base282.add(i * (8+4*::core::mem::size_of::<*const u8>()));
+{
+let l264 = i32::from(*base.add(0).cast::<u8>());
+match l264 {
+0 => {
+let l265 = *base.add(8).cast::<*mut u8>();
+let l266 = *base.add(8+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
+_rt::cabi_dealloc(l265, l266, 1);
+},
+1 => (),
+2 => (),
+3 => {
+let l267 = *base.add(8).cast::<*mut u8>();
+let l268 = *base.add(8+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
+_rt::cabi_dealloc(l267, l268, 1);
+},
+4 => (),
+5 => {
+let l269 = *base.add(8).cast::<*mut u8>();
+let l270 = *base.add(8+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
+let base271 = l269;
+let len271 = l270;
+_rt::cabi_dealloc(base271, len271 * 1, 1);
+},
+6 => (),
+7 => {
+let l272 = *base.add(8).cast::<*mut u8>();
+let l273 = *base.add(8+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
+_rt::cabi_dealloc(l272, l273, 1);
+},
+8 => {
+let l274 = *base.add(8).cast::<*mut u8>();
+let l275 = *base.add(8+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
+_rt::cabi_dealloc(l274, l275, 1);
+},
+9 => {
+let l276 = *base.add(8).cast::<*mut u8>();
+let l277 = *base.add(8+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
+_rt::cabi_dealloc(l276, l277, 1);
+let l278 = *base.add(8+2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+let l279 = *base.add(8+3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+_rt::cabi_dealloc(l278, l279, 1);
 },
 _ => {
-let l247 = i32::from(*arg0.add(8).cast::<u8>());
-match l247 {
+let l280 = *base.add(8).cast::<*mut u8>();
+let l281 = *base.add(8+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
+_rt::cabi_dealloc(l280, l281, 1);
+},
+}
+}
+}
+_rt::cabi_dealloc(base282, len282 * (8+4*::core::mem::size_of::<*const u8>()), 8);
+}
+}
+_rt::cabi_dealloc(base283, len283 * (5*::core::mem::size_of::<*const u8>()), ::core::mem::size_of::<*const u8>());
+},
+7 => {
+let l284 = *base.add(16+2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+let l285 = *base.add(16+3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+_rt::cabi_dealloc(l284, l285, 1);
+let l286 = *base.add(16+4*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+let l287 = *base.add(16+5*::core::mem::size_of::<*const u8>()).cast::<usize>();
+_rt::cabi_dealloc(l286, l287, 1);
+let l288 = *base.add(16+6*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+let l289 = *base.add(16+7*::core::mem::size_of::<*const u8>()).cast::<usize>();
+_rt::cabi_dealloc(l288, l289, 1);
+let l290 = *base.add(16+8*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+let l291 = *base.add(16+9*::core::mem::size_of::<*const u8>()).cast::<usize>();
+_rt::cabi_dealloc(l290, l291, 1);
+},
+_ => {
+let l292 = *base.add(16+2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+let l293 = *base.add(16+3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+_rt::cabi_dealloc(l292, l293, 1);
+},
+}
+let l294 = i32::from(*base.add(48+28*::core::mem::size_of::<*const u8>()).cast::<u8>());
+match l294 {
+0 => (),
+_ => {
+let l295 = *base.add(48+29*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+let l296 = *base.add(48+30*::core::mem::size_of::<*const u8>()).cast::<usize>();
+_rt::cabi_dealloc(l295, l296, 1);
+},
+}
+}
+}
+_rt::cabi_dealloc(base297, len297 * (56+30*::core::mem::size_of::<*const u8>()), 8);
+},
+_ => {
+let l298 = i32::from(*arg0.add(8).cast::<u8>());
+match l298 {
 0 => {
-let l248 = *arg0.add(16).cast::<*mut u8>();
-let l249 = *arg0.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
-let base256 = l248;
-let len256 = l249;
-for i in 0..len256 {
-let base = base256.add(i * (6*::core::mem::size_of::<*const u8>()));
+let l299 = *arg0.add(16).cast::<*mut u8>();
+let l300 = *arg0.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
+let base307 = l299;
+let len307 = l300;
+for i in 0..len307 {
+let base = base307.add(i * (6*::core::mem::size_of::<*const u8>()));
 {
-let l250 = *base.add(0).cast::<*mut u8>();
-let l251 = *base.add(::core::mem::size_of::<*const u8>()).cast::<usize>();
-_rt::cabi_dealloc(l250, l251, 1);
-let l252 = *base.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-let l253 = *base.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
-_rt::cabi_dealloc(l252, l253, 1);
-let l254 = *base.add(4*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-let l255 = *base.add(5*::core::mem::size_of::<*const u8>()).cast::<usize>();
-_rt::cabi_dealloc(l254, l255, 1);
+let l301 = *base.add(0).cast::<*mut u8>();
+let l302 = *base.add(::core::mem::size_of::<*const u8>()).cast::<usize>();
+_rt::cabi_dealloc(l301, l302, 1);
+let l303 = *base.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+let l304 = *base.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+_rt::cabi_dealloc(l303, l304, 1);
+let l305 = *base.add(4*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+let l306 = *base.add(5*::core::mem::size_of::<*const u8>()).cast::<usize>();
+_rt::cabi_dealloc(l305, l306, 1);
 }
 }
-_rt::cabi_dealloc(base256, len256 * (6*::core::mem::size_of::<*const u8>()), ::core::mem::size_of::<*const u8>());
+_rt::cabi_dealloc(base307, len307 * (6*::core::mem::size_of::<*const u8>()), ::core::mem::size_of::<*const u8>());
 },
 1 => {
-let l257 = *arg0.add(16).cast::<*mut u8>();
-let l258 = *arg0.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
-_rt::cabi_dealloc(l257, l258, 1);
+let l308 = *arg0.add(16).cast::<*mut u8>();
+let l309 = *arg0.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
+_rt::cabi_dealloc(l308, l309, 1);
 },
 2 => {
-let l259 = *arg0.add(16).cast::<*mut u8>();
-let l260 = *arg0.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
-let base263 = l259;
-let len263 = l260;
-for i in 0..len263 {
-let base = base263.add(i * (2*::core::mem::size_of::<*const u8>()));
+let l310 = *arg0.add(16).cast::<*mut u8>();
+let l311 = *arg0.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
+let base314 = l310;
+let len314 = l311;
+for i in 0..len314 {
+let base = base314.add(i * (2*::core::mem::size_of::<*const u8>()));
 {
-let l261 = *base.add(0).cast::<*mut u8>();
-let l262 = *base.add(::core::mem::size_of::<*const u8>()).cast::<usize>();
-_rt::cabi_dealloc(l261, l262, 1);
+let l312 = *base.add(0).cast::<*mut u8>();
+let l313 = *base.add(::core::mem::size_of::<*const u8>()).cast::<usize>();
+_rt::cabi_dealloc(l312, l313, 1);
 }
 }
-_rt::cabi_dealloc(base263, len263 * (2*::core::mem::size_of::<*const u8>()), ::core::mem::size_of::<*const u8>());
+_rt::cabi_dealloc(base314, len314 * (2*::core::mem::size_of::<*const u8>()), ::core::mem::size_of::<*const u8>());
 },
 3 => {
-let l264 = i32::from(*arg0.add(16).cast::<u8>());
-match l264 {
+let l315 = i32::from(*arg0.add(16).cast::<u8>());
+match l315 {
 0 => (),
 _ => {
-let l265 = *arg0.add(16+1*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-let l266 = *arg0.add(16+2*::core::mem::size_of::<*const u8>()).cast::<usize>();
-_rt::cabi_dealloc(l265, l266, 1);
-let l267 = *arg0.add(16+3*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-let l268 = *arg0.add(16+4*::core::mem::size_of::<*const u8>()).cast::<usize>();
-_rt::cabi_dealloc(l267, l268, 1);
+let l316 = *arg0.add(16+1*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+let l317 = *arg0.add(16+2*::core::mem::size_of::<*const u8>()).cast::<usize>();
+_rt::cabi_dealloc(l316, l317, 1);
+let l318 = *arg0.add(16+3*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+let l319 = *arg0.add(16+4*::core::mem::size_of::<*const u8>()).cast::<usize>();
+_rt::cabi_dealloc(l318, l319, 1);
 },
 }
 },
 4 => {
-let l269 = i32::from(*arg0.add(16).cast::<u8>());
-match l269 {
+let l320 = i32::from(*arg0.add(16).cast::<u8>());
+match l320 {
 0 => (),
 _ => {
-let l270 = *arg0.add(16+1*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-let l271 = *arg0.add(16+2*::core::mem::size_of::<*const u8>()).cast::<usize>();
-_rt::cabi_dealloc(l270, l271, 1);
-let l272 = *arg0.add(16+3*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-let l273 = *arg0.add(16+4*::core::mem::size_of::<*const u8>()).cast::<usize>();
-_rt::cabi_dealloc(l272, l273, 1);
+let l321 = *arg0.add(16+1*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+let l322 = *arg0.add(16+2*::core::mem::size_of::<*const u8>()).cast::<usize>();
+_rt::cabi_dealloc(l321, l322, 1);
+let l323 = *arg0.add(16+3*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+let l324 = *arg0.add(16+4*::core::mem::size_of::<*const u8>()).cast::<usize>();
+_rt::cabi_dealloc(l323, l324, 1);
 },
 }
 },
 5 => {
-let l274 = *arg0.add(16).cast::<*mut u8>();
-let l275 = *arg0.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
-_rt::cabi_dealloc(l274, l275, 1);
+let l325 = *arg0.add(16).cast::<*mut u8>();
+let l326 = *arg0.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
+_rt::cabi_dealloc(l325, l326, 1);
 },
 6 => {
-let l276 = *arg0.add(16).cast::<*mut u8>();
-let l277 = *arg0.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
-let base284 = l276;
-let len284 = l277;
-for i in 0..len284 {
-let base = base284.add(i * (6*::core::mem::size_of::<*const u8>()));
+let l327 = *arg0.add(16).cast::<*mut u8>();
+let l328 = *arg0.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
+let base335 = l327;
+let len335 = l328;
+for i in 0..len335 {
+let base = base335.add(i * (6*::core::mem::size_of::<*const u8>()));
 {
-let l278 = *base.add(0).cast::<*mut u8>();
-let l279 = *base.add(::core::mem::size_of::<*const u8>()).cast::<usize>();
-_rt::cabi_dealloc(l278, l279, 1);
-let l280 = *base.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-let l281 = *base.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
-_rt::cabi_dealloc(l280, l281, 1);
-let l282 = *base.add(4*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-let l283 = *base.add(5*::core::mem::size_of::<*const u8>()).cast::<usize>();
-_rt::cabi_dealloc(l282, l283, 1);
+let l329 = *base.add(0).cast::<*mut u8>();
+let l330 = *base.add(::core::mem::size_of::<*const u8>()).cast::<usize>();
+_rt::cabi_dealloc(l329, l330, 1);
+let l331 = *base.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+let l332 = *base.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+_rt::cabi_dealloc(l331, l332, 1);
+let l333 = *base.add(4*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+let l334 = *base.add(5*::core::mem::size_of::<*const u8>()).cast::<usize>();
+_rt::cabi_dealloc(l333, l334, 1);
 }
 }
-_rt::cabi_dealloc(base284, len284 * (6*::core::mem::size_of::<*const u8>()), ::core::mem::size_of::<*const u8>());
+_rt::cabi_dealloc(base335, len335 * (6*::core::mem::size_of::<*const u8>()), ::core::mem::size_of::<*const u8>());
 },
 7 => {
-let l285 = i32::from(*arg0.add(32).cast::<u8>());
-match l285 {
+let l336 = i32::from(*arg0.add(32).cast::<u8>());
+match l336 {
 0 => (),
 _ => {
-let l286 = *arg0.add(32+1*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-let l287 = *arg0.add(32+2*::core::mem::size_of::<*const u8>()).cast::<usize>();
-_rt::cabi_dealloc(l286, l287, 1);
+let l337 = *arg0.add(32+1*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+let l338 = *arg0.add(32+2*::core::mem::size_of::<*const u8>()).cast::<usize>();
+_rt::cabi_dealloc(l337, l338, 1);
 },
 }
 },
 8 => {
-let l288 = i32::from(*arg0.add(32).cast::<u8>());
-match l288 {
+let l339 = i32::from(*arg0.add(32).cast::<u8>());
+match l339 {
 0 => (),
 _ => {
-let l289 = *arg0.add(32+1*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-let l290 = *arg0.add(32+2*::core::mem::size_of::<*const u8>()).cast::<usize>();
-_rt::cabi_dealloc(l289, l290, 1);
+let l340 = *arg0.add(32+1*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+let l341 = *arg0.add(32+2*::core::mem::size_of::<*const u8>()).cast::<usize>();
+_rt::cabi_dealloc(l340, l341, 1);
 },
 }
 },
 9 => (),
 10 => (),
 11 => {
-let l291 = *arg0.add(16).cast::<*mut u8>();
-let l292 = *arg0.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
-_rt::cabi_dealloc(l291, l292, 1);
+let l342 = *arg0.add(16).cast::<*mut u8>();
+let l343 = *arg0.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
+_rt::cabi_dealloc(l342, l343, 1);
 },
 12 => {
-let l293 = *arg0.add(16).cast::<*mut u8>();
-let l294 = *arg0.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
-_rt::cabi_dealloc(l293, l294, 1);
+let l344 = *arg0.add(16).cast::<*mut u8>();
+let l345 = *arg0.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
+_rt::cabi_dealloc(l344, l345, 1);
 },
 13 => {
-let l295 = *arg0.add(16).cast::<*mut u8>();
-let l296 = *arg0.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
-_rt::cabi_dealloc(l295, l296, 1);
+let l346 = *arg0.add(16).cast::<*mut u8>();
+let l347 = *arg0.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
+_rt::cabi_dealloc(l346, l347, 1);
 },
 14 => {
-let l297 = *arg0.add(16).cast::<*mut u8>();
-let l298 = *arg0.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
-_rt::cabi_dealloc(l297, l298, 1);
+let l348 = *arg0.add(16).cast::<*mut u8>();
+let l349 = *arg0.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
+_rt::cabi_dealloc(l348, l349, 1);
 },
 15 => {
-let l299 = *arg0.add(16).cast::<*mut u8>();
-let l300 = *arg0.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
-_rt::cabi_dealloc(l299, l300, 1);
+let l350 = *arg0.add(16).cast::<*mut u8>();
+let l351 = *arg0.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
+_rt::cabi_dealloc(l350, l351, 1);
 },
 16 => (),
 17 => {
-let l301 = *arg0.add(16).cast::<*mut u8>();
-let l302 = *arg0.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
-_rt::cabi_dealloc(l301, l302, 1);
+let l352 = *arg0.add(16).cast::<*mut u8>();
+let l353 = *arg0.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
+_rt::cabi_dealloc(l352, l353, 1);
 },
 _ => {
-let l303 = *arg0.add(16).cast::<*mut u8>();
-let l304 = *arg0.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
-_rt::cabi_dealloc(l303, l304, 1);
+let l354 = *arg0.add(16).cast::<*mut u8>();
+let l355 = *arg0.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
+_rt::cabi_dealloc(l354, l355, 1);
 },
 }
 },
@@ -11375,7 +12097,7 @@ fn feeds() -> _rt::Vec::<Feed>;
 fn latest(feed: _rt::String,) -> ::core::result::Result<Cursor,Error>;
 #[allow(async_fn_in_trait)]
 fn poll(feed: _rt::String,since: ::core::option::Option<Cursor>,max_items: u32,) -> ::core::result::Result<ChangePage,Error>;
-/// The host has verified the sender before.
+/// The host has verified the sender before. Not called by Grantry as of 0.1.
 #[allow(async_fn_in_trait)]
 fn decode_push(feed: _rt::String,headers: _rt::Vec::<(_rt::String,_rt::String,)>,body: _rt::Vec::<u8>,) -> ::core::result::Result<_rt::Vec::<Event>,Error>;
 }
@@ -42891,9 +43613,15 @@ fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
 f.debug_struct("PageRequest").field("run-id", &self.run_id).field("target", &self.target).field("at", &self.at).field("max-items", &self.max_items).field("max-bytes", &self.max_bytes).finish()
 }
 }
+/// A scope is a part of a listing that the target can validate as a whole: all of it, or the members of
+/// one group. Its pages follow each other, each names it by `key` (unique within the listing, 1 to 1,024
+/// bytes), and the last one may give a `validator` (an ETag, a version; at most 1,024 bytes): what the
+/// target was asked for when the scope's first page was read, or anything older, never anything newer.
+///
 /// Whether the scope's rows are listed in full (`fresh`) or are as the host last saw them
-/// (`unchanged`: the target answered to the validator that nothing moved; the page has no rows). A page
-/// that says `unchanged` of a scope for which `run.scope-validator` gave nothing is refused.
+/// (`unchanged`: the target answered to the validator that nothing moved; the page has no rows, stands
+/// for the whole scope, and the host keeps the validator). A page that says `unchanged` of a scope for
+/// which `run.scope-validator` gave nothing, or twice in a run, is refused.
 #[repr(u8)]
 #[derive(Clone, Copy, Eq, Ord, PartialEq, PartialOrd)]
 pub enum Disposition {
@@ -47074,7 +47802,7 @@ macro_rules! __export_changes {
         );
         const _: () = {
             #[unsafe(link_section = "component-type:grantry:changes")]
-            static SECTION: [u8; 2414] = *b"\x00asm\r\x00\x01\x00\x00\x19\x16wit-component-encoding\x04\x00\x07\x8b\x12\x01A\x02\x01A\n\x01B3\x01p}\x04\x00\x06cursor\x03\x00\x00\x01r\x02\x04kinds\x02ids\x04\x00\nobject-ref\x03\x00\x02\x01ks\x01ps\x01k\x03\x01r\x06\x04kinds\x02ids\x04name\x04\x07aliases\x05\x06parent\x06\x04etag\x04\x04\x00\tobject-id\x03\x00\x07\x01p}\x01q\x0b\x04text\x01s\x00\x07boolean\x01\x7f\x00\x07integer\x01x\x00\x07decimal\x01s\x00\x04real\x01u\x00\x05bytes\x01\t\x00\x0ctimestamp-ms\x01x\x00\x04date\x01s\x00\x04uuid\x01s\x00\treference\x01\x03\x00\x04json\x01s\x00\x04\x00\x05value\x03\x00\n\x01m\x03\x08complete\x07partial\x07unknown\x04\x00\x0ccompleteness\x03\x00\x0c\x01p\x0b\x01r\x03\x04names\x06values\x0e\x0ccompleteness\r\x04\x00\tattribute\x03\x00\x0f\x01k\x0e\x01r\x04\x04names\x03add\x0e\x06remove\x0e\x07replace\x11\x04\x00\x0fattribute-delta\x03\x00\x12\x01m\x06\x07enabled\x08disabled\x06locked\x07pending\x07deleted\x07unknown\x04\x00\robject-status\x03\x00\x14\x01p\x10\x01kx\x01r\x07\x02id\x08\x07display\x04\x0bdescription\x04\x06status\x15\nattributes\x16\ncreated-ms\x17\x0clast-used-ms\x17\x04\x00\x06object\x03\x00\x18\x01m\x04\x06access\npermission\townership\x05other\x04\x00\x07purpose\x03\x00\x1a\x01r\x03\x05groups\x05ordery\nis-default\x7f\x04\x00\texclusive\x03\x00\x1c\x01k\x1d\x01r\x0c\x02ids\x04kinds\x02on\x03\x04slugs\x07displays\x0bdescription\x04\x07purpose\x1b\x0cgrantable-to\x05\texclusive\x1e\x0cis-immutable\x7f\ris-privileged\x7f\nattributes\x16\x04\x00\x0bentitlement\x03\x00\x1f\x01r\x03\x0centitlements\x05\nis-shallow\x7f\x05kinds\x05\x04\x00\texpansion\x03\x00!\x01k\"\x01r\t\x02id\x04\x0bentitlements\x06holder\x03\texpansion#\x0cis-immutable\x7f\tstarts-ms\x17\x07ends-ms\x17\x06origin\x04\nattributes\x16\x04\x00\nassignment\x03\x00$\x01m\x04\x11app-and-role-read\x13csv-app-user-upload\x18data-source-users-update\x14app-membership-write\x04\x00\x0fplatform-action\x03\x00&\x01r\x03\x04paths\x04codes\x07messages\x04\x00\x0bfield-issue\x03\x00(\x01kw\x01ky\x01r\x03\x08after-ms*\x06bucket\x04\tremaining+\x04\x00\x07backoff\x03\x00,\x01p)\x01q\x13\x0einvalid-config\x01.\x00\x0funauthenticated\x01s\x00\x11permission-denied\x01\x05\x00\tnot-found\x01\x06\x00\x0ealready-exists\x01\x06\x00\x13precondition-failed\x01s\x00\rinvalid-input\x01.\x00\x0crate-limited\x01-\x00\x0bunavailable\x01-\x00\ttimed-out\x00\x00\x0ecursor-expired\x00\x00\x0equota-exceeded\x01s\x00\x0bunsupported\x01s\x00\regress-denied\x01s\x00\x08bad-data\x01s\x00\x0foutcome-unknown\x01s\x00\tcancelled\x00\x00\x08internal\x01s\x00\x05other\x01s\x00\x04\x00\x05error\x03\x00/\x01r\x04\x04names\trecipients\nmedia-types\nciphertext\t\x04\x00\x06sealed\x03\x001\x03\x00\x1agrantry:plugin/types@0.1.0\x05\x00\x02\x03\x00\x00\x05error\x02\x03\x00\x00\x06cursor\x02\x03\x00\x00\nobject-ref\x02\x03\x00\x00\x06object\x02\x03\x00\x00\x0fattribute-delta\x02\x03\x00\x00\nassignment\x01B-\x02\x03\x02\x01\x01\x04\x00\x05error\x03\x00\x00\x02\x03\x02\x01\x02\x04\x00\x06cursor\x03\x00\x02\x02\x03\x02\x01\x03\x04\x00\nobject-ref\x03\x00\x04\x02\x03\x02\x01\x04\x04\x00\x06object\x03\x00\x06\x02\x03\x02\x01\x05\x04\x00\x0fattribute-delta\x03\x00\x08\x02\x03\x02\x01\x06\x04\x00\nassignment\x03\x00\n\x01ps\x01kw\x01r\x06\x02ids\x07displays\x05kinds\x0c\nis-ordered\x7f\x0bmin-poll-msw\x0cretention-ms\r\x04\x00\x04feed\x03\x00\x0e\x01p\t\x01r\x02\x05about\x05\x06deltas\x10\x04\x00\x0epartial-change\x03\x00\x11\x01r\x03\x06holder\x05\x02on\x05\x05at-msx\x04\x00\x05usage\x03\x00\x13\x01q\x07\x08upserted\x01\x07\x00\x07changed\x01\x12\x00\x07deleted\x01\x05\x00\x07granted\x01\x0b\x00\x07revoked\x01\x0b\x00\x04used\x01\x14\x00\x06resync\x01s\x00\x04\x00\x06change\x03\x00\x15\x01ks\x01r\x04\x02ids\x05at-msx\x06change\x16\x05actor\x17\x04\x00\x05event\x03\x00\x18\x01p\x19\x01r\x03\x06events\x1a\x04next\x03\x08has-more\x7f\x04\x00\x0bchange-page\x03\x00\x1b\x01p\x0f\x01@\x00\x00\x1d\x04\x00\x05feeds\x01\x1e\x01j\x01\x03\x01\x01\x01@\x01\x04feeds\x00\x1f\x04\x00\x06latest\x01 \x01k\x03\x01j\x01\x1c\x01\x01\x01@\x03\x04feeds\x05since!\tmax-itemsy\x00\"\x04\x00\x04poll\x01#\x01o\x02ss\x01p$\x01p}\x01j\x01\x1a\x01\x01\x01@\x03\x04feeds\x07headers%\x04body&\x00\'\x04\x00\x0bdecode-push\x01(\x04\x00\x1cgrantry:plugin/changes@0.1.0\x05\x07\x04\x00\x1bgrantry:export-changes/only\x04\x00\x0b\n\x01\x00\x04only\x03\x00\x00\x00/\tproducers\x01\x0cprocessed-by\x01\rwit-component\x070.262.0";
+            static SECTION: [u8; 2476] = *b"\x00asm\r\x00\x01\x00\x00\x19\x16wit-component-encoding\x04\x00\x07\xc9\x12\x01A\x02\x01A\x0b\x01B3\x01p}\x04\x00\x06cursor\x03\x00\x00\x01r\x02\x04kinds\x02ids\x04\x00\nobject-ref\x03\x00\x02\x01ks\x01ps\x01k\x03\x01r\x06\x04kinds\x02ids\x04name\x04\x07aliases\x05\x06parent\x06\x04etag\x04\x04\x00\tobject-id\x03\x00\x07\x01p}\x01q\x0b\x04text\x01s\x00\x07boolean\x01\x7f\x00\x07integer\x01x\x00\x07decimal\x01s\x00\x04real\x01u\x00\x05bytes\x01\t\x00\x0ctimestamp-ms\x01x\x00\x04date\x01s\x00\x04uuid\x01s\x00\treference\x01\x03\x00\x04json\x01s\x00\x04\x00\x05value\x03\x00\n\x01m\x03\x08complete\x07partial\x07unknown\x04\x00\x0ccompleteness\x03\x00\x0c\x01p\x0b\x01r\x03\x04names\x06values\x0e\x0ccompleteness\r\x04\x00\tattribute\x03\x00\x0f\x01k\x0e\x01r\x04\x04names\x03add\x0e\x06remove\x0e\x07replace\x11\x04\x00\x0fattribute-delta\x03\x00\x12\x01m\x06\x07enabled\x08disabled\x06locked\x07pending\x07deleted\x07unknown\x04\x00\robject-status\x03\x00\x14\x01p\x10\x01kx\x01r\x07\x02id\x08\x07display\x04\x0bdescription\x04\x06status\x15\nattributes\x16\ncreated-ms\x17\x0clast-used-ms\x17\x04\x00\x06object\x03\x00\x18\x01m\x04\x06access\npermission\townership\x05other\x04\x00\x07purpose\x03\x00\x1a\x01r\x03\x05groups\x05ordery\nis-default\x7f\x04\x00\texclusive\x03\x00\x1c\x01k\x1d\x01r\x0c\x02ids\x04kinds\x02on\x03\x04slugs\x07displays\x0bdescription\x04\x07purpose\x1b\x0cgrantable-to\x05\texclusive\x1e\x0cis-immutable\x7f\ris-privileged\x7f\nattributes\x16\x04\x00\x0bentitlement\x03\x00\x1f\x01r\x03\x0centitlements\x05\nis-shallow\x7f\x05kinds\x05\x04\x00\texpansion\x03\x00!\x01k\"\x01r\t\x02id\x04\x0bentitlements\x06holder\x03\texpansion#\x0cis-immutable\x7f\tstarts-ms\x17\x07ends-ms\x17\x06origin\x04\nattributes\x16\x04\x00\nassignment\x03\x00$\x01m\x04\x11app-and-role-read\x13csv-app-user-upload\x18data-source-users-update\x14app-membership-write\x04\x00\x0fplatform-action\x03\x00&\x01r\x03\x04paths\x04codes\x07messages\x04\x00\x0bfield-issue\x03\x00(\x01kw\x01ky\x01r\x03\x08after-ms*\x06bucket\x04\tremaining+\x04\x00\x07backoff\x03\x00,\x01p)\x01q\x13\x0einvalid-config\x01.\x00\x0funauthenticated\x01s\x00\x11permission-denied\x01\x05\x00\tnot-found\x01\x06\x00\x0ealready-exists\x01\x06\x00\x13precondition-failed\x01s\x00\rinvalid-input\x01.\x00\x0crate-limited\x01-\x00\x0bunavailable\x01-\x00\ttimed-out\x00\x00\x0ecursor-expired\x00\x00\x0equota-exceeded\x01s\x00\x0bunsupported\x01s\x00\regress-denied\x01s\x00\x08bad-data\x01s\x00\x0foutcome-unknown\x01s\x00\tcancelled\x00\x00\x08internal\x01s\x00\x05other\x01s\x00\x04\x00\x05error\x03\x00/\x01r\x04\x04names\trecipients\nmedia-types\nciphertext\t\x04\x00\x06sealed\x03\x001\x03\x00\x1agrantry:plugin/types@0.1.0\x05\x00\x02\x03\x00\x00\x05error\x02\x03\x00\x00\x06cursor\x02\x03\x00\x00\nobject-ref\x02\x03\x00\x00\x06object\x02\x03\x00\x00\x0bentitlement\x02\x03\x00\x00\x0fattribute-delta\x02\x03\x00\x00\nassignment\x01B/\x02\x03\x02\x01\x01\x04\x00\x05error\x03\x00\x00\x02\x03\x02\x01\x02\x04\x00\x06cursor\x03\x00\x02\x02\x03\x02\x01\x03\x04\x00\nobject-ref\x03\x00\x04\x02\x03\x02\x01\x04\x04\x00\x06object\x03\x00\x06\x02\x03\x02\x01\x05\x04\x00\x0bentitlement\x03\x00\x08\x02\x03\x02\x01\x06\x04\x00\x0fattribute-delta\x03\x00\n\x02\x03\x02\x01\x07\x04\x00\nassignment\x03\x00\x0c\x01ps\x01kw\x01r\x06\x02ids\x07displays\x05kinds\x0e\nis-ordered\x7f\x0bmin-poll-msw\x0cretention-ms\x0f\x04\x00\x04feed\x03\x00\x10\x01p\x0b\x01r\x02\x05about\x05\x06deltas\x12\x04\x00\x0epartial-change\x03\x00\x13\x01r\x03\x06holder\x05\x02on\x05\x05at-msx\x04\x00\x05usage\x03\x00\x15\x01q\t\x08upserted\x01\x07\x00\x07changed\x01\x14\x00\x07deleted\x01\x05\x00\x07offered\x01\t\x00\twithdrawn\x01s\x00\x07granted\x01\r\x00\x07revoked\x01\r\x00\x04used\x01\x16\x00\x06resync\x01s\x00\x04\x00\x06change\x03\x00\x17\x01ks\x01r\x04\x02ids\x05at-msx\x06change\x18\x05actor\x19\x04\x00\x05event\x03\x00\x1a\x01p\x1b\x01r\x03\x06events\x1c\x04next\x03\x08has-more\x7f\x04\x00\x0bchange-page\x03\x00\x1d\x01p\x11\x01@\x00\x00\x1f\x04\x00\x05feeds\x01 \x01j\x01\x03\x01\x01\x01@\x01\x04feeds\x00!\x04\x00\x06latest\x01\"\x01k\x03\x01j\x01\x1e\x01\x01\x01@\x03\x04feeds\x05since#\tmax-itemsy\x00$\x04\x00\x04poll\x01%\x01o\x02ss\x01p&\x01p}\x01j\x01\x1c\x01\x01\x01@\x03\x04feeds\x07headers\'\x04body(\x00)\x04\x00\x0bdecode-push\x01*\x04\x00\x1cgrantry:plugin/changes@0.1.0\x05\x08\x04\x00\x1bgrantry:export-changes/only\x04\x00\x0b\n\x01\x00\x04only\x03\x00\x00\x00/\tproducers\x01\x0cprocessed-by\x01\rwit-component\x070.262.0";
         };
     };
 }
