@@ -445,6 +445,7 @@ impl Aggregation<'_> {
         if let Err(fault) = advanced {
             return Ok(Turn::End(Err(fault.into())));
         }
+        self.note_basis(&mut progress);
         self.commit(&target, &page, progress, &called.report.kv_writes).await
     }
 

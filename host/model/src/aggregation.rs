@@ -149,11 +149,17 @@ pub struct Progress {
     #[serde(default)]
     pub scope: Option<ScopeProgress>,
     /// Scopes of which it is kept what they are validated by.
-    #[serde(default)]
+    ///
+    /// A run from before this was counted may be in the midst of a scope: it keeps none.
+    #[serde(default = "no_more_scopes")]
     pub scopes_kept: u32,
     /// Scopes that the target called unchanged.
     #[serde(default)]
     pub scopes_unchanged: u64,
+}
+
+fn no_more_scopes() -> u32 {
+    u32::MAX
 }
 
 /// How far a scope of a listing is read: the part of it that the connector validates as a whole.
@@ -169,6 +175,8 @@ pub struct ScopeProgress {
     pub rows: u64,
     /// Whether something of it was skipped.
     pub has_skips: bool,
+    /// With what its first page was read.
+    pub basis: Option<String>,
 }
 
 /// How fast a run reads.
@@ -320,8 +328,8 @@ impl Progress {
     /// Takes note of a page: moves on to its next cursor or to the next listing.
     pub fn advance(&mut self, page: &Page) -> Result<(), PageFault> {
         let rows = (page.objects.len() + page.entitlements.len() + page.assignments.len()) as u64;
-        self.enter_scope(page, rows);
-        self.advance_by(page, rows, rows == 0)
+        let is_entered = self.enter_scope(page, rows);
+        self.advance_by(page, rows, rows == 0 && !is_entered)
     }
 
     /// The same for a page that calls its scope of so many rows unchanged.
@@ -330,19 +338,22 @@ impl Progress {
         self.advance_by(page, rows, false)
     }
 
-    fn enter_scope(&mut self, page: &Page, rows: u64) {
+    /// Whether it is another scope than that of the page before.
+    fn enter_scope(&mut self, page: &Page, rows: u64) -> bool {
         let Some(scope) = &page.scope else {
             self.scope = None;
-            return;
+            return false;
         };
         let here = (self.target_index, &scope.key);
         let was = self.scope.take().filter(|was| (was.target_index, &was.key) == here);
+        let is_entered = was.is_none();
         let mut now = was.unwrap_or_else(|| ScopeProgress {
             target_index: self.target_index,
             key: scope.key.clone(),
             pages: 0,
             rows: 0,
             has_skips: false,
+            basis: None,
         });
         now.pages += u64::from(rows > 0);
         now.rows += rows;
@@ -350,6 +361,7 @@ impl Progress {
         let is_kept = scope.validator.is_some() && !now.has_skips;
         self.scopes_kept = self.scopes_kept.saturating_add(u32::from(is_kept));
         self.scope = Some(now);
+        is_entered
     }
 
     fn advance_by(&mut self, page: &Page, rows: u64, is_empty: bool) -> Result<(), PageFault> {

@@ -6,7 +6,7 @@ CREATE INDEX pages_by_scope ON pages (integration_id, listing, scope, run_id) WH
 
 -- What a connector says a scope is validated by, from the run that read or took it over last. It counts
 -- once that run has succeeded, with the plugin, connection and kinds that `basis` stands for, and while
--- all `page_count` pages of it are trusted. `row_count` is how many rows it listed.
+-- all `page_count` pages of it are trusted. `row_count` is how many rows it listed, and `read_ms` when.
 CREATE TABLE scopes (
   integration_id TEXT NOT NULL REFERENCES integrations (id) ON DELETE CASCADE,
   listing TEXT NOT NULL,
@@ -16,5 +16,6 @@ CREATE TABLE scopes (
   basis TEXT NOT NULL,
   page_count BIGINT NOT NULL,
   row_count BIGINT NOT NULL,
+  read_ms BIGINT NOT NULL,
   PRIMARY KEY (integration_id, listing, scope)
 );

@@ -198,6 +198,8 @@ statements! {
     TRUSTED = "SELECT digest FROM pages WHERE integration_id = $1 AND domain = $2 AND is_trusted = 1";
     PUT_PAGE = "INSERT INTO pages (integration_id, domain, digest, run_id, is_trusted, row_count, row_keys, provisioned_ms, listing, scope) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (integration_id, domain, digest) DO UPDATE SET run_id = excluded.run_id, is_trusted = excluded.is_trusted, row_count = excluded.row_count, row_keys = excluded.row_keys, provisioned_ms = excluded.provisioned_ms, listing = excluded.listing, scope = excluded.scope";
     DISTRUST_ALL = "UPDATE pages SET is_trusted = 0 WHERE integration_id = $1 AND is_trusted = 1";
+    /// Without pages nothing else would end the trust in them.
+    FORGET_EMPTY_SCOPES = "DELETE FROM scopes WHERE integration_id = $1 AND page_count = 0";
     DISTRUST_DOMAIN = "UPDATE pages SET is_trusted = 0 WHERE integration_id = $1 AND domain = $2 AND is_trusted = 1";
     SUM_ROWS = "SELECT CAST(COALESCE(SUM(row_count), 0) AS BIGINT) FROM pages WHERE integration_id = $1 AND domain = $2 AND run_id = $3";
     DELETE_STALE = "DELETE FROM pages WHERE integration_id = $1 AND run_id <> $2 AND provisioned_ms < $3 AND domain = $4 AND ($5 = '' OR listing = $5)";
@@ -562,6 +564,7 @@ impl Tx {
         integration: &IntegrationId,
         domain: Option<Domain>,
     ) -> Result<()> {
+        self.execute(FORGET_EMPTY_SCOPES, args![integration.as_str()]).await?;
         match domain {
             Some(domain) => {
                 self.execute(DISTRUST_DOMAIN, args![integration.as_str(), domain.name()]).await

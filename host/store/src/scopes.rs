@@ -11,7 +11,10 @@ use grantry_model::job::Lease;
 
 use crate::db::{Db, HousekeepingTx, Tx, args};
 use crate::runs::{Domain, Run};
-use crate::{Result, statements};
+use crate::{Result, StoreError, statements};
+
+/// How long a validator is believed, in milliseconds: a week. Then the scope is read, whatever it says.
+const VALIDATOR_AGE_MS_MAX: i64 = 7 * 24 * 3_600_000;
 
 /// What a page of a run was about, where its rows need not be written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,14 +56,14 @@ pub struct Validator {
 
 statements! {
     VALIDATORS = "SELECT s.scope, s.validator, s.row_count FROM scopes s JOIN runs r ON r.id = s.run_id AND r.status = 'succeeded' \
-        LEFT JOIN (SELECT scope, run_id, COUNT(*) AS held FROM pages WHERE integration_id = $1 AND listing = $2 AND scope <> '' AND is_trusted = 1 GROUP BY scope, run_id) p ON p.scope = s.scope AND p.run_id = s.run_id \
-        WHERE s.integration_id = $1 AND s.listing = $2 AND s.basis = $3 AND s.page_count = COALESCE(p.held, 0) ORDER BY s.scope LIMIT $4";
+        LEFT JOIN (SELECT scope, run_id, COUNT(*) AS held, MIN(is_trusted) AS trusted FROM pages WHERE integration_id = $1 AND listing = $2 AND scope <> '' GROUP BY scope, run_id) p ON p.scope = s.scope AND p.run_id = s.run_id \
+        WHERE s.integration_id = $1 AND s.listing = $2 AND s.basis = $3 AND s.page_count = COALESCE(p.held, 0) AND COALESCE(p.trusted, 1) = 1 AND s.read_ms > $5 ORDER BY s.scope LIMIT $4";
     TOUCH_PAGE = "UPDATE pages SET run_id = $4, listing = $5, scope = $6 WHERE integration_id = $1 AND domain = $2 AND digest = $3";
     TAKE_PAGES = "UPDATE pages SET run_id = $4 WHERE integration_id = $1 AND listing = $2 AND scope = $3 AND scope <> '' \
         AND run_id = (SELECT s.run_id FROM scopes s WHERE s.integration_id = $1 AND s.listing = $2 AND s.scope = $3)";
     TAKE_SCOPE = "UPDATE scopes SET run_id = $4 WHERE integration_id = $1 AND listing = $2 AND scope = $3";
     FORGET_SCOPE = "DELETE FROM scopes WHERE integration_id = $1 AND listing = $2 AND scope = $3";
-    PUT_SCOPE = "INSERT INTO scopes (integration_id, listing, scope, run_id, validator, basis, page_count, row_count) VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (integration_id, listing, scope) DO UPDATE SET run_id = excluded.run_id, validator = excluded.validator, basis = excluded.basis, page_count = excluded.page_count, row_count = excluded.row_count";
+    PUT_SCOPE = "INSERT INTO scopes (integration_id, listing, scope, run_id, validator, basis, page_count, row_count, read_ms) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (integration_id, listing, scope) DO UPDATE SET run_id = excluded.run_id, validator = excluded.validator, basis = excluded.basis, page_count = excluded.page_count, row_count = excluded.row_count, read_ms = excluded.read_ms";
     FORGET_STALE = "DELETE FROM scopes WHERE integration_id = $1 AND listing = $2 AND run_id <> $3";
 }
 
@@ -72,7 +75,8 @@ impl Db {
         listing: &str,
         basis: &str,
     ) -> Result<HashMap<String, Validator>> {
-        let args = args![integration.as_str(), listing, basis, SCOPES_MAX];
+        let since = self.now().plus_ms(-VALIDATOR_AGE_MS_MAX);
+        let args = args![integration.as_str(), listing, basis, SCOPES_MAX, since];
         let rows = self.fetch(VALIDATORS, args).await?;
         let validator = |row: &crate::db::Row| {
             let rows = u64::try_from(row.int(2)?).unwrap_or(0);
@@ -92,6 +96,7 @@ impl Db {
     ) -> Result<()> {
         let mut tx = self.begin_housekeeping().await?;
         tx.hold_lease(lease, self.now().plus_ms(lease_ms)).await?;
+        tx.lock_catalogue(&run.integration_id).await?;
         for seen in seen {
             tx.see_again(run, seen).await?;
         }
@@ -111,14 +116,18 @@ impl HousekeepingTx {
             }
             SeenAgain::Scope { listing, key } => {
                 self.execute(TAKE_PAGES, args![id, listing, key, by]).await?;
-                self.execute(TAKE_SCOPE, args![id, listing, key, by]).await?;
+                // Rows that count as seen have to be there.
+                if self.execute(TAKE_SCOPE, args![id, listing, key, by]).await? == 0 {
+                    return Err(StoreError::NotFound { what: "scope" });
+                }
             }
             SeenAgain::Reading(ScopeReading { listing, key, validator, basis, pages, rows }) => {
                 let count = |n: &u64| i64::try_from(*n).unwrap_or(i64::MAX);
                 match validator {
                     Some(validator) => {
                         let (pages, rows) = (count(pages), count(rows));
-                        let args = args![id, listing, key, by, validator, basis, pages, rows];
+                        let now = self.now();
+                        let args = args![id, listing, key, by, validator, basis, pages, rows, now];
                         self.execute(PUT_SCOPE, args).await?;
                     }
                     // What held before is read anew: it holds no longer.

@@ -112,6 +112,14 @@ impl Aggregation<'_> {
         }
     }
 
+    /// Takes note of what the first page of a scope was read with.
+    pub(super) fn note_basis(&self, progress: &mut Progress) {
+        let basis = basis(progress, &self.integration);
+        if let Some(scope) = &mut progress.scope {
+            scope.basis.get_or_insert(basis);
+        }
+    }
+
     /// What is to be noted of a page's scope when the page is stored.
     pub(super) fn note_of_scope(
         &self,
@@ -125,12 +133,14 @@ impl Aggregation<'_> {
             return Some(SeenAgain::Scope { listing, key });
         }
         let reading = progress.scope.as_ref()?;
-        let is_kept = !reading.has_skips && progress.scopes_kept <= SCOPES_MAX;
+        let basis = basis(progress, &self.integration);
+        let is_one_reading = reading.basis.as_ref() == Some(&basis);
+        let is_kept = is_one_reading && !reading.has_skips && progress.scopes_kept <= SCOPES_MAX;
         Some(SeenAgain::Reading(ScopeReading {
             listing,
             key,
             validator: scope.validator.clone().filter(|_| is_kept),
-            basis: basis(progress, &self.integration),
+            basis,
             pages: reading.pages,
             rows: reading.rows,
         }))
