@@ -11,6 +11,7 @@ mod jumpcloud;
 mod kills;
 mod lists;
 mod platform;
+mod provisioning;
 mod proxy;
 mod schedules;
 mod scim;

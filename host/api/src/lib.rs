@@ -43,6 +43,7 @@ pub mod run_changes;
 pub mod schedules;
 pub mod settings;
 pub mod sign_in;
+pub mod tasks;
 pub mod templates;
 pub mod uploads;
 pub mod versions;

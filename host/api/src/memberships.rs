@@ -38,7 +38,8 @@ pub struct Membership {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Waiting {
     /// `integration_read_only`, `permission_changes_off` or `account_creation_off` after the setting
-    /// that keeps Grantry from it; `manual` where no integration feeds the app.
+    /// that keeps Grantry from it; `manual_method` where it is done by hand, `fallback` where the
+    /// connector could not; `manual` where no integration feeds the app.
     pub code: String,
     /// The same in words.
     pub detail: String,

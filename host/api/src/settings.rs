@@ -13,6 +13,26 @@ pub enum RunsOn {
     Agent,
 }
 
+/// How access is made true in a target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Method {
+    /// The plugin grants and revokes.
+    Connector,
+    /// A person does it in the target, by a task.
+    Manual,
+}
+
+/// What becomes of a change that its method cannot make.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Fallback {
+    /// It fails.
+    None,
+    /// A person does it, by a task.
+    Manual,
+}
+
 /// How an integration is run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Settings {
@@ -41,6 +61,14 @@ pub struct Settings {
     /// Durations for which access can be requested, in milliseconds, ascending; `null` lets the
     /// workflow's apply.
     pub allowed_durations_ms: Option<Vec<i64>>,
+    /// How access is made true where the entitlement has no method of its own.
+    pub method: Method,
+    /// What becomes of a change that the connector finally cannot make.
+    pub fallback: Fallback,
+    /// Who does what is to be done by hand, by id; nobody stands for the owner.
+    pub task_assignees: Vec<String>,
+    /// How long after it was opened a task is due, in milliseconds.
+    pub task_due_ms: i64,
 }
 
 /// A change of settings: what is missing stays.
@@ -85,6 +113,19 @@ pub struct SettingsChange {
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     #[schema(value_type = Option<Vec<i64>>)]
     pub allowed_durations_ms: Option<Option<Vec<i64>>>,
+    /// How access is made true where the entitlement has no method of its own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub method: Option<Method>,
+    /// What becomes of a change that the connector finally cannot make.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fallback: Option<Fallback>,
+    /// At most 20 people, by id; an empty list leaves it to the owner.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(max_items = 20)]
+    pub task_assignees: Option<Vec<String>>,
+    /// Between a minute and a year, in milliseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub task_due_ms: Option<i64>,
 }
 
 /// A field that is there, be it `null`: `null` is a value, and missing is none.

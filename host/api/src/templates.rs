@@ -39,6 +39,12 @@ pub enum NoticeKind {
     /// Somebody claimed an account of an integration, or gave one up.
     #[serde(rename = "account.claimed")]
     AccountClaimed,
+    /// Somebody is asked to do something in a target by hand.
+    #[serde(rename = "task.waiting")]
+    TaskWaiting,
+    /// Somebody said what became of it.
+    #[serde(rename = "task.decided")]
+    TaskDecided,
     /// A receiver of the audit log was given up.
     #[serde(rename = "audit_sink.disabled")]
     SinkDisabled,

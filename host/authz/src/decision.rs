@@ -25,6 +25,8 @@ pub enum Reason {
     Own,
     /// A request for it went through its approval workflow.
     ApprovedRequest,
+    /// A task that the person has.
+    Task,
     /// The first start makes the first admin.
     FirstStart,
     /// Whoever operates the machine lets an admin in again.

@@ -374,6 +374,19 @@ impl Permit<actions::AppMembershipWrite> {
     }
 }
 
+impl Permit<actions::AppMembershipWrite> {
+    /// The permit to say what became of a task of that app: for whoever has it, or administers it.
+    pub fn for_task(said: &Provenance, app: &AppId) -> Self {
+        let provenance = Provenance {
+            reason: Reason::Task,
+            action: <actions::AppMembershipWrite as actions::NamedAction>::NAME,
+            entity: Some(Entity::App(app.clone())),
+            ..said.clone()
+        };
+        Self { provenance, action: PhantomData }
+    }
+}
+
 impl Permit<actions::PersonWrite> {
     /// The permit of the first start to make the first admin, on that admin's own behalf.
     pub fn for_first_start(admin: &Principal, request_id: &str) -> Self {

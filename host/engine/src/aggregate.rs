@@ -567,7 +567,7 @@ impl Aggregation<'_> {
         let record = PageRecord { domain, listing, scope, digest, seen, left_out, is_trusted };
         tx.put_page(&self.run, &record).await?;
         if let Some(of_scope) = &of_scope {
-            tx.see_again(&self.run, of_scope).await?;
+            tx.see_again(&self.run, of_scope, now).await?;
         }
         tx.add_issues(&self.run.id, first_issue, &prepared.issues).await?;
         tx.write_kv(id, kv).await?;

@@ -165,6 +165,9 @@ pub enum EngineError {
     /// The request does not allow it now.
     #[error(transparent)]
     RequestNotPossible(#[from] grantry_model::request::NotPossible),
+    /// Something else was said of the task, or it is over.
+    #[error(transparent)]
+    TaskOver(#[from] grantry_model::task::TaskOver),
     /// Nobody would be left who can administer.
     #[error("this is the last admin: make somebody else an admin first")]
     LastAdmin,

@@ -13,7 +13,8 @@ use grantry_store::{AuditEntry, ClockJump, StoreError};
 use serde_json::json;
 
 use crate::jobs::{machine, machine_provenance};
-use crate::memberships::{changed_entry, manual, order_provisioning};
+use crate::memberships::changed_entry;
+use crate::memberships::route::follow;
 use crate::{Engine, EngineError, Result};
 
 /// Memberships that expire in one sweep.
@@ -118,20 +119,13 @@ fn permit(engine: &Engine, membership: &Membership) -> Permit<actions::AppMember
 
 async fn expire(engine: &Engine, membership: &Membership) -> Result<()> {
     let db = engine.db();
-    let integration = db.integration_of_app(&membership.app).await?;
+    let own = db.entitlement_method(&membership.role).await?.0;
+    let route = engine.feed(&membership.app).await?.route(own);
     let to = next(membership, Event::Expire)?;
     let permit = permit(engine, membership);
     let mut tx = db.begin(permit.provenance()).await?;
     tx.change_membership(&permit, membership, &to, None).await?;
-    match integration {
-        Some(integration) => {
-            let (integration, by) = (&integration.id, &machine().id);
-            order_provisioning(db, &mut tx, integration, &membership.id, by).await?;
-        }
-        None => {
-            manual::await_person(&mut tx, &permit, &membership.id, to.effect).await?;
-        }
-    }
+    follow(db, &mut tx, &permit, &route, (&membership.id, to.effect)).await?;
     let changed = Membership { status: to.status, ending: to.ending, ..membership.clone() };
     tx.commit(changed_entry("membership.expired", membership, &changed)).await?;
     Ok(())

@@ -4,7 +4,7 @@
 //! of the attempt; every attempt, of whatever origin, comes through here.
 
 use grantry_model::gate::{AdmittedTest, Closed, Licence, admit, admit_test};
-use grantry_model::ids::IntegrationId;
+use grantry_model::ids::{EntitlementId, IntegrationId};
 use grantry_model::plugin::TestDepth;
 use grantry_model::provision::Operation;
 use grantry_store::{Integration, Tx};
@@ -16,10 +16,12 @@ use crate::{EngineError, Result};
 pub(crate) async fn licence(
     tx: &mut Tx,
     integration: &IntegrationId,
+    role: &EntitlementId,
     operation: &Operation,
 ) -> Result<std::result::Result<Licence, Closed>> {
     let settings = tx.settings(integration).await?;
-    Ok(admit(integration, &settings, operation.clone()))
+    let own = tx.entitlement_method(role).await?;
+    Ok(admit(integration, &settings, own, operation.clone()))
 }
 
 /// Asks for one test of a saved integration's connection.

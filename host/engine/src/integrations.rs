@@ -95,6 +95,7 @@ impl Ctx {
         let (plugin, split) = self.check_input(input).await?;
         let settings =
             Settings::default().changed(&input.settings).map_err(EngineError::Invalid)?;
+        self.check_assignees(&input.settings).await?;
         let claimed = match self.claim(request).await? {
             Turn::Ours(claimed) => claimed,
             Turn::Answered(answer) => return Ok(answer),
@@ -380,6 +381,11 @@ pub(crate) fn require(plugin: &Plugin, interface: Interface, name: &str) -> Resu
     if plugin.interfaces.contains(&interface) {
         return Ok(());
     }
+    Err(not_offered(name))
+}
+
+/// The plugin does not offer the interface of that name.
+pub(crate) fn not_offered(name: &str) -> EngineError {
     let unsupported = PluginError::Unsupported(format!("the plugin does not export `{name}`"));
-    Err(EngineError::Plugin(Fault::Plugin(unsupported)))
+    EngineError::Plugin(Fault::Plugin(unsupported))
 }

@@ -36,6 +36,7 @@ mod issuers;
 mod jobs;
 mod mappings;
 mod memberships;
+mod methods;
 mod people;
 mod platform;
 mod plugins;
@@ -55,6 +56,7 @@ mod sessions;
 mod settings;
 mod sign_in;
 mod stream;
+mod tasks;
 mod templates;
 mod tidying;
 mod tokens;
@@ -95,6 +97,7 @@ pub use integrations::{IntegrationChange, IntegrationInput, IntegrationView, Who
 pub use issuers::{IssuerChange, IssuerInput};
 pub use mappings::{MappingChange, MappingCounts, MappingOutcome, NamedIdentity, OwnAccount};
 pub use memberships::{GrantInput, Grantee};
+pub use methods::MethodView;
 pub use people::{PersonChange, PersonInput};
 pub use plugins::Installed;
 pub use recovery::{Recovered, recover_admin};
@@ -109,6 +112,7 @@ pub use runs::RunView;
 pub use schedules::{ScheduleChange, ScheduleInput, ScheduleView};
 pub use sessions::{SESSION_IDLE_MS, SESSION_LIFE_MS, SessionView, csrf_token};
 pub use sign_in::{Begun, Returned, SignInOffer, SignInRefusal, SignedIn};
+pub use tasks::{TaskQuery, TaskView};
 pub use templates::TemplateView;
 pub use tokens::NewOwnToken;
 pub use uploads::{EXPORT_ROWS, Intake, Received};
@@ -122,7 +126,7 @@ pub use grantry_store::{
     PersonIdentity, PrincipalRecord, ProfileEntitlement, Recipients, Registration, Removal,
     RemovedRow, Request, RequestEvent, RequestItem, ResourcePerson, RunChange, RunIssue,
     RunLogLine, Schedule, Sink, StoreError, StoredAssignment, StoredEntitlement, StoredIdentity,
-    StoredMapping, StoredObject, StoredOperation, StoredType, StoredWorkflow, TokenRecord,
+    StoredMapping, StoredObject, StoredOperation, StoredType, StoredWorkflow, Task, TokenRecord,
     TypeOrigin, Upload, Written,
 };
 

@@ -4,22 +4,21 @@
 //! no integration feeds the app, a person does it: see [`manual`].
 
 pub(crate) mod manual;
+pub(crate) mod route;
 
 use grantry_authz::{Permit, actions};
 use grantry_model::clock::UnixMs;
 use grantry_model::ids::{
-    AccountId, AppId, EntitlementId, IdentityId, IntegrationId, JobId, MembershipId,
+    AccountId, AppId, EntitlementId, IdentityId, IntegrationId, MembershipId,
 };
-use grantry_model::job::Work;
 use grantry_model::membership::{Effect, Event, Membership, NotPossible, Status, check_end, next};
-use grantry_model::package::Interface;
-use grantry_store::{
-    AuditEntry, MembershipQuery, NewJob, NewMembership, StoreError, StoredOperation, Tx,
-};
+use grantry_model::method::Way;
+use grantry_store::{AuditEntry, MembershipQuery, NewMembership, StoreError, StoredOperation, Tx};
 use serde_json::json;
 
 use crate::idempotency::{Claimed, Turn};
-use crate::integrations::require;
+use crate::integrations::not_offered;
+use crate::memberships::route::{Feed, Route, follow};
 use crate::{Answer, Ctx, EngineError, Idempotent, Page, PageQuery, Result};
 
 /// Access to be granted.
@@ -42,23 +41,6 @@ pub enum Grantee {
     Identity(IdentityId),
 }
 
-/// What makes the memberships of an app true.
-enum Feed {
-    /// Its integration's connector.
-    Connector(IntegrationId),
-    /// A person, as lists feed the app. Its catalogue is kept under this id.
-    Person(IntegrationId),
-}
-
-impl Feed {
-    /// Under which id the catalogue keeps the app's accounts.
-    fn source(&self) -> &IntegrationId {
-        match self {
-            Self::Connector(source) | Self::Person(source) => source,
-        }
-    }
-}
-
 /// Access to be granted to an account.
 struct NewAccess {
     role: EntitlementId,
@@ -79,11 +61,6 @@ type Write = Permit<actions::AppMembershipWrite>;
 fn frozen(kind: &str, path: &str) -> EngineError {
     let message = format!("the role is frozen: its entitlement type `{kind}` is deleted");
     EngineError::field(path, "role_frozen", message)
-}
-
-/// The queue of a membership's provisioning: one job at a time.
-fn queue(membership: &MembershipId) -> String {
-    format!("provision/{membership}")
 }
 
 impl Ctx {
@@ -111,26 +88,25 @@ impl Ctx {
         permit: &Write,
         claimed: &Claimed<'_, Membership>,
     ) -> Result<Answer> {
-        let feed = &self.feed(app).await?;
+        let feed = &self.engine.feed(app).await?;
+        let route = &self.route(feed, &input.role).await?;
         if let Some(ends) = input.ends {
             check_end(self.db().now(), ends)?;
         }
         let account = match &input.to {
             Grantee::Account(account) => account.clone(),
-            Grantee::Identity(_) if matches!(feed, Feed::Person(_)) => {
+            Grantee::Identity(_) if feed.integration.is_none() => {
                 let message = "accounts of a list are mapped to nobody: name the account";
                 return Err(EngineError::field("/identity_id", "not_mapped", message));
             }
-            Grantee::Identity(identity) => {
-                self.account_of_identity(feed.source(), identity).await?
-            }
+            Grantee::Identity(identity) => self.account_of_identity(&feed.source, identity).await?,
         };
         let input = &NewAccess { role: input.role.clone(), account, ends: input.ends };
-        self.check_grantable(app, feed.source(), input).await?;
+        self.check_grantable(app, &feed.source, input).await?;
         for _ in 0..CONFLICTS_MAX {
             let living = self.db().living_membership(&input.role, &input.account).await?;
             let attempt = match living {
-                None => self.create_membership(feed, input, permit, claimed).await,
+                None => self.create_membership(route, input, permit, claimed).await,
                 Some(there) => {
                     let event = match there.status {
                         Status::Provisioning | Status::Active => None,
@@ -139,7 +115,7 @@ impl Ctx {
                         | Status::Expired
                         | Status::Deleted => Some(Event::Renew { ends: input.ends }),
                     };
-                    self.change(feed, &there, event, permit, claimed).await
+                    self.change(route, &there, event, permit, claimed).await
                 }
             };
             match attempt {
@@ -155,7 +131,7 @@ impl Ctx {
 
     async fn create_membership(
         &self,
-        feed: &Feed,
+        route: &Route,
         input: &NewAccess,
         permit: &Write,
         claimed: &Claimed<'_, Membership>,
@@ -183,7 +159,7 @@ impl Ctx {
             overdue: None,
             version: 1,
         };
-        let membership = self.follow(&mut tx, feed, permit, membership, Effect::Grant).await?;
+        let membership = self.follow(&mut tx, route, permit, membership, Effect::Grant).await?;
         let answer = claimed.finish(&mut tx, &membership).await?;
         tx.commit(entry("membership.granted", &membership)).await?;
         Ok(answer)
@@ -216,16 +192,13 @@ impl Ctx {
         Ok(())
     }
 
-    /// What the app's access is provisioned through.
-    async fn feed(&self, app: &AppId) -> Result<Feed> {
-        let found = self.db().app(app).await?.ok_or(NO_APP)?;
-        let Some(integration) = self.db().integration_of_app(app).await? else {
-            return Ok(Feed::Person(found.source()));
-        };
-        let plugin = self.db().plugin(&integration.plugin_id).await?;
-        let plugin = plugin.ok_or(EngineError::NotFound { what: "plugin" })?;
-        require(&plugin, Interface::Provision, "provision")?;
-        Ok(Feed::Connector(integration.id))
+    /// Where a change of the access to a role goes: see [`route`]. Refused if nobody can make it.
+    async fn route(&self, feed: &Feed, role: &EntitlementId) -> Result<Route> {
+        let route = feed.route(self.db().entitlement_method(role).await?.0);
+        match route.way {
+            Way::Connector | Way::Person(_) => Ok(route),
+            Way::Nobody => Err(not_offered("provision")),
+        }
     }
 
     /// Moves the end of an active membership.
@@ -286,8 +259,13 @@ impl Ctx {
         permit: &Write,
         claimed: &Claimed<'_, Membership>,
     ) -> Result<Answer> {
-        let feed = self.feed(app).await?;
+        let feed = self.engine.feed(app).await?;
         let there = self.load_membership(app, id).await?;
+        let route = match event {
+            // Access can always end: if nobody else can do it, a person is asked.
+            Event::Delete => feed.route(self.db().entitlement_method(&there.role).await?.0),
+            _ => self.route(&feed, &there.role).await?,
+        };
         if matches!(event, Event::Extend { .. } | Event::Renew { .. }) {
             let role = self.db().role(app, &there.role).await?.ok_or(NO_ROLE)?;
             if role.is_frozen {
@@ -301,7 +279,7 @@ impl Ctx {
             Err(EngineError::Store(StoreError::VersionConflict { what: "membership" }));
         for _ in 0..CONFLICTS_MAX {
             outcome = match self.load_membership(app, id).await {
-                Ok(there) => self.change(&feed, &there, Some(event), permit, claimed).await,
+                Ok(there) => self.change(&route, &there, Some(event), permit, claimed).await,
                 Err(error) => Err(error),
             };
             let is_conflict =
@@ -316,7 +294,7 @@ impl Ctx {
     /// One change in one transaction, with the job that it calls for. No event changes nothing.
     async fn change(
         &self,
-        feed: &Feed,
+        route: &Route,
         there: &Membership,
         event: Option<Event>,
         permit: &Write,
@@ -340,12 +318,15 @@ impl Ctx {
             ending: to.ending,
             ends: to.ends,
             failure: None,
-            waiting: None,
+            // Whoever is asked for it stays asked, where it is still the same that is to be done.
+            waiting: there
+                .waiting
+                .filter(|_| to.status == there.status && to.effect == Effect::None),
             overdue: there.overdue.filter(|_| to.status == Status::Deprovisioning),
             version: there.version + 1,
             ..there.clone()
         };
-        let changed = self.follow(&mut tx, feed, permit, changed, to.effect).await?;
+        let changed = self.follow(&mut tx, route, permit, changed, to.effect).await?;
         let answer = claimed.finish(&mut tx, &changed).await?;
         let event = match event {
             Event::Extend { .. } => "membership.extended",
@@ -356,24 +337,17 @@ impl Ctx {
         Ok(answer)
     }
 
-    /// Has a change made true: by the connector, or by a person.
+    /// Has a change made true.
     async fn follow(
         &self,
         tx: &mut Tx,
-        feed: &Feed,
+        route: &Route,
         permit: &Write,
         membership: Membership,
         effect: Effect,
     ) -> Result<Membership> {
-        match feed {
-            Feed::Person(_) => manual::await_person(tx, permit, &membership.id, effect).await,
-            Feed::Connector(_) if effect == Effect::None => Ok(membership),
-            Feed::Connector(integration) => {
-                let (db, by) = (self.db(), &self.actor.principal.id);
-                order_provisioning(db, tx, integration, &membership.id, by).await?;
-                Ok(membership)
-            }
-        }
+        let changed = follow(self.db(), tx, permit, route, (&membership.id, effect)).await?;
+        Ok(changed.unwrap_or(membership))
     }
 
     async fn load_membership(&self, app: &AppId, id: &MembershipId) -> Result<Membership> {
@@ -427,25 +401,6 @@ impl Ctx {
         self.membership(app, id).await?;
         Ok(self.db().list_operations(id).await?)
     }
-}
-
-/// Orders the job that brings a membership's access in line with its status.
-pub(crate) async fn order_provisioning(
-    db: &grantry_store::Db,
-    tx: &mut Tx,
-    integration: &IntegrationId,
-    membership: &MembershipId,
-    ordered_by: &grantry_model::ids::PrincipalId,
-) -> Result<()> {
-    let job = NewJob {
-        id: JobId::fresh(db.clock(), db.random()),
-        queue: queue(membership),
-        work: Work::Provision { integration: integration.clone(), membership: membership.clone() },
-        ordered_by: ordered_by.clone(),
-    };
-    // A living job of the same membership looks at the new status when it is through.
-    tx.enqueue(&job).await?;
-    Ok(())
 }
 
 /// The audit entry of a change of a membership, with what was there before.

@@ -95,6 +95,7 @@ fn refused(error: EngineError) -> PlatformError {
         | EngineError::WorkflowInUse(_)
         | EngineError::NotRequester
         | EngineError::NoIdentity
+        | EngineError::TaskOver(_)
         | EngineError::RequestNotPossible(_)
         | EngineError::OwnPerson
         | EngineError::PersonOwnsIntegrations(_)

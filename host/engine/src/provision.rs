@@ -4,8 +4,10 @@
 //! After anything but a clean answer, and after every crash, the target is read back before it is
 //! asked again, so an effect is never doubled; a revocation is retried until the target confirms it.
 //! What the target goes on with by itself is in `open`, what it takes away beside it in
-//! `side_effects`, a closed gate in `waiting`.
+//! `side_effects`, a closed gate in `waiting`, a person in place of a connector that failed in
+//! `fallback`.
 
+mod fallback;
 mod open;
 mod side_effects;
 mod waiting;
@@ -15,11 +17,12 @@ use grantry_model::catalogue::{Object, ObjectRef};
 use grantry_model::clock::UnixMs;
 use grantry_model::fault::{Fault, PluginError};
 use grantry_model::fingerprint::Key;
-use grantry_model::gate::Closed;
+use grantry_model::gate::{Closed, Licence};
 use grantry_model::ids::MembershipId;
 use grantry_model::job::{JobStatus, Lease};
 use grantry_model::membership::{Event, Membership, Status, next};
 use grantry_model::notification::{Notice, NoticeKind};
+use grantry_model::package::Interface;
 use grantry_model::permission::Entity;
 use grantry_model::provision::{
     GrantRequest, Operation, OperationContext, Outcome, RevokeRequest, Verification,
@@ -35,6 +38,7 @@ use crate::gate;
 use crate::memberships::changed_entry;
 use crate::worker::Verdict;
 use crate::{Engine, EngineError, Result};
+use fallback::Doubt;
 
 /// How often a grant is tried before a person has to look. A revocation is never given up.
 const GRANT_ATTEMPTS_MAX: u32 = 8;
@@ -155,7 +159,10 @@ async fn load<'a>(
     let resource = resource.ok_or(EngineError::NotFound { what: "resource" })?;
     let scope = match engine.scope(&integration, &plugin, job.id.as_str()) {
         Ok(scope) => scope,
-        Err(EngineError::Quarantined) => return Ok(Err(Verdict::quarantined())),
+        Err(EngineError::Quarantined) => {
+            waiting::ask_in_quarantine(engine, job, &integration, &membership).await?;
+            return Ok(Err(Verdict::quarantined()));
+        }
         Err(error) => return Err(error),
     };
     let orderer = engine.orderer(job).await?;
@@ -217,11 +224,20 @@ impl Provisioning<'_> {
             Known::Open { asked_ms, code, detail } => {
                 self.later(Some(asked_ms), code, detail, true).await
             }
-            Known::Refused { code, detail } if is_grant => self.failed(&code, &detail, false).await,
-            // A revocation is never given up.
-            Known::Refused { code, detail } => self.later(None, code, detail, false).await,
+            Known::Refused { code, detail } if is_grant => {
+                self.give_up(&code, &detail, Doubt::of(&code)).await
+            }
+            // A revocation is never given up, also while a person is asked for it.
+            Known::Refused { code, detail } => {
+                self.ask_beside(&code, &detail).await?;
+                self.later(None, code, detail, false).await
+            }
             Known::Later { code, detail, .. } if is_given_up => {
-                self.failed(&code, &detail, false).await
+                match self.read_back(asked.attempts).await? {
+                    Known::Confirmed(outcome) => self.confirmed(verb, &outcome).await,
+                    Known::NotThere => self.give_up(&code, &detail, Doubt::NotThere).await,
+                    _ => self.give_up(&code, &detail, Doubt::MayBeThere).await,
+                }
             }
             Known::Later { asked_ms, code, detail } => {
                 self.later(asked_ms, code, detail, false).await
@@ -230,7 +246,7 @@ impl Provisioning<'_> {
                 let code = "not_confirmed";
                 let detail = "the target accepted the request, but does not show it";
                 if is_given_up {
-                    return self.failed(code, detail, true).await;
+                    return self.give_up(code, detail, Doubt::Settled).await;
                 }
                 self.later(None, code.to_owned(), detail.to_owned(), false).await
             }
@@ -248,8 +264,19 @@ impl Provisioning<'_> {
         };
         match &asked.token {
             Some(token) => self.pending(token, asked.attempts, is_haunted).await,
+            None if self.is_grant() && self.membership.waiting == Some(Closed::Fallback) => {
+                self.look(Closed::Fallback, asked.attempts).await
+            }
             None => self.order(asked, is_haunted).await,
         }
+    }
+
+    async fn licence(&self, tx: &mut Tx) -> Result<std::result::Result<Licence, Closed>> {
+        let licence =
+            gate::licence(tx, &self.integration.id, &self.role.id, &self.operation).await?;
+        let can_provision = self.plugin.interfaces.contains(&Interface::Provision);
+        // A plugin that only reads leaves it to a person.
+        Ok(licence.and_then(|licence| can_provision.then_some(licence).ok_or(Closed::ManualMethod)))
     }
 
     fn is_grant(&self) -> bool {
@@ -331,7 +358,7 @@ impl Provisioning<'_> {
         if self.is_grant() && ends.is_some_and(|ends| ends <= tx.now()) {
             return Ok(open::over());
         }
-        let licence = match gate::licence(&mut tx, &self.integration.id, &self.operation).await? {
+        let licence = match self.licence(&mut tx).await? {
             Ok(licence) => licence,
             Err(closed) => {
                 drop(tx);
@@ -342,7 +369,8 @@ impl Provisioning<'_> {
                 return self.look(closed, attempt).await;
             }
         };
-        if self.membership.waiting.is_some() {
+        // A person who is asked beside the connector stays asked.
+        if self.membership.waiting.is_some_and(|waiting| waiting != Closed::Fallback) {
             tx.set_waiting(&self.permit, &self.membership, None).await?;
         }
         tx.count_attempt(&self.operation_id).await?;

@@ -4,6 +4,7 @@
 
 use grantry_model::ids::PrincipalId;
 use grantry_model::permission::PrincipalKind;
+use grantry_model::settings::SettingsChange;
 use grantry_store::Integration;
 use serde_json::{Map, Value, json};
 
@@ -22,18 +23,34 @@ impl Ctx {
         }
         let changed = integration.settings.changed(&change.settings);
         integration.settings = changed.map_err(EngineError::Invalid)?;
+        self.check_assignees(&change.settings).await
+    }
+
+    /// Tasks are given to people who can sign in.
+    pub(crate) async fn check_assignees(&self, change: &SettingsChange) -> Result<()> {
+        for (position, person) in change.task_assignees.iter().flatten().enumerate() {
+            let path = format!("/settings/task_assignees/{position}");
+            self.check_person(&path, person).await?;
+        }
         Ok(())
     }
 
     /// An owner is a person who can sign in.
     pub(crate) async fn check_owner(&self, owner: Option<&PrincipalId>) -> Result<()> {
-        let Some(owner) = owner else { return Ok(()) };
-        let record = self.db().principal(owner).await?;
+        match owner {
+            Some(owner) => self.check_person("/owner_id", owner).await,
+            None => Ok(()),
+        }
+    }
+
+    /// It is a person who can sign in.
+    pub(crate) async fn check_person(&self, path: &str, person: &PrincipalId) -> Result<()> {
+        let record = self.db().principal(person).await?;
         let is_person = record.is_some_and(|record| {
             record.principal.kind == PrincipalKind::Person && !record.is_disabled
         });
         let message = "must be the id of a person who can sign in";
-        let unknown = || EngineError::field("/owner_id", "unknown_person", message);
+        let unknown = || EngineError::field(path, "unknown_person", message);
         is_person.then_some(()).ok_or_else(unknown)
     }
 }

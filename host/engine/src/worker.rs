@@ -258,6 +258,7 @@ fn ignore_lost(error: StoreError) -> Result<()> {
 async fn sweep(engine: &Engine) -> Result<()> {
     expiry::sweep(engine).await?;
     engine.follow_requests().await?;
+    engine.follow_tasks().await?;
     engine.follow_schedules().await?;
     if engine.db().clear_leftovers(LEFTOVER_ROWS_MAX).await? {
         engine.wake.notify_one();

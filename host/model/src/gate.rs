@@ -7,6 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::ids::IntegrationId;
+use crate::method::{self, Method};
 use crate::plugin::TestDepth;
 use crate::provision::Operation;
 use crate::settings::Settings;
@@ -38,12 +39,37 @@ pub enum Closed {
          the next list that is applied shows it"
     )]
     Manual,
+    /// The entitlement's or the integration's method is manual.
+    #[error("this access is given and taken by hand: a person has to do it in the target")]
+    ManualMethod,
+    /// The connector finally failed, and the integration falls back to a person.
+    #[error("the connector could not do it: a person has to do it in the target")]
+    Fallback,
 }
 
 impl Closed {
     /// All of them.
-    pub const ALL: [Self; 4] =
-        [Self::ReadOnly, Self::PermissionChanges, Self::AccountCreation, Self::Manual];
+    pub const ALL: [Self; 6] = [
+        Self::ReadOnly,
+        Self::PermissionChanges,
+        Self::AccountCreation,
+        Self::Manual,
+        Self::ManualMethod,
+        Self::Fallback,
+    ];
+
+    /// Whether a person is asked to do it, by a task (INT-4). Where permissions are only tracked
+    /// nobody is (INT-5).
+    pub fn asks_person(self) -> bool {
+        match self {
+            Self::ReadOnly
+            | Self::AccountCreation
+            | Self::Manual
+            | Self::ManualMethod
+            | Self::Fallback => true,
+            Self::PermissionChanges => false,
+        }
+    }
 
     /// The reason's code on the wire and in the database.
     pub fn code(self) -> &'static str {
@@ -52,6 +78,8 @@ impl Closed {
             Self::PermissionChanges => "permission_changes_off",
             Self::AccountCreation => "account_creation_off",
             Self::Manual => "manual",
+            Self::ManualMethod => "manual_method",
+            Self::Fallback => "fallback",
         }
     }
 
@@ -111,23 +139,23 @@ fn change(operation: &Operation) -> Change {
     }
 }
 
-/// Lets an operation through, or says which setting keeps it.
+/// Lets an operation through, or says what keeps it: settings, or the method of the entitlement that
+/// it is about.
 pub fn admit(
     integration: &IntegrationId,
     settings: &Settings,
+    own: Option<Method>,
     operation: Operation,
 ) -> Result<Licence, Closed> {
-    if settings.is_read_only {
-        return Err(Closed::ReadOnly);
-    }
-    match change(&operation) {
-        Change::Permission if !settings.allows_changing_permissions => {
-            Err(Closed::PermissionChanges)
-        }
-        Change::Account if !settings.allows_creating_accounts => Err(Closed::AccountCreation),
-        Change::Permission | Change::Account => {
-            Ok(Licence { integration: integration.clone(), operation })
-        }
+    let closed = match change(&operation) {
+        Change::Permission => method::kept(settings, own),
+        Change::Account if settings.is_read_only => Some(Closed::ReadOnly),
+        Change::Account if !settings.allows_creating_accounts => Some(Closed::AccountCreation),
+        Change::Account => None,
+    };
+    match closed {
+        Some(closed) => Err(closed),
+        None => Ok(Licence { integration: integration.clone(), operation }),
     }
 }
 
@@ -193,7 +221,7 @@ mod tests {
             };
             for (is_account, operation) in operations() {
                 let is_allowed = bits & 1 == 0 && bits & if is_account { 4 } else { 2 } != 0;
-                let admitted = admit(&id, &settings, operation);
+                let admitted = admit(&id, &settings, None, operation);
                 assert_eq!(admitted.is_ok(), is_allowed, "{settings:?} {admitted:?}");
             }
             let may_probe = bits & 1 == 0 && bits & 2 != 0;

@@ -103,6 +103,8 @@ ids! {
     MembershipId,
     /// A wish for access, to be decided about.
     RequestId,
+    /// Something that a person has to do in a target.
+    TaskId,
     /// A way to decide about requests.
     WorkflowId,
     /// One aggregation.

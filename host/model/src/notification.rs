@@ -54,6 +54,12 @@ pub enum NoticeKind {
     /// Somebody claimed an account of an integration, or gave one up (INT-7).
     #[serde(rename = "account.claimed")]
     AccountClaimed,
+    /// Somebody is asked to do something in a target by hand (PRV-3).
+    #[serde(rename = "task.waiting")]
+    TaskWaiting,
+    /// Somebody said what became of it.
+    #[serde(rename = "task.decided")]
+    TaskDecided,
     /// A receiver of the audit log was given up.
     #[serde(rename = "audit_sink.disabled")]
     SinkDisabled,
@@ -64,7 +70,7 @@ pub enum NoticeKind {
 
 impl NoticeKind {
     /// All of them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 15] = [
         Self::ExternalChange,
         Self::AggregationFailed,
         Self::AggregationBlocked,
@@ -76,6 +82,8 @@ impl NoticeKind {
         Self::RequestWaiting,
         Self::RequestDecided,
         Self::AccountClaimed,
+        Self::TaskWaiting,
+        Self::TaskDecided,
         Self::SinkDisabled,
         Self::Test,
     ];
@@ -94,6 +102,8 @@ impl NoticeKind {
             Self::RequestWaiting => "request.waiting",
             Self::RequestDecided => "request.decided",
             Self::AccountClaimed => "account.claimed",
+            Self::TaskWaiting => "task.waiting",
+            Self::TaskDecided => "task.decided",
             Self::SinkDisabled => "audit_sink.disabled",
             Self::Test => "notification.test",
         }
@@ -163,6 +173,17 @@ impl NoticeKind {
                 ("person", "Ada Lovelace"),
                 ("change", "is claimed, and nobody else fits"),
             ],
+            Self::TaskWaiting => &[
+                ("task", "Grant `Domain admins` to `ada@example.com` in `Corporate directory`"),
+                ("reason", "the connector could not do it"),
+                ("occasion", "to be done"),
+            ],
+            Self::TaskDecided => &[
+                ("task", "Grant `Domain admins` to `ada@example.com` in `Corporate directory`"),
+                ("outcome", "rejected"),
+                ("person", "Grace Hopper"),
+                ("note", "no licence is left"),
+            ],
             Self::SinkDisabled => {
                 &[("sink", "Security monitoring"), ("reason", "the receiver answered 410 Gone")]
             }
@@ -217,6 +238,13 @@ impl NoticeKind {
                 "{{integration}}: {{account}} {{change}}",
                 "{{person}} says of the account {{account}} in {{integration}}: it {{change}}.",
             ),
+            Self::TaskWaiting => (
+                "{{task}}: {{occasion}}",
+                "{{task}}: this is {{occasion}} by hand.\n\n{{reason}}\n\nSay in Grantry that it is done, or why it cannot be.",
+            ),
+            Self::TaskDecided => {
+                ("{{task}}: {{outcome}}", "{{person}} says: {{outcome}}. {{task}}\n\n{{note}}")
+            }
             Self::SinkDisabled => (
                 "Audit log: {{sink}} gets no more entries",
                 "The audit log is no longer sent to {{sink}}: {{reason}}. Nothing is lost: it goes on where it stopped once it is enabled again.",

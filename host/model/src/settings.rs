@@ -6,11 +6,19 @@
 use serde::{Deserialize, Serialize};
 
 use crate::fault::FieldIssue;
+use crate::ids::PrincipalId;
 use crate::membership::{DURATION_MS_MAX, DURATION_MS_MIN};
+use crate::method::{Fallback, Method};
 use crate::text::check_name;
 
 /// Most durations of an integration's own list.
 pub const DURATIONS_MAX: usize = 20;
+/// Most people whom an integration's tasks are given to.
+pub const ASSIGNEES_MAX: usize = 20;
+/// When a task is due, unless told, in milliseconds: three days after it was opened.
+pub const TASK_DUE_MS: i64 = 3 * 24 * 3_600_000;
+/// The latest that a task can be due, in milliseconds: a year.
+const TASK_DUE_MS_MAX: i64 = 366 * 24 * 3_600_000;
 
 /// Where an integration's plugin runs (INT-1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -52,6 +60,14 @@ pub struct Settings {
     /// Durations for which access can be requested, in milliseconds, ascending; without a list the
     /// workflow's own applies (INT-11).
     pub allowed_durations_ms: Option<Vec<i64>>,
+    /// How access is made true where the entitlement has no method of its own (PRV-1, PRV-3).
+    pub method: Method,
+    /// What becomes of a change that finally fails (PRV-3).
+    pub fallback: Fallback,
+    /// Who does what is to be done by hand; nobody stands for the integration's owner.
+    pub task_assignees: Vec<PrincipalId>,
+    /// How long after it was opened a task is due, in milliseconds.
+    pub task_due_ms: i64,
 }
 
 impl Default for Settings {
@@ -69,6 +85,10 @@ impl Default for Settings {
             assigns_recommended_maintainers: false,
             notifies_external_changes: true,
             allowed_durations_ms: None,
+            method: Method::Connector,
+            fallback: Fallback::None,
+            task_assignees: Vec::new(),
+            task_due_ms: TASK_DUE_MS,
         }
     }
 }
@@ -89,6 +109,10 @@ pub struct SettingsChange {
     pub assigns_recommended_maintainers: Option<bool>,
     pub notifies_external_changes: Option<bool>,
     pub allowed_durations_ms: Option<Option<Vec<i64>>>,
+    pub method: Option<Method>,
+    pub fallback: Option<Fallback>,
+    pub task_assignees: Option<Vec<PrincipalId>>,
+    pub task_due_ms: Option<i64>,
 }
 
 impl Settings {
@@ -131,6 +155,10 @@ impl Settings {
                 &self.notifies_external_changes,
             ),
             allowed_durations_ms: or(&change.allowed_durations_ms, &self.allowed_durations_ms),
+            method: or(&change.method, &self.method),
+            fallback: or(&change.fallback, &self.fallback),
+            task_assignees: or(&change.task_assignees, &self.task_assignees),
+            task_due_ms: or(&change.task_due_ms, &self.task_due_ms),
         };
         changed.checked()
     }
@@ -147,6 +175,14 @@ impl Settings {
         if let Some(durations) = &mut self.allowed_durations_ms {
             issues.extend(duration_issues(durations));
             durations.sort_unstable();
+        }
+        if self.task_assignees.len() > ASSIGNEES_MAX {
+            let message = format!("must name at most {ASSIGNEES_MAX} people");
+            issues.push(issue("/settings/task_assignees", "too_many", message));
+        }
+        if !(DURATION_MS_MIN..=TASK_DUE_MS_MAX).contains(&self.task_due_ms) {
+            let message = "must be between one minute and a year, in milliseconds";
+            issues.push(issue("/settings/task_due_ms", "out_of_range", message));
         }
         if issues.is_empty() { Ok(self) } else { Err(issues) }
     }

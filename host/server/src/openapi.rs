@@ -52,6 +52,7 @@ const SESSION: &str = "session";
         (name = "apps", description = "What people get access to."),
         (name = "memberships", description = "Managed access with a start and an end."),
         (name = "requests", description = "Asking for access, deciding about it, and by which workflow."),
+        (name = "tasks", description = "What people have to do in targets by hand."),
         (name = "data sources", description = "Where identities come from."),
         (name = "uploads", description = "Lists of people as CSV files."),
         (name = "clients", description = "External systems that call this API."),

@@ -211,6 +211,7 @@ impl From<EngineError> for Problem {
                 Self::new("not_an_approver", detail)
             }
             EngineError::RequestNotPossible(_) => Self::new("request_decided", detail),
+            EngineError::TaskOver(_) => Self::new("task_over", detail),
             EngineError::PluginInUse => Self::new("plugin_in_use", detail),
             EngineError::PluginInstalled(_) => Self::new("plugin_installed", detail),
             EngineError::Quarantined => Self::new("integration_quarantined", detail),

@@ -35,6 +35,7 @@ mod resources;
 mod run_changes;
 mod schedules;
 mod sign_in;
+mod tasks;
 mod templates;
 mod uploads;
 mod versions;
@@ -63,6 +64,7 @@ pub(crate) fn all() -> OpenApiRouter<Server> {
         .merge(resources::routes())
         .merge(requests::routes())
         .merge(workflows::routes())
+        .merge(tasks::routes())
         .merge(aggregations::routes())
         .merge(removals::routes())
         .merge(run_changes::routes())

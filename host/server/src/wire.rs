@@ -32,6 +32,7 @@ pub(crate) mod run_changes;
 pub(crate) mod schedules;
 pub(crate) mod settings;
 pub(crate) mod sign_in;
+pub(crate) mod tasks;
 pub(crate) mod templates;
 pub(crate) mod token_requests;
 pub(crate) mod uploads;

@@ -10,7 +10,7 @@ use crate::{Result, statements};
 statements! {
     GET = "SELECT content FROM kv WHERE integration_id = $1 AND name = $2";
     KEYS = "SELECT name FROM kv WHERE integration_id = $1 AND name LIKE $2 ESCAPE '\\' ORDER BY name";
-    USAGE = "SELECT COUNT(*), CAST(COALESCE(SUM(LENGTH(CAST(name AS BLOB)) + LENGTH(content)), 0) AS BIGINT) FROM kv WHERE integration_id = $1";
+    USAGE = "SELECT COUNT(*), CAST(COALESCE(SUM(OCTET_LENGTH(name) + OCTET_LENGTH(content)), 0) AS BIGINT) FROM kv WHERE integration_id = $1";
     SET = "INSERT INTO kv (integration_id, name, content) VALUES ($1, $2, $3) ON CONFLICT (integration_id, name) DO UPDATE SET content = excluded.content";
     DELETE = "DELETE FROM kv WHERE integration_id = $1 AND name = $2";
 }

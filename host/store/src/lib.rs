@@ -19,6 +19,7 @@ mod deletion_guards;
 mod deliveries;
 pub mod delivery_secrets;
 mod dialect;
+mod entitlement_methods;
 mod entitlement_search;
 mod entitlement_types;
 mod entitlement_words;
@@ -55,6 +56,7 @@ mod schedules;
 mod scopes;
 pub mod seal;
 mod sessions;
+mod tasks;
 mod tokens;
 mod uploads;
 mod vanished;
@@ -107,6 +109,7 @@ pub use runs::{Domain, ISSUES_MAX, LastReading, PageRecord, Run, RunEnd, RunIssu
 pub use schedules::{LastDue, Schedule};
 pub use scopes::{ScopeReading, SeenAgain, Validator};
 pub use sessions::Session;
+pub use tasks::{NewTask, Task, TaskFilter};
 pub use tokens::TokenRecord;
 pub use uploads::{
     HierarchyFault, ListChange, ListRow, Reading, Staged, StagedPerson, StagedRole, Upload,

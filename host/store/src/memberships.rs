@@ -9,6 +9,7 @@ use grantry_model::fingerprint::Key;
 use grantry_model::gate::Closed;
 use grantry_model::ids::{AccountId, AppId, EntitlementId, MembershipId};
 use grantry_model::membership::{Effect, Ending, Membership, Status, Transition};
+use grantry_model::task::TaskState;
 
 use crate::catalogue::{AssignmentRow, wanted};
 use crate::db::{Db, Row, Tx, args};
@@ -55,7 +56,7 @@ statements! {
     LIVING = "SELECT id, app_id, role_id, account_id, status, ending, starts_ms, ends_ms, failure, version, effect_number, waiting, overdue_ms FROM memberships WHERE role_id = $1 AND account_id = $2 AND status IN ('provisioning', 'active', 'failed', 'deprovisioning')";
     LIST = "SELECT id, app_id, role_id, account_id, status, ending, starts_ms, ends_ms, failure, version, effect_number, waiting, overdue_ms FROM memberships WHERE app_id = $1 AND id > $2 AND ($3 = '' OR status = $3) AND ($4 = '' OR account_id = $4) AND ($5 = '' OR role_id = $5) AND ($7 = '' OR (waiting IS NOT NULL) = ($7 = 'true')) AND ($8 = '' OR EXISTS (SELECT 1 FROM entitlements e WHERE e.id = role_id AND e.resource_id = $8)) ORDER BY id LIMIT $6";
     DUE = "SELECT id, app_id, role_id, account_id, status, ending, starts_ms, ends_ms, failure, version, effect_number, waiting, overdue_ms FROM memberships WHERE status IN ('provisioning', 'active', 'failed') AND ends_ms <= $1 ORDER BY ends_ms LIMIT $2";
-    CHANGE = "UPDATE memberships SET status = $3, ending = $4, ends_ms = $5, failure = $6, waiting = NULL, revoked_ms = CASE WHEN CAST($8 AS BIGINT) = 1 THEN COALESCE(revoked_ms, $9) ELSE NULL END, overdue_ms = CASE WHEN CAST($8 AS BIGINT) = 1 THEN overdue_ms ELSE NULL END, effect_number = effect_number + $7, version = version + 1 WHERE id = $1 AND version = $2";
+    CHANGE = "UPDATE memberships SET status = $3, ending = $4, ends_ms = $5, failure = $6, waiting = CASE WHEN status = $3 AND CAST($7 AS BIGINT) = 0 THEN waiting ELSE NULL END, revoked_ms = CASE WHEN CAST($8 AS BIGINT) = 1 THEN COALESCE(revoked_ms, $9) ELSE NULL END, overdue_ms = CASE WHEN CAST($8 AS BIGINT) = 1 THEN overdue_ms ELSE NULL END, effect_number = effect_number + $7, version = version + 1 WHERE id = $1 AND version = $2";
     COUNT_DUE = "SELECT COALESCE(SUM(CASE WHEN ends_ms <= $1 THEN 1 ELSE 0 END), 0), COUNT(*) FROM memberships WHERE status IN ('provisioning', 'active', 'failed')";
     OVERDUE = "SELECT id, app_id, role_id, account_id, status, ending, starts_ms, ends_ms, failure, version, effect_number, waiting, overdue_ms FROM memberships WHERE status = 'deprovisioning' AND revoked_ms <= $1 AND overdue_ms IS NULL ORDER BY revoked_ms LIMIT $2";
     SET_OVERDUE = "UPDATE memberships SET overdue_ms = $2 WHERE id = $1 AND status = 'deprovisioning' AND overdue_ms IS NULL";
@@ -261,9 +262,16 @@ impl Tx {
         ];
         // An expired one cannot be renewed while a newer one of the same role and account lives.
         let changed = self.execute(CHANGE, args).await;
-        match changed.map_err(|error| error.or_already_exists("membership"))? {
-            0 => Err(StoreError::VersionConflict { what: "membership" }),
-            _ => Ok(()),
+        if changed.map_err(|error| error.or_already_exists("membership"))? == 0 {
+            return Err(StoreError::VersionConflict { what: "membership" });
+        }
+        match (membership.status, to.status) {
+            (Status::Provisioning, Status::Active)
+            | (Status::Deprovisioning, Status::Expired | Status::Deleted) => {
+                self.close_task(&membership.id, TaskState::Confirmed, step).await
+            }
+            (before, after) if before == after => Ok(()),
+            _ => self.close_task(&membership.id, TaskState::Cancelled, step).await,
         }
     }
 
@@ -278,12 +286,15 @@ impl Tx {
         if permit.app() != Some(&membership.app) {
             return Err(StoreError::NotFound { what: "membership" });
         }
-        let waiting = waiting.map(Closed::code);
-        let args = args![membership.id.as_str(), membership.version, waiting];
-        match self.execute(SET_WAITING, args).await? {
-            0 => Err(StoreError::VersionConflict { what: "membership" }),
-            _ => Ok(()),
+        let code = waiting.map(Closed::code);
+        let args = args![membership.id.as_str(), membership.version, code];
+        if self.execute(SET_WAITING, args).await? == 0 {
+            return Err(StoreError::VersionConflict { what: "membership" });
         }
+        if waiting.is_some_and(Closed::asks_person) {
+            return Ok(());
+        }
+        self.close_task(&membership.id, TaskState::Cancelled, 0).await
     }
 
     /// Notes that the revocation of a membership of the permit's app is overdue. False if that is

@@ -32,7 +32,8 @@ const MIGRATIONS: &[(i64, &str)] = &[
     (23, include_str!("../migrations/0023_appeared_changes.sql")),
     (24, include_str!("../migrations/0024_mapping_proposals.sql")),
     (25, include_str!("../migrations/0025_own_accounts.sql")),
-    (28, include_str!("../migrations/0028_scope_validators.sql")),
+    (26, include_str!("../migrations/0026_scope_validators.sql")),
+    (27, include_str!("../migrations/0027_tasks.sql")),
 ];
 
 const fn newest(migrations: &[(i64, &str)]) -> i64 {

@@ -15,7 +15,8 @@ const OPEN_MAX: u32 = 20;
 
 statements! {
     OPEN = "SELECT id, membership_id, verb, state, attempts, started_ms, finished_ms, outcome, token, attempted_ms, open_until_ms FROM operations WHERE membership_id = $1 AND id <> $2 AND state <> 'confirmed' AND (token IS NOT NULL OR open_until_ms > $3) ORDER BY started_ms, id LIMIT $4";
-    LAST_ASKED = "SELECT MAX(COALESCE(attempted_ms, started_ms)) FROM operations WHERE membership_id = $1 AND attempts > 0";
+    /// The target was asked, or a person was to do it there.
+    LAST_ASKED = "SELECT MAX(a.at_ms) FROM (SELECT COALESCE(attempted_ms, started_ms) AS at_ms FROM operations WHERE membership_id = $1 AND attempts > 0 UNION ALL SELECT COALESCE(decided_ms, created_ms) AS at_ms FROM tasks WHERE membership_id = $1) a";
     SET_TOKEN = "UPDATE operations SET token = $2 WHERE id = $1";
     SET_OPEN_UNTIL = "UPDATE operations SET open_until_ms = $2 WHERE id = $1";
     SETTLE = "UPDATE operations SET token = NULL, open_until_ms = NULL WHERE id = $1";
@@ -37,7 +38,7 @@ impl Db {
         self.fetch(OPEN, args).await?.iter().map(operation).collect()
     }
 
-    /// When the target was last asked to do something about a membership.
+    /// When the target, or a person, was last asked to do something about a membership there.
     pub async fn last_asked(&self, membership: &MembershipId) -> Result<Option<UnixMs>> {
         let row = self.fetch_one(LAST_ASKED, args![membership.as_str()]).await?;
         row.map_or(Ok(None), |row| row.time_or_null(0))

@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 
 use grantry_model::aggregation::{Complete, Progress, SCOPES_MAX};
+use grantry_model::clock::UnixMs;
 use grantry_model::ids::IntegrationId;
 use grantry_model::job::Lease;
 
@@ -98,7 +99,7 @@ impl Db {
         tx.hold_lease(lease, self.now().plus_ms(lease_ms)).await?;
         tx.lock_catalogue(&run.integration_id).await?;
         for seen in seen {
-            tx.see_again(run, seen).await?;
+            tx.see_again(run, seen, self.now()).await?;
         }
         tx.checkpoint(&run.id, progress).await?;
         tx.commit().await
@@ -107,7 +108,7 @@ impl Db {
 
 impl HousekeepingTx {
     /// Takes note of one of them.
-    pub async fn see_again(&mut self, run: &Run, seen: &SeenAgain) -> Result<()> {
+    pub async fn see_again(&mut self, run: &Run, seen: &SeenAgain, now: UnixMs) -> Result<()> {
         let (id, by) = (run.integration_id.as_str(), run.id.as_str());
         match seen {
             SeenAgain::Page { domain, listing, scope, digest } => {
@@ -126,7 +127,6 @@ impl HousekeepingTx {
                 match validator {
                     Some(validator) => {
                         let (pages, rows) = (count(pages), count(rows));
-                        let now = self.now();
                         let args = args![id, listing, key, by, validator, basis, pages, rows, now];
                         self.execute(PUT_SCOPE, args).await?;
                     }

@@ -9,10 +9,11 @@ use grantry_authz::{Permit, actions};
 use grantry_model::gate::Closed;
 use grantry_model::ids::{AppId, MembershipId};
 use grantry_model::membership::{Effect, Event, Membership, Status, Transition, next};
-use grantry_store::{StoreError, Tx, Upload};
+use grantry_store::{AuditEntry, Db, StoreError, Tx, Upload};
 
 use super::{CONFLICTS_MAX, NO_APP, NO_MEMBERSHIP, Write, changed_entry, entry};
 use crate::idempotency::{Claimed, Turn};
+use crate::tasks::{Asked, ask_person};
 use crate::{Answer, Ctx, EngineError, Idempotent, Result};
 
 /// Memberships that are confirmed at a time, in the transaction of a list.
@@ -34,6 +35,7 @@ fn confirmation(membership: &Membership) -> Option<(Event, &'static str)> {
 /// Leaves a change of a membership to a person: what is to be done is written down as it is for a
 /// connector. Returns the membership as it is then.
 pub(crate) async fn await_person(
+    db: &Db,
     tx: &mut Tx,
     permit: &Write,
     id: &MembershipId,
@@ -52,8 +54,29 @@ pub(crate) async fn await_person(
     if confirmation(&membership).is_none() {
         return Ok(membership);
     }
-    tx.set_waiting(permit, &membership, Some(Closed::Manual)).await?;
+    let asked = Asked { closed: Closed::Manual, settings: None, detail: "" };
+    ask_person(db, tx, permit, &membership, &asked).await?;
     Ok(Membership { waiting: Some(Closed::Manual), ..membership })
+}
+
+/// Takes a person's word that what a membership of an app without a target waits for is done: it moves
+/// on, and the list with it, whose lock was taken before. `None` if it waits for nothing.
+pub(crate) async fn take_word<A: actions::Settles>(
+    tx: &mut Tx,
+    permit: &Permit<A>,
+    there: &Membership,
+) -> Result<Option<(Membership, AuditEntry)>> {
+    let Some((event, name)) = confirmation(there) else { return Ok(None) };
+    let to = next(there, event)?;
+    let (_, effect) = tx.membership(&there.id).await?.ok_or(NO_MEMBERSHIP)?;
+    tx.confirm_membership(permit, there, &to).await?;
+    let operation = operation_id(&there.id, effect);
+    tx.close_operation(&operation, "confirmed", "done, by a person's word").await?;
+    tx.write_into_list(permit, there, matches!(event, Event::Provisioned)).await?;
+    let changed = changed(there, &to);
+    let mut entry = changed_entry(name, there, &changed);
+    entry.detail["confirmed_by"] = serde_json::json!("word");
+    Ok(Some((changed, entry)))
 }
 
 /// Confirms what the list that was applied in this transaction shows.
@@ -152,9 +175,13 @@ impl Ctx {
             outcome = match there.waiting {
                 None => self.change_nothing(settling, &there).await,
                 Some(Closed::Manual) => self.take_word(settling, &there).await,
-                Some(Closed::ReadOnly | Closed::PermissionChanges | Closed::AccountCreation) => {
-                    self.look_now(settling, &there).await
-                }
+                Some(
+                    Closed::ReadOnly
+                    | Closed::PermissionChanges
+                    | Closed::AccountCreation
+                    | Closed::ManualMethod
+                    | Closed::Fallback,
+                ) => self.look_now(settling, &there).await,
             };
             let is_conflict =
                 matches!(outcome, Err(EngineError::Store(StoreError::VersionConflict { .. })));
@@ -182,23 +209,14 @@ impl Ctx {
         settling: &Settling<'_, A>,
         there: &Membership,
     ) -> Result<Answer> {
-        let Some((event, name)) = confirmation(there) else {
+        let mut tx = self.db().begin(settling.permit.provenance()).await?;
+        // The list first, as where a list is applied.
+        tx.take_list(settling.permit).await?;
+        let Some((changed, entry)) = take_word(&mut tx, settling.permit, there).await? else {
+            drop(tx);
             return self.change_nothing(settling, there).await;
         };
-        let to = next(there, event)?;
-        let permit = settling.permit;
-        let mut tx = self.db().begin(permit.provenance()).await?;
-        // The list first, as where a list is applied.
-        tx.take_list(permit).await?;
-        let (_, effect) = tx.membership(&there.id).await?.ok_or(NO_MEMBERSHIP)?;
-        tx.confirm_membership(permit, there, &to).await?;
-        let operation = operation_id(&there.id, effect);
-        tx.close_operation(&operation, "confirmed", "done, by a person's word").await?;
-        tx.write_into_list(permit, there, matches!(event, Event::Provisioned)).await?;
-        let changed = changed(there, &to);
         let answer = settling.claimed.finish(&mut tx, &changed).await?;
-        let mut entry = changed_entry(name, there, &changed);
-        entry.detail["confirmed_by"] = serde_json::json!("word");
         tx.commit(entry).await?;
         Ok(answer)
     }
@@ -211,6 +229,7 @@ impl Ctx {
     ) -> Result<Answer> {
         let mut tx = self.db().begin(settling.permit.provenance()).await?;
         tx.hasten_membership(settling.permit, there).await?;
+        tx.say_task_done(settling.permit, &there.id).await?;
         let answer = settling.claimed.finish(&mut tx, there).await?;
         tx.commit(entry("membership.look_ordered", there)).await?;
         Ok(answer)

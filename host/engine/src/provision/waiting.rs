@@ -1,21 +1,59 @@
 //! What becomes of a membership where a setting closes the gate: it waits for a person, and the target
 //! is looked at from time to time.
 
+use grantry_authz::{Permit, actions};
 use grantry_model::gate::Closed;
+use grantry_model::membership::Membership;
+use grantry_model::method;
+use grantry_model::permission::Entity;
+use grantry_store::{AuditEntry, Integration, Job};
 use serde_json::json;
 
 use super::{Known, Provisioning};
+use crate::tasks::{Asked, ask_person};
 use crate::worker::Verdict;
-use crate::{Result, gate};
+use crate::{Engine, Result};
 
 /// How often the target is looked at while a membership waits for a person, in milliseconds.
-const WAITING_LOOK_MS: u64 = 15 * 60_000;
+pub(super) const WAITING_LOOK_MS: u64 = 15 * 60_000;
+
+/// Asks the person who is to do it although the plugin is in quarantine: the target cannot be looked at,
+/// but what is done by hand needs no plugin.
+pub(super) async fn ask_in_quarantine(
+    engine: &Engine,
+    job: &Job,
+    integration: &Integration,
+    membership: &Membership,
+) -> Result<()> {
+    let own = engine.db().entitlement_method(&membership.role).await?.0;
+    let Some(closed) = method::kept(&integration.settings, own) else { return Ok(()) };
+    if membership.waiting == Some(closed) {
+        return Ok(());
+    }
+    let orderer = engine.orderer(job).await?;
+    let entity = Some(Entity::App(membership.app.clone()));
+    let permit: Permit<actions::AppMembershipWrite> = Permit::for_job(&job.id, &orderer, entity);
+    let mut tx = engine.db().begin(permit.provenance()).await?;
+    tx.lock_membership(&membership.id).await?;
+    tx.hold(&job.lease(), engine.lease_until()).await?;
+    let asked = Asked { closed, settings: Some(&integration.settings), detail: "" };
+    ask_person(engine.db(), &mut tx, &permit, membership, &asked).await?;
+    let detail = json!({ "code": closed.code(), "detail": closed.to_string() });
+    let id = membership.id.as_str();
+    tx.commit(AuditEntry::about("membership.waits", "membership", id, detail)).await?;
+    Ok(())
+}
 
 impl Provisioning<'_> {
     /// The gate is closed: looks whether a person has done it meanwhile. Only reads.
     pub(super) async fn look(&self, closed: Closed, attempt: u32) -> Result<Known> {
         Ok(match self.read_back(attempt).await? {
             Known::Confirmed(outcome) => Known::Confirmed(outcome),
+            // The connector cannot tell: an aggregation may.
+            Known::Later { .. } => match self.ask_catalogue().await? {
+                Known::Confirmed(outcome) => Known::Confirmed(outcome),
+                _ => Known::Waits(closed),
+            },
             _ => Known::Waits(closed),
         })
     }
@@ -27,13 +65,15 @@ impl Provisioning<'_> {
         if self.membership.waiting != Some(closed) {
             let detail = closed.to_string();
             let mut tx = self.begin().await?;
-            if gate::licence(&mut tx, &self.integration.id, &self.operation).await?.is_ok() {
+            if self.licence(&mut tx).await?.is_ok() {
                 // The setting was changed while the target was looked at: nobody would tell this job.
                 let (code, detail) = (closed.code().to_owned(), closed.to_string());
                 let asked_ms = Some(0);
                 return Ok(Verdict::Later { asked_ms, code, detail, has_progressed: true });
             }
-            tx.set_waiting(&self.permit, &self.membership, Some(closed)).await?;
+            let settings = tx.settings(&self.integration.id).await?;
+            let asked = Asked { closed, settings: Some(&settings), detail: "" };
+            ask_person(self.engine.db(), &mut tx, &self.permit, &self.membership, &asked).await?;
             tx.note_operation(&self.operation_id, &detail).await?;
             let detail = json!({ "code": closed.code(), "detail": detail });
             tx.commit(self.audit("membership.waits", detail)).await?;

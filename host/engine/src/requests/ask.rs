@@ -6,11 +6,11 @@ use grantry_model::clock::UnixMs;
 use grantry_model::fault::FieldIssue;
 use grantry_model::ids::{AccountId, IdentityId, IntegrationId, RequestId};
 use grantry_model::membership::Status;
-use grantry_model::package::Interface;
+use grantry_model::method::Way;
 use grantry_model::request::{ApprovalStatus, Effect, ITEMS_MAX, begin};
 use grantry_model::text::printable;
 use grantry_model::workflow::{Facts, check_duration};
-use grantry_store::{Integration, Request, RequestItem, StoredEntitlement, StoredIdentity};
+use grantry_store::{Request, RequestItem, StoredEntitlement, StoredIdentity};
 use serde_json::json;
 
 use super::change::{Change, entry};
@@ -170,8 +170,10 @@ impl Ctx {
         let Some(role) = role.filter(|role| role.removed.is_none()) else {
             return Ok(Err(refusal("role_id", "unknown_role", "there is no such role")));
         };
-        let integration = match db.integration_of_app(&wanted.app).await? {
-            Some(integration) if self.can_provision(&integration).await? => integration,
+        let feed = self.engine.feed(&wanted.app).await?;
+        let way = feed.route(db.entitlement_method(&role.id).await?.0).way;
+        let integration = match feed.integration {
+            Some(integration) if way != Way::Nobody => integration,
             Some(_) | None => {
                 let message = "nothing provisions this app: ask whoever administers it";
                 return Ok(Err(refusal("role_id", "not_provisioned", message)));
@@ -230,12 +232,6 @@ impl Ctx {
             failure: None,
         };
         Ok(Ok((item, effects)))
-    }
-
-    /// Whether the integration's plugin grants and revokes.
-    async fn can_provision(&self, integration: &Integration) -> Result<bool> {
-        let plugin = self.db().plugin(&integration.plugin_id).await?;
-        Ok(plugin.is_some_and(|plugin| plugin.interfaces.contains(&Interface::Provision)))
     }
 
     /// The identity's account on the integration.

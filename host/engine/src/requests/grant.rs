@@ -2,13 +2,14 @@
 
 use grantry_authz::{Permit, Provenance, actions};
 use grantry_model::clock::UnixMs;
-use grantry_model::ids::{IntegrationId, MembershipId};
+use grantry_model::ids::MembershipId;
 use grantry_model::membership::{Effect, Event, Membership, Status, Transition, next};
-use grantry_model::package::Interface;
+use grantry_model::method::Way;
 use grantry_model::request::ApprovalStatus;
 use grantry_store::{AuditEntry, NewMembership, Request, RequestItem, StoredEntitlement, Tx};
 
-use crate::memberships::{changed_entry, entry, order_provisioning};
+use crate::memberships::route::{Route, follow};
+use crate::memberships::{changed_entry, entry};
 use crate::{Engine, Result};
 
 /// When an approved item is looked at again whose older access is still being removed, in milliseconds.
@@ -24,9 +25,9 @@ pub(super) fn is_due(item: &RequestItem) -> bool {
 /// What comes of an approved item, as things stand.
 pub(super) enum Gift {
     /// New access.
-    New(IntegrationId, Membership),
+    New(Route, Membership),
     /// Access that is there is given anew, or for longer.
-    Changed(IntegrationId, Membership, Event, Transition),
+    Changed(Route, Membership, Event, Transition),
     /// The access is there, for at least as long.
     There(MembershipId),
     /// It cannot be given.
@@ -69,8 +70,8 @@ impl Engine {
         if account.is_none_or(|account| account.removed.is_some()) {
             return Ok(Gift::Refused("the account is no longer there"));
         }
-        let plugin = db.plugin(&integration.plugin_id).await?;
-        if !plugin.is_some_and(|plugin| plugin.interfaces.contains(&Interface::Provision)) {
+        let route = self.feed(&item.app).await?.route(db.entitlement_method(&item.role).await?.0);
+        if route.way == Way::Nobody {
             return Ok(Gift::Refused("nothing provisions this app any more"));
         }
         let ends = request.duration_ms.map(|duration_ms| now.plus_ms(duration_ms));
@@ -89,7 +90,7 @@ impl Engine {
                 overdue: None,
                 version: 1,
             };
-            return Ok(Gift::New(integration.id, membership));
+            return Ok(Gift::New(route, membership));
         };
         let is_over = there.ends.is_some_and(|ends| ends <= now);
         let event = match (there.status, there.ends, ends) {
@@ -107,7 +108,7 @@ impl Engine {
             (Status::Provisioning | Status::Active, ..) => return Ok(Gift::There(there.id)),
         };
         let to = next(&there, event)?;
-        Ok(Gift::Changed(integration.id, there, event, to))
+        Ok(Gift::Changed(route, there, event, to))
     }
 
     /// Gives it, and returns what the audit log is to say.
@@ -120,10 +121,9 @@ impl Engine {
     ) -> Result<Option<AuditEntry>> {
         let permit: Permit<actions::AppMembershipWrite> =
             Permit::for_approved_request(provenance, &item.app);
-        let by = &provenance.principal_id;
         match gift {
             Gift::There(_) | Gift::Refused(_) | Gift::Later => Ok(None),
-            Gift::New(integration, membership) => {
+            Gift::New(route, membership) => {
                 let new = NewMembership {
                     id: membership.id.clone(),
                     role: membership.role.clone(),
@@ -131,14 +131,13 @@ impl Engine {
                     ends: membership.ends,
                 };
                 tx.create_membership(&permit, &new).await?;
-                order_provisioning(self.db(), tx, integration, &membership.id, by).await?;
+                let effect = (&membership.id, Effect::Grant);
+                follow(self.db(), tx, &permit, route, effect).await?;
                 Ok(Some(entry("membership.granted", membership)))
             }
-            Gift::Changed(integration, there, event, to) => {
+            Gift::Changed(route, there, event, to) => {
                 tx.change_membership(&permit, there, to, None).await?;
-                if to.effect != Effect::None {
-                    order_provisioning(self.db(), tx, integration, &there.id, by).await?;
-                }
+                follow(self.db(), tx, &permit, route, (&there.id, to.effect)).await?;
                 let after = Membership { status: to.status, ends: to.ends, ..there.clone() };
                 let name = match event {
                     Event::Extend { .. } => "membership.extended",

@@ -48,7 +48,11 @@ fn closing(closed: Closed) -> SettingsChange {
         Closed::ReadOnly => {
             SettingsChange { is_read_only: Some(true), ..SettingsChange::default() }
         }
-        Closed::PermissionChanges | Closed::AccountCreation | Closed::Manual => {
+        Closed::PermissionChanges
+        | Closed::AccountCreation
+        | Closed::Manual
+        | Closed::ManualMethod
+        | Closed::Fallback => {
             SettingsChange { allows_changing_permissions: Some(false), ..SettingsChange::default() }
         }
     }

@@ -157,12 +157,21 @@ impl Host {
 
     /// From now on the connector cannot read back.
     pub async fn make_blind(&self) {
+        self.move_to("blind", b"scripted blind").await;
+    }
+
+    /// From now on the connector only reads.
+    pub async fn make_reading(&self) {
+        self.move_to("reading", b"scripted reading").await;
+    }
+
+    async fn move_to(&self, key: &str, component: &[u8]) {
         let answer = |plugin: &grantry_engine::Installed| reply(plugin.id.as_str());
-        let request = Idempotent { key: "blind", request: b"blind", answer: &answer };
-        let blind = self.ctx.install_plugin(b"scripted blind", &request).await.unwrap().body;
-        let blind = PluginId::parse(&blind).unwrap();
+        let request = Idempotent { key, request: component, answer: &answer };
+        let plugin = self.ctx.install_plugin(component, &request).await.unwrap().body;
+        let plugin = PluginId::parse(&plugin).unwrap();
         let version = self.ctx.integration(&self.integration).await.unwrap().integration.version;
-        self.ctx.move_version(&self.integration, version, &blind, None).await.unwrap();
+        self.ctx.move_version(&self.integration, version, &plugin, None).await.unwrap();
     }
 
     /// Moves the clock from anywhere, also during a call.

@@ -29,5 +29,6 @@ mod scripted;
 mod selections;
 mod side_effects;
 mod streams;
+mod tasks;
 mod uploads;
 mod validators;

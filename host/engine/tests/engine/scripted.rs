@@ -439,15 +439,19 @@ pub struct AnyPackage;
 #[async_trait]
 impl PackageInspector for AnyPackage {
     async fn inspect(&self, component: &[u8]) -> Result<PackageReport, PackageRejection> {
+        let mut interfaces = vec![Interface::Lifecycle, Interface::Aggregate];
+        if !component.ends_with(b"reading") {
+            interfaces.push(Interface::Provision);
+        }
         Ok(PackageReport {
             digest: Digest::of(component),
             size_bytes: component.len() as u64,
             contract: "0.1.0".into(),
-            interfaces: vec![Interface::Lifecycle, Interface::Aggregate, Interface::Provision],
+            interfaces,
             imports: Vec::new(),
-            // A version that cannot read back, or that declares attributes, says so by its last word.
+            // A version that cannot read back, that only reads, or that declares attributes, says so by its last word.
             manifest: Manifest {
-                can_read_back: !component.ends_with(b"blind"),
+                can_read_back: !component.ends_with(b"blind") && !component.ends_with(b"reading"),
                 kinds: if component.ends_with(b"typed") { typed_kinds() } else { kinds() },
                 ..manifest()
             },

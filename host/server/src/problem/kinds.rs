@@ -79,6 +79,7 @@ pub const KINDS: &[Kind] = &[
     new("not_an_approver", 403, "You are not asked about this request now"),
     new("not_requester", 403, "Only the requester takes a request back"),
     new("no_identity", 409, "You are no identity here"),
+    new("task_over", 409, "The task is over, or something else was said of it"),
     new("last_admin", 409, "It is the last admin"),
     new("own_person", 409, "It is yourself"),
     new("person_owns_integrations", 409, "The person owns integrations"),

@@ -92,7 +92,7 @@ pub(crate) fn read_create(create: wire::CreateIntegration) -> Result<Integration
         connection: WholeConnection(create.connection),
         approval: read_approval(create.approval),
         owner: create.owner_id.as_deref().map(read_owner_id).transpose()?,
-        settings: settings::read_change(create.settings),
+        settings: settings::read_change(create.settings)?,
     })
 }
 
@@ -118,7 +118,7 @@ pub(crate) fn read_update(update: wire::UpdateIntegration) -> Result<Integration
         connection: update.connection.map(WholeConnection),
         approval: update.approval.map(read_approval),
         owner: owner.transpose()?,
-        settings: settings::read_change(update.settings),
+        settings: settings::read_change(update.settings)?,
     })
 }
 

@@ -105,6 +105,7 @@ pub(crate) fn effective(effective: &Effective) -> wire::EffectivePermission {
         Reason::Relation(_) => "by being its owner or maintainer".to_owned(),
         Reason::Job => "background work".to_owned(),
         Reason::ApprovedRequest => "by an approved request".to_owned(),
+        Reason::Task => "by a task".to_owned(),
         Reason::Recovery => "by a recovery on the machine".to_owned(),
         Reason::Own | Reason::FirstStart | Reason::SignUp => "the person's own affair".to_owned(),
     });

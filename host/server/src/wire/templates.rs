@@ -18,6 +18,8 @@ pub(crate) fn kind(kind: NoticeKind) -> wire::NoticeKind {
         NoticeKind::RequestWaiting => wire::NoticeKind::RequestWaiting,
         NoticeKind::RequestDecided => wire::NoticeKind::RequestDecided,
         NoticeKind::AccountClaimed => wire::NoticeKind::AccountClaimed,
+        NoticeKind::TaskWaiting => wire::NoticeKind::TaskWaiting,
+        NoticeKind::TaskDecided => wire::NoticeKind::TaskDecided,
         NoticeKind::SinkDisabled => wire::NoticeKind::SinkDisabled,
         NoticeKind::Test => wire::NoticeKind::Test,
     }
@@ -37,6 +39,8 @@ pub(crate) fn read_kind(kind: wire::NoticeKind) -> NoticeKind {
         wire::NoticeKind::RequestWaiting => NoticeKind::RequestWaiting,
         wire::NoticeKind::RequestDecided => NoticeKind::RequestDecided,
         wire::NoticeKind::AccountClaimed => NoticeKind::AccountClaimed,
+        wire::NoticeKind::TaskWaiting => NoticeKind::TaskWaiting,
+        wire::NoticeKind::TaskDecided => NoticeKind::TaskDecided,
         wire::NoticeKind::SinkDisabled => NoticeKind::SinkDisabled,
         wire::NoticeKind::Test => NoticeKind::Test,
     }

@@ -35,5 +35,6 @@ mod schedules;
 mod service;
 mod sessions;
 mod settings;
+mod tasks;
 mod uploads;
 mod versions;

@@ -86,6 +86,9 @@ fn every_creating_request_wants_an_idempotency_key() {
         // What was decided, or taken back, is not decided again.
         "decide_request",
         "withdraw_request",
+        // What was said of a task is not said again.
+        "complete_task",
+        "reject_task",
     ];
     for (method, path, operation) in operations(&document()) {
         let id = operation["operationId"].as_str().unwrap();

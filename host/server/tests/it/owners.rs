@@ -82,6 +82,8 @@ fn oracle(id: &str, action: &str, path: &str, which: Which, held: &[&str]) -> u1
         // A request for a role of the own integration is decided by its owner, and not taken back.
         // With a scoped token nobody asks or decides.
         "request" if held.len() < ADMINISTERS.len() => 403,
+        // The task is one of an app that no integration feeds.
+        "request" if path.contains("{task_id}") => 404,
         "request" if id == "withdraw_request" && which == Which::Own => 403,
         "request" if which == Which::Own => 200,
         "request" => 404,

@@ -152,6 +152,13 @@ const ROWS: &[(&str, &str)] = &[
     ("get_own_delegation", "own"),
     ("set_own_delegation", "own"),
     ("end_own_delegation", "own"),
+    ("list_tasks", "own"),
+    ("get_task", "request"),
+    ("complete_task", "request"),
+    ("reject_task", "request"),
+    ("assign_task", "request"),
+    ("get_entitlement_provisioning", "integration.read"),
+    ("set_entitlement_provisioning", "integration.write"),
     ("list_jobs", "job.read"),
     ("get_job", "job.read"),
     ("cancel_job", "aggregation.run"),
@@ -440,6 +447,7 @@ async fn values(host: &Host, name: &str) -> BTreeMap<&'static str, String> {
         ("delegate_id", person(host, Role::User).await.0),
         ("workflow_id", workflow),
         ("request_id", request),
+        ("task_id", task(host, name).await),
         ("own_token_id", own_token(host).await),
         ("sink_id", sink),
         ("delivery_id", text(&delivery, "id")),
@@ -450,6 +458,18 @@ async fn values(host: &Host, name: &str) -> BTreeMap<&'static str, String> {
         ("token", host.admin.clone()),
         ("code", "not_found".to_owned()),
     ])
+}
+
+/// A task of an app that lists feed.
+async fn task(host: &Host, name: &str) -> String {
+    let app = json!({"name": format!("{name} wiki")});
+    let app = text(&host.call("POST", "/apps", app).await.ok(), "id");
+    host.applied(&format!("/apps/{app}"), "external_id\n1\n").await;
+    let role = host.first(&format!("/apps/{app}/roles")).await;
+    let account = host.first(&format!("/apps/{app}/accounts")).await;
+    let body = json!({"role_id": role, "account_id": account});
+    host.call("POST", &format!("/apps/{app}/memberships"), body).await.ok();
+    host.first(&format!("/tasks?app_id={app}")).await
 }
 
 /// A request of the admin's for the identity, which gets the integration's second account.

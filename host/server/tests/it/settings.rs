@@ -24,7 +24,8 @@ async fn a_new_integration_has_the_documented_defaults() {
             "allows_users_to_edit_accounts": false, "is_requestable": true,
             "is_requestable_by_default": true, "assigns_recommended_owners": false,
             "assigns_recommended_maintainers": false, "notifies_external_changes": true,
-            "allowed_durations_ms": null,
+            "allowed_durations_ms": null, "method": "connector", "fallback": "none",
+            "task_assignees": [], "task_due_ms": 259_200_000,
         })
     );
     assert_eq!(created["owner_id"], Value::Null);
