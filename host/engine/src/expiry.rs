@@ -145,14 +145,14 @@ async fn tell_overdue(engine: &Engine, membership: &Membership) -> Result<()> {
     }
     tx.queue_notice(&notice).await?;
     tracing::warn!(membership.id = %membership.id, code = "revoke_overdue", "a revocation is overdue: {detail}");
+    Ok(tx.commit(revoke_overdue(membership, &detail)).await?)
+}
+
+/// The audit entry about access that is still there after its end.
+pub(crate) fn revoke_overdue(membership: &Membership, detail: &str) -> AuditEntry {
     let detail = json!({ "code": "revoke_overdue", "detail": detail });
-    let entry = AuditEntry::about(
-        "membership.revoke_overdue",
-        "membership",
-        membership.id.as_str(),
-        detail,
-    );
-    Ok(tx.commit(entry).await?)
+    let (event, id) = ("membership.revoke_overdue", membership.id.as_str());
+    AuditEntry::about(event, "membership", id, detail)
 }
 
 async fn overdue_notice(engine: &Engine, membership: &Membership, detail: &str) -> Result<Notice> {

@@ -15,6 +15,7 @@ use grantry_model::text::printable;
 use grantry_store::{AuditEntry, Db, NewTask, StoreError, Task, TaskFilter, Tx};
 use serde_json::json;
 
+use crate::expiry::revoke_overdue;
 use crate::jobs::machine_provenance;
 use crate::memberships::{changed_entry, manual::take_word};
 use crate::{Ctx, Engine, EngineError, Page, PageQuery, Result};
@@ -238,7 +239,9 @@ impl Ctx {
             }
             (Word::Reject, Verb::Revoke) => {
                 tx.note_operation(&format!("{}-{effect}", membership.id), note).await?;
-                tx.set_overdue(permit, &membership).await?;
+                if tx.set_overdue(permit, &membership).await? {
+                    tx.record(revoke_overdue(&membership, note));
+                }
                 tx.queue_notice(&still_there(task, note)).await?;
             }
         }

@@ -5973,7 +5973,8 @@ static mut _RET_AREA: _RetArea = _RetArea([::core::mem::MaybeUninit::uninit(); 4
 
 }
 
-/// What changed since a moment, where the target keeps a log of it.
+/// What changed since a moment, where the target keeps a log of it. Not called by Grantry yet; this is
+/// how it will be.
 ///
 /// Before a full aggregation begins, the host asks every feed for its `latest` position; later runs poll
 /// from there, and after all events of a run the host's rows must be those that a full aggregation would

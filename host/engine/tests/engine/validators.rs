@@ -92,7 +92,7 @@ async fn the_guard_counts_scopes_that_were_not_read() {
     for host in scoped(60, 2, Scopes::Listings).await {
         host.change(|directory| {
             directory.users = directory.users.clone().into_iter().take(20).collect();
-            directory.members.retain(|(_, user)| *user < "u020".to_owned());
+            directory.members.retain(|(_, user)| user.as_str() < "u020");
         });
         let (run, unchanged, _) = host.sync().await;
         assert_eq!((run.status, unchanged), (RunStatus::Blocked, 2), "{run:?}");
@@ -191,6 +191,35 @@ async fn what_we_changed_ourselves_is_read_again() {
         assert!(!host.holds("g01", "u000"));
         assert_eq!(host.taken().await, 0);
         assert_eq!(host.taken().await, 5);
+    }
+}
+
+#[tokio::test]
+async fn many_empty_groups_in_a_row_are_no_endless_listing() {
+    for host in scoped(20, 2, Scopes::Groups).await {
+        host.change(|directory| {
+            let empty = (0..150).map(|number| (format!("h{number:03}"), "Empty".to_owned()));
+            directory.groups.extend(empty);
+        });
+        assert_eq!(host.taken().await, 2);
+        assert_eq!(host.taken().await, 152);
+    }
+}
+
+#[tokio::test]
+async fn an_empty_scope_loses_its_validator_with_the_others() {
+    for host in scoped(20, 2, Scopes::Groups).await {
+        host.change(|directory| {
+            directory.groups.insert("g98".into(), "Empty".into());
+            directory.groups.insert("g99".into(), "Empty as well".into());
+        });
+        assert_eq!(host.taken().await, 2);
+        assert_eq!(host.taken().await, 4);
+        host.grant("g99", "u000").await;
+        host.work_for(6).await;
+        assert!(host.holds("g99", "u000"));
+        assert_eq!(host.taken().await, 0);
+        assert_eq!(host.taken().await, 4);
     }
 }
 

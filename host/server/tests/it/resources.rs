@@ -173,6 +173,8 @@ fn oracle(id: &str, action: &str, path: &str, which: Which, held: &[&str]) -> u1
         "public" | "none" => 200,
         _ if held.contains(&action) && is_about && which == Which::Own => 200,
         _ if action.contains('.') => 403,
+        // The task is one of an app that lists feed.
+        "request" if path.contains("{task_id}") => 404,
         // A request for a role on the own resource is decided by its owner, and not taken back.
         "request" if !held.contains(&"resource.write") || which != Which::Own => 404,
         "request" if id == "withdraw_request" => 403,
