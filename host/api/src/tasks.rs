@@ -141,7 +141,7 @@ pub struct TaskQuery {
     #[param(inline)]
     pub state: Option<TaskState>,
     /// Only those of this app.
-    #[param(max_length = 64)]
+    #[param(max_length = 2048)]
     pub app_id: Option<String>,
 }
 
