@@ -36,7 +36,9 @@ impl Aggregate for Synthetic {
         let connection: Connection = run::connection()?;
         match validated::unchanged(&connection, &request) {
             Some(page) => Ok(page),
-            None => validated::sign(&connection, &request, listing::read_page(&connection, &request)?),
+            None => {
+                validated::sign(&connection, &request, listing::read_page(&connection, &request)?)
+            }
         }
     }
 
