@@ -388,11 +388,11 @@ pub enum OwnWord {
 /// What comes of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum OwnOutcome {
-    /// It is as said already.
+    /// It is as said already, or the rules have found the person and what they made of it stands.
     Same,
-    /// The account is that identity's from now on.
-    Mapped(IdentityId),
-    /// An administrator has the last word, because the rules find others too.
+    /// The account, which was given up, is left to the rules again. They find this person alone.
+    Released,
+    /// An administrator has the last word, because the rules find several.
     Waits(IdentityId),
     /// The account is nobody's from now on.
     GivenUp,
@@ -421,8 +421,8 @@ pub struct Held<'a> {
     pub proposal: Option<&'a Proposal>,
 }
 
-/// What comes of what a person says who is these `own` identities. The proof that an account is theirs
-/// is that the rules find them and nobody else for it at this moment.
+/// What comes of what a person says who is these `own` identities. No word maps an account by itself, and
+/// none outlives what the rules find: access that is requested follows the mapping.
 pub fn judge_own(
     word: OwnWord,
     held: Held<'_>,
@@ -439,22 +439,31 @@ pub fn judge_own(
     let is_claimant = claimant.is_some_and(|by| own.contains(by));
     let found = found.map(|found| &found.identities).filter(|found| !found.is_disjoint(own));
     match (word, found) {
-        (OwnWord::Claim, _) if is_own => Ok(OwnOutcome::Same),
+        (OwnWord::Claim, _) if is_own => match named.is_none_or(|it| held.identity == Some(it)) {
+            true => Ok(OwnOutcome::Same),
+            false => Err(OwnRefusal::WhichIdentity),
+        },
         (OwnWord::GiveUp, _) if is_own && is_said => Err(OwnRefusal::Taken),
         (OwnWord::GiveUp, _) if is_own => Ok(OwnOutcome::GivenUp),
         (OwnWord::GiveUp, _) if is_claimant => Ok(OwnOutcome::TakenBack),
         (_, None) => Err(OwnRefusal::Unknown),
         (_, Some(_)) if held.identity.is_some() || is_said => Err(OwnRefusal::Taken),
         (OwnWord::GiveUp, Some(_)) => Ok(OwnOutcome::Same),
-        (OwnWord::Claim, Some(_)) if claimant.is_some() && !is_claimant => Err(OwnRefusal::Taken),
+        // Somebody else's claim counts as long as the rules find them.
+        (OwnWord::Claim, Some(found))
+            if !is_claimant && claimant.is_some_and(|by| found.contains(by)) =>
+        {
+            Err(OwnRefusal::Taken)
+        }
         (OwnWord::Claim, Some(found)) => {
             let fits = |one: &&IdentityId| named.is_none_or(|named| named == *one);
             let fitting: Vec<&IdentityId> = found.intersection(own).filter(fits).collect();
             let [identity] = fitting[..] else { return Err(OwnRefusal::WhichIdentity) };
-            Ok(match found.is_subset(own) {
-                true => OwnOutcome::Mapped(identity.clone()),
-                false if claimant == Some(identity) => OwnOutcome::Same,
-                false => OwnOutcome::Waits(identity.clone()),
+            Ok(match (found.len(), held.origin) {
+                (1, Origin::Own) => OwnOutcome::Released,
+                (1, _) => OwnOutcome::Same,
+                _ if claimant == Some(identity) => OwnOutcome::Same,
+                _ => OwnOutcome::Waits(identity.clone()),
             })
         }
     }
@@ -610,14 +619,17 @@ mod tests {
 
     #[test]
     fn somebody_elses_account_is_never_taken() {
-        use OwnOutcome::{GivenUp, Mapped, Same, TakenBack, Waits};
+        use OwnOutcome::{GivenUp, Released, Same, TakenBack, Waits};
         use OwnRefusal::{Taken, Unknown, WhichIdentity};
         use OwnWord::{Claim, GiveUp};
         let (rule, hand, own) = (Origin::Rule, Origin::Hand, Origin::Own);
         let nobodys = (None, rule, None);
         let both = ["ada", "bob"];
-        assert_eq!(say(Claim, nobodys, &["ada"], &["ada"]), Ok(Mapped(id("ada"))));
-        assert_eq!(say(Claim, (None, own, None), &["ada"], &["ada"]), Ok(Mapped(id("ada"))));
+        // What the rules made of it stands: a second account waits for somebody who administers.
+        assert_eq!(say(Claim, nobodys, &["ada"], &["ada"]), Ok(Same));
+        assert_eq!(say(Claim, (None, own, None), &["ada"], &["ada"]), Ok(Released));
+        assert_eq!(say(Claim, (None, own, None), &both, &["ada"]), Ok(Waits(id("ada"))));
+        assert_eq!(say(Claim, (None, own, Some("bob")), &["ada"], &["ada"]), Ok(Released));
         assert_eq!(say(Claim, nobodys, &both, &["ada"]), Ok(Waits(id("ada"))));
         assert_eq!(say(Claim, nobodys, &both, &both), Err(WhichIdentity));
         assert_eq!(say(Claim, (None, rule, Some("ada")), &both, &["ada"]), Ok(Same));

@@ -13,7 +13,7 @@ use grantry_model::notification::{Notice, NoticeKind};
 use grantry_store::{IdentityAccount, MappingState, OwnableAccount, StoreError, Tx};
 
 use super::NO_ACCOUNT;
-use super::apply::find;
+use super::apply::{How, apply, find};
 use crate::{Ctx, EngineError, Page, PageQuery, Result};
 
 /// How often a word is repeated that met another change of what it was judged by.
@@ -44,7 +44,9 @@ struct Sight {
 fn shown(account: OwnableAccount, own: &BTreeSet<IdentityId>) -> OwnAccount {
     let is_mapped = account.identity.is_some();
     let claimant = match &account.proposal {
-        Some(Proposal::Claimed(by)) => Some(by).filter(|by| own.contains(by)).cloned(),
+        Some(Proposal::Claimed(by) | Proposal::SecondAccount(by)) => {
+            Some(by).filter(|by| own.contains(by)).cloned()
+        }
         _ => None,
     };
     let is_waiting = !is_mapped && claimant.is_some();
@@ -111,9 +113,9 @@ impl Ctx {
         Ok(Page { items, next: page.next })
     }
 
-    /// Maps an account that is nobody's to an identity that the caller is, if the rules find nobody
-    /// else for it; if they do, the claim waits for somebody who administers. Claiming the own account
-    /// changes nothing. Which identity is to be told where several of the own ones fit.
+    /// Leaves an account that somebody gave up to the rules again, if they find nobody but the caller
+    /// for it; if they find several, the claim waits for somebody who administers. Claiming the own
+    /// account changes nothing. Which identity is to be told where several of the own ones fit.
     pub async fn claim_account(
         &self,
         id: &AccountId,
@@ -200,9 +202,9 @@ impl Ctx {
         let before = tx.mapping(id).await?;
         let (event, told) = match outcome {
             OwnOutcome::Same => return Ok(()),
-            OwnOutcome::Mapped(identity) => {
-                tx.set_mapping(integration, id, version, Some(identity), Origin::Own).await?;
-                ("mapping.claimed", "is claimed, and nobody else fits")
+            OwnOutcome::Released => {
+                tx.release_mapping(id, version).await?;
+                ("mapping.claimed", "is claimed again, and nobody else fits")
             }
             OwnOutcome::Waits(identity) => {
                 tx.claim_mapping(permit, &sight.account, identity).await?;
@@ -219,6 +221,9 @@ impl Ctx {
         };
         self.tell_of_word(&mut tx, of, told).await?;
         self.commit_said(tx, event, id, &before).await?;
+        if *outcome == OwnOutcome::Released {
+            apply(self.db(), permit.provenance(), integration, How::because("claim")).await?;
+        }
         Ok(())
     }
 

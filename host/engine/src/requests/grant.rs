@@ -67,8 +67,12 @@ impl Engine {
             return Ok(Gift::Refused("the role is no longer there, or cannot be granted"));
         }
         let account = db.account(&integration.id, &item.account).await?;
-        if account.is_none_or(|account| account.removed.is_some()) {
+        let Some(account) = account.filter(|account| account.removed.is_none()) else {
             return Ok(Gift::Refused("the account is no longer there"));
+        };
+        // What was approved for one person must not go to whoever has the account by now.
+        if account.mapping.identity.as_ref() != Some(&request.identity) {
+            return Ok(Gift::Refused("the account is no longer theirs: ask again"));
         }
         let route = self.feed(&item.app).await?.route(db.entitlement_method(&item.role).await?.0);
         if route.way == Way::Nobody {

@@ -148,7 +148,8 @@ async fn an_own_account_is_given_up_and_claimed_again_and_rules_leave_it_so() {
         ada.claim_account(&account, None).await.unwrap();
         host.apply_rules().await;
         let mapping = host.of("u000").await;
-        assert_eq!((mapping.identity, mapping.origin), (Some(id), Origin::Own));
+        // It is the rules' again: they would see if the target gave it to somebody else.
+        assert_eq!((mapping.identity, mapping.origin), (Some(id), Origin::Rule));
         assert_eq!(host.audited("mapping.claimed").await, 1);
         assert_eq!(host.audited("mapping.given_up").await, 1);
         assert_eq!(host.told(NoticeKind::AccountClaimed).await, 2);
@@ -278,9 +279,13 @@ async fn whoever_is_several_identities_says_which_of_them_claims() {
         assert!(matches!(refused, Err(EngineError::Invalid(_))), "{refused:?}");
         let other = host.identity(&one, "ada").await;
         let wanted = host.identity(&two, "ada").await;
-        // Nobody else fits, so nobody has to be asked.
+        // Whose rules hold is not theirs to choose.
         let claimed = ada.claim_account(&account, Some(&wanted)).await.unwrap();
-        assert_eq!((claimed.is_mapped, claimed.identity), (true, Some(wanted)));
-        assert_ne!(host.holder("u000").await.0, Some(other));
+        assert_eq!((claimed.is_waiting, claimed.identity), (true, Some(wanted.clone())));
+        assert_eq!(host.holder("u000").await, (None, Some(Proposal::Claimed(wanted.clone()))));
+        host.say("u000", Some(&wanted)).await;
+        assert_eq!(mine(&ada).await, ["u000"]);
+        let refused = ada.claim_account(&account, Some(&other)).await;
+        assert!(matches!(refused, Err(EngineError::Invalid(_))), "{refused:?}");
     }
 }

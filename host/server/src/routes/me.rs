@@ -103,9 +103,9 @@ async fn list_own_accounts(
 
 /// Claim an account
 ///
-/// Maps an account that is nobody's to you, if its integration lets people do so and its rules find you
-/// and nobody else for it. If they find others too, the claim waits for the integration's owner. The
-/// body may be left out.
+/// Leaves an account that was given up to the rules again, if its integration lets people do so and the
+/// rules find you and nobody else for it. If they find others too, the claim waits for the integration's
+/// owner. The body may be left out.
 #[utoipa::path(put, path = "/me/accounts/{account_id}", tag = "me",
     extensions(("x-grantry-action" = json!("own"))),
     params(("account_id" = String, Path, description = "The account's id.")),

@@ -359,3 +359,16 @@ async fn what_was_approved_of_a_type_that_is_gone_is_not_given() {
     let memberships = host.get(&format!("/apps/{}/memberships", story.app)).await.ok();
     assert_eq!(memberships["items"], json!([]));
 }
+
+#[tokio::test]
+async fn what_was_approved_for_somebody_is_not_given_to_an_account_that_is_no_longer_theirs() {
+    let story = Story::begin().await;
+    let (host, uma) = (&story.host, person(&story.host, "uma").await);
+    let id = text(&story.ask(&uma, None).await.ok(), "id");
+    story.map(Value::Null).await.ok();
+    let approved = story.decide(&story.owner, &id, json!({"decision": "approve"})).await.ok();
+    assert_eq!(approved["items"][0]["membership_id"], Value::Null);
+    assert!(text(&approved["items"][0], "failure").contains("no longer theirs"));
+    let memberships = host.get(&format!("/apps/{}/memberships", story.app)).await.ok();
+    assert_eq!(memberships["items"], json!([]));
+}
