@@ -155,7 +155,7 @@ pub struct AccountMapping {
     pub identity_id: Option<String>,
     /// What people call the identity. It is told to those who may see its data source too.
     pub identity_display: Option<String>,
-    /// Who says so: `rule`, `hand` for somebody who administers, or `own` for whoever has it, or had it.
+    /// Who says so: `rule`, `hand` for somebody who administers, or `own` for whoever gave it up.
     /// Rules and syncs leave it as it is, but for `rule`.
     pub origin: String,
     /// The rule that decided, counted from 0.

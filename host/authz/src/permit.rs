@@ -364,21 +364,17 @@ impl Permit<actions::AppMembershipWrite> {
     /// The permit to give what a request asked for, once its workflow is through: on behalf of
     /// whoever said the last word.
     pub fn for_approved_request(said: &Provenance, app: &AppId) -> Self {
-        let provenance = Provenance {
-            reason: Reason::ApprovedRequest,
-            action: <actions::AppMembershipWrite as actions::NamedAction>::NAME,
-            entity: Some(Entity::App(app.clone())),
-            ..said.clone()
-        };
-        Self { provenance, action: PhantomData }
+        Self::on_behalf(said, Reason::ApprovedRequest, app)
     }
-}
 
-impl Permit<actions::AppMembershipWrite> {
     /// The permit to say what became of a task of that app: for whoever has it, or administers it.
     pub fn for_task(said: &Provenance, app: &AppId) -> Self {
+        Self::on_behalf(said, Reason::Task, app)
+    }
+
+    fn on_behalf(said: &Provenance, reason: Reason, app: &AppId) -> Self {
         let provenance = Provenance {
-            reason: Reason::Task,
+            reason,
             action: <actions::AppMembershipWrite as actions::NamedAction>::NAME,
             entity: Some(Entity::App(app.clone())),
             ..said.clone()

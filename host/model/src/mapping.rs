@@ -194,7 +194,7 @@ pub enum Origin {
     Rule,
     /// A person who administers. Rules and syncs leave it as it is.
     Hand,
-    /// Whoever has it, or had it. Rules and syncs leave it as it is.
+    /// Whoever had it, and gave it up: it is nobody's. Rules and syncs leave it as it is.
     Own,
 }
 

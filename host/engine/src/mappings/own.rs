@@ -1,5 +1,5 @@
-//! People's own accounts: those of the identities that they are, and those that they may map to
-//! themselves where the integration lets them (INT-7).
+//! People's own accounts: those of the identities that they are, and those that they may claim where
+//! the integration lets them (INT-7).
 //!
 //! [`judge_own`] decides what comes of somebody's word. What it looks at is read without a lock, and
 //! looked at again in the transaction that writes.
