@@ -53,20 +53,30 @@ impl State {
 }
 
 /// Characters of a piece that an index over words knows.
-pub const PIECE_CHARACTERS: usize = 3;
+const PIECE_CHARACTERS: usize = 3;
 /// Most pieces of one search that the index is asked for.
 const PIECES_MAX: usize = 16;
 
-/// The pieces of three characters, in lower case, that every text holds which the search finds. Empty
-/// where the index is of no help: it needs three letters or digits in a row.
-pub fn pieces(search: &str) -> Vec<String> {
+/// What is looked for in the words of an entitlement, which stand between spaces: lower case, `*` for
+/// anything, empty for everything. One or two letters or digits are in nearly all words, so two are
+/// looked for where a word begins, and one as a word of its own.
+pub fn looked_for(search: &str) -> String {
     let folded = search.trim().to_lowercase();
-    let runs = folded.split(|c: char| !c.is_alphanumeric());
-    if !runs.into_iter().any(|run| run.chars().count() >= PIECE_CHARACTERS) {
-        return Vec::new();
+    let is_short = folded.len() < PIECE_CHARACTERS
+        && folded.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    match (is_short, folded.len()) {
+        (true, 1) => format!(" {folded} "),
+        (true, 2) => format!(" {folded}"),
+        _ if folded.bytes().all(|byte| byte == b'*') => String::new(),
+        _ => folded,
     }
+}
+
+/// The pieces of three characters that all words hold in which `looked_for` is found. Empty where it
+/// has no three characters in a row, of which an index knows nothing.
+pub fn pieces(looked_for: &str) -> Vec<String> {
     let mut pieces = Vec::new();
-    for part in folded.split('*') {
+    for part in looked_for.split('*') {
         let characters: Vec<char> = part.chars().collect();
         let Some(last) = characters.len().checked_sub(PIECE_CHARACTERS) else { continue };
         // Side by side, and the end: all characters are covered once or twice.
@@ -85,14 +95,14 @@ mod tests {
 
     #[test]
     fn every_piece_is_in_what_the_search_finds() {
-        assert_eq!(pieces("Admin"), ["adm", "min"]);
-        assert_eq!(pieces("bill*ADMINS "), ["bil", "ill", "adm", "ins"]);
-        assert_eq!(pieces("ÄÖÜ"), ["äöü"]);
+        assert_eq!(pieces("admin"), ["adm", "min"]);
+        assert_eq!(pieces("bill*admins"), ["bil", "ill", "adm", "ins"]);
+        assert_eq!(pieces("äöü"), ["äöü"]);
     }
 
     #[test]
-    fn short_words_and_signs_have_no_pieces() {
-        for search in ["", "*", "ab", "a*b*c", "a-b", "--- ---"] {
+    fn few_characters_in_a_row_have_no_pieces() {
+        for search in ["", "ab", "a*b*c", "本語"] {
             assert_eq!(pieces(search), Vec::<String>::new(), "{search}");
         }
     }
@@ -100,5 +110,13 @@ mod tests {
     #[test]
     fn a_long_search_has_few_pieces() {
         assert_eq!(pieces(&"abc".repeat(500)).len(), PIECES_MAX);
+    }
+
+    #[test]
+    fn short_words_are_looked_for_where_words_begin() {
+        let all = [("HR ", " hr"), ("x", " x "), (" Admin ", "admin"), ("*hr", "*hr"), ("**", "")];
+        for (search, expected) in all.into_iter().chain([("本語", "本語"), ("-", "-"), ("", "")]) {
+            assert_eq!(looked_for(search), expected);
+        }
     }
 }

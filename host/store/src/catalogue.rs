@@ -235,7 +235,15 @@ pub fn search_pattern(search: &str) -> String {
     if search.trim().is_empty() {
         return String::new();
     }
-    format!("%{}%", escape_like(&search.trim().to_lowercase()).replace('*', "%"))
+    like_anywhere(&search.trim().to_lowercase())
+}
+
+/// The LIKE pattern that finds a text anywhere, with `*` for anything; empty for an empty text.
+pub(crate) fn like_anywhere(text: &str) -> String {
+    if text.is_empty() {
+        return String::new();
+    }
+    format!("%{}%", escape_like(text).replace('*', "%"))
 }
 
 fn object(row: &Row) -> Result<StoredObject> {

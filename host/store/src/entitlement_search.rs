@@ -1,19 +1,19 @@
 //! Finding entitlements of all apps among a million (CAT-8).
 //!
-//! No single statement is fast for words that one row holds and for words that every row holds. A page
-//! is first looked for along the order, for so many rows: frequent words fill it at once. If it is not
-//! full then, what is looked for is rare, and comes by the index over words or by the filter that
-//! leaves least, sorted. [`text`] has the statements.
+//! No single statement is fast for words that one row holds and for words that every row holds. What
+//! is rare, by the index over words or by a filter, is gathered and sorted. Anything else is looked for
+//! along the order, where frequent words fill a page soon; what the first rows do not show is asked of
+//! the index over words, row by row of the order's index. [`text`] has the statements.
 
 pub(crate) mod text;
 
 use grantry_authz::Visible;
-use grantry_model::entitlement_search::{Order, State, pieces};
+use grantry_model::entitlement_search::{Order, State, looked_for, pieces};
 use grantry_model::ids::AppId;
 use grantry_model::settings::Settings;
-use text::{GATHERED_MAX, Gather, Way};
+use text::{GATHERED_MAX, Gather, STEP_ROWS, STEP_ROWS_OF_WORDS, Way};
 
-use crate::catalogue::{StoredEntitlement, entitlement, search_pattern, wanted};
+use crate::catalogue::{StoredEntitlement, entitlement, like_anywhere, wanted};
 use crate::db::{Arg, Db, Row, args};
 use crate::{Result, dialect, statements};
 
@@ -97,6 +97,8 @@ struct Prepared<'a> {
     search: &'a EntitlementSearch,
     apps: String,
     pattern: String,
+    /// What the index over words is asked; `None` where it is of no help.
+    words: Option<String>,
     requestable: &'static str,
     closed: String,
     said: String,
@@ -167,13 +169,17 @@ impl Db {
         }
         let prepared = self.prepare(search).await?;
         let after = search.after.clone().unwrap_or_else(|| Position::start(search.order));
+        if let Some(way) = self.rare(&prepared).await? {
+            return self
+                .page_by(&prepared, way, search.order, (&after, None, None), search.limit)
+                .await;
+        }
         let along = match (&search.apps, search.order) {
             (_, Order::App) => self.along_apps(&prepared, &after).await?,
             (Visible::Only(apps), Order::Name) if apps.len() == 1 => {
-                self.step_along(&prepared, Order::Name, &after, Some(&apps[0]), search.limit)
-                    .await?
+                self.along(&prepared, Order::Name, &after, Some(&apps[0]), search.limit).await?
             }
-            (_, order) => self.step_along(&prepared, order, &after, None, search.limit).await?,
+            (_, order) => self.along(&prepared, order, &after, None, search.limit).await?,
         };
         match along {
             Some(found) => Ok(found),
@@ -208,10 +214,15 @@ impl Db {
             }
         }
         let texts = |texts: &[String]| json(texts.iter().map(String::as_str));
+        let words = looked_for(&search.search);
+        let (pattern, pieces) = (like_anywhere(&words), pieces(&words));
+        let words = (!pieces.is_empty())
+            .then(|| dialect::words_argument(self.is_postgres(), &pattern, &pieces));
         Ok(Prepared {
             search,
             apps,
-            pattern: search_pattern(&search.search),
+            pattern,
+            words,
             requestable: wanted(search.requestable),
             closed: texts(&closed),
             said: texts(&said),
@@ -219,8 +230,27 @@ impl Db {
         })
     }
 
-    /// A page along the order, if a step fills it or reaches the end.
-    async fn step_along(
+    /// The way that leaves few rows, if one is known to.
+    async fn rare(&self, prepared: &Prepared<'_>) -> Result<Option<Way>> {
+        let is_postgres = self.is_postgres();
+        let counts = prepared.gathers().into_iter().map(|(gather, argument)| {
+            (Way::Gathered(gather), gather.count(is_postgres), gather.is_bound().then_some(argument))
+        });
+        let words = text::count_of_words(is_postgres).zip(prepared.words.as_deref());
+        let words = words.map(|(count, words)| (Way::Words, count, Some(words)));
+        for (way, count, argument) in counts.chain(words) {
+            let argument: Vec<Arg<'_>> = argument.into_iter().map(Arg::from).collect();
+            let rows = self.fetch_built(&count, &argument).await?;
+            if rows.first().map_or(Ok(0), |row| row.int(0))? <= GATHERED_MAX {
+                return Ok(Some(way));
+            }
+        }
+        Ok(None)
+    }
+
+    /// A page along the order, if the first rows fill it or are all, or an index over words tells of
+    /// the others.
+    async fn along(
         &self,
         prepared: &Prepared<'_>,
         order: Order,
@@ -229,16 +259,24 @@ impl Db {
         limit: u32,
     ) -> Result<Option<Vec<FoundEntitlement>>> {
         let is_of_app = app.is_some();
+        let is_by_words = prepared.words.is_some() && !self.is_postgres();
+        let step = if is_by_words { STEP_ROWS_OF_WORDS } else { STEP_ROWS };
         let mut args: Vec<Arg<'_>> = after.0.iter().map(Arg::from).collect();
         args.extend(app.map(|app| Arg::from(app.as_str())));
-        let row = self.fetch_built(&text::bound(order, is_of_app), &args).await?.pop();
+        let row = self.fetch_built(&text::bound(order, is_of_app, step), &args).await?.pop();
         let texts = |row: &Row| (0..after.0.len()).map(|index| row.text(index)).collect();
         let bound: Option<Vec<String>> = row.as_ref().map(texts).transpose()?;
-        let way = Way::Along { is_bounded: bound.is_some(), is_of_app };
+        let way = Way::Along { is_bounded: bound.is_some(), is_of_app, is_by_words: false };
         let rows =
             self.page_by(prepared, way, order, (after, bound.as_deref(), app), limit).await?;
-        let is_whole = bound.is_none() || rows.len() >= limit as usize;
-        Ok(is_whole.then_some(rows))
+        if bound.is_none() || rows.len() >= limit as usize {
+            return Ok(Some(rows));
+        }
+        if !is_by_words {
+            return Ok(None);
+        }
+        let way = Way::Along { is_bounded: false, is_of_app, is_by_words };
+        self.page_by(prepared, way, order, (after, None, app), limit).await.map(Some)
     }
 
     /// A page through apps in the order of their names, if the first ones fill it or are all.
@@ -261,7 +299,7 @@ impl Db {
             let start = if is_first { after.0[2..].to_vec() } else { vec![String::new(); 2] };
             let missing = prepared.search.limit - u32::try_from(page.len()).unwrap_or(u32::MAX);
             let of_app = self
-                .step_along(prepared, Order::Name, &Position(start), Some(&app), missing)
+                .along(prepared, Order::Name, &Position(start), Some(&app), missing)
                 .await?;
             let Some(of_app) = of_app else { return Ok(None) };
             page.extend(of_app.into_iter().map(|found| {
@@ -275,26 +313,15 @@ impl Db {
         Ok(Some(page))
     }
 
-    /// A page of what is rare: gathered, then sorted.
+    /// A page of all that may hold the words, or of everything, sorted.
     async fn sorted(
         &self,
         prepared: &Prepared<'_>,
         after: &Position,
     ) -> Result<Vec<FoundEntitlement>> {
         let search = prepared.search;
-        let mut way = Way::Along { is_bounded: false, is_of_app: false };
-        if !pieces(&search.search).is_empty() {
-            way = Way::Words;
-        }
-        for (gather, argument) in prepared.gathers() {
-            let argument = [Arg::from(argument)];
-            let args = if gather.is_bound() { &argument[..] } else { &[] };
-            let rows = self.fetch_built(&gather.count(self.is_postgres()), args).await?;
-            if rows.first().map_or(Ok(0), |row| row.int(0))? <= GATHERED_MAX {
-                way = Way::Gathered(gather);
-                break;
-            }
-        }
+        let everything = Way::Along { is_bounded: false, is_of_app: false, is_by_words: false };
+        let way = if prepared.words.is_some() { Way::Words } else { everything };
         self.page_by(prepared, way, search.order, (after, None, None), search.limit).await
     }
 
@@ -308,16 +335,13 @@ impl Db {
     ) -> Result<Vec<FoundEntitlement>> {
         let is_postgres = self.is_postgres();
         let words = match way {
-            Way::Words => {
-                let pieces = pieces(&prepared.search.search);
-                Some(dialect::words_argument(is_postgres, &prepared.pattern, &pieces))
-            }
+            Way::Words | Way::Along { is_by_words: true, .. } => prepared.words.as_deref(),
             Way::Along { .. } | Way::Gathered(_) => None,
         };
         let mut args = prepared.filters();
         args.extend(after.0.iter().chain(bound.into_iter().flatten()).map(Arg::from));
         args.extend(app.map(|app| Arg::from(app.as_str())));
-        args.extend(words.as_ref().map(Arg::from));
+        args.extend(words.map(Arg::from));
         args.push(Arg::from(limit));
         let rows = self.fetch_built(&text::page(is_postgres, way, order), &args).await?;
         rows.iter().map(|row| found(row, order)).collect()

@@ -3,11 +3,13 @@
 
 use grantry_model::entitlement_search::Order;
 
-use crate::dialect;
+use crate::dialect::{self, WORDS};
 
-/// Rows that one step in order looks at: a word that one row in two hundred holds fills a page. Few in
-/// tests, so that they take every way.
+/// Rows that one step in order looks at, each of which is read. Few in tests, so that they take every
+/// way.
 pub(super) const STEP_ROWS: u32 = if cfg!(test) { 30 } else { 10_000 };
+/// The same where an index over words can take over: a word that one row in thirty holds fills a page.
+pub(super) const STEP_ROWS_OF_WORDS: u32 = if cfg!(test) { 15 } else { 1_500 };
 /// Most rows that are gathered by a filter alone.
 pub(super) const GATHERED_MAX: i64 = if cfg!(test) { 60 } else { 3_000 };
 
@@ -63,11 +65,17 @@ impl Gather {
     }
 }
 
+/// How many rows may hold the words, counted like [`Gather::count`], where that is quick.
+pub(super) fn count_of_words(is_postgres: bool) -> Option<String> {
+    dialect::words_count(is_postgres, GATHERED_MAX + 1)
+}
+
 /// How the rows of a page are come by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Way {
-    /// Along the order, up to a bound if there is one; of one app, if so.
-    Along { is_bounded: bool, is_of_app: bool },
+    /// Along the order, up to a bound if there is one; of one app, if so; asking the index over words
+    /// before a row is read, if so.
+    Along { is_bounded: bool, is_of_app: bool, is_by_words: bool },
     /// All that may hold the words, sorted.
     Words,
     /// All that a filter leaves, sorted.
@@ -133,7 +141,7 @@ fn filters(is_postgres: bool) -> String {
         AND ($3 = '' OR e.kind = $3) AND ($4 = '' OR e.resource_id = $4) \
         AND ($5 = '' OR COALESCE(e.said_privileged, e.is_privileged) = CASE $5 WHEN 'true' THEN 1 ELSE 0 END) \
         AND ($6 = 'any' OR ($6 = 'live' AND e.removed_ms IS NULL) OR ($6 = 'removed' AND e.removed_ms IS NOT NULL)) \
-        AND ($2 = '' OR e.search LIKE $2 ESCAPE '\\' OR e.said_search LIKE $2 ESCAPE '\\') \
+        AND ($2 = '' OR {WORDS} LIKE $2 ESCAPE '\\') \
         AND ($7 = '' OR $7 = CASE WHEN {is_requestable} THEN 'true' ELSE 'false' END) \
         AND ($10 = '[]' OR EXISTS (SELECT 1 FROM assignments a WHERE a.entitlement_id = e.id AND a.removed_ms IS NULL AND a.holder_id IN {holders}))"
     )
@@ -149,13 +157,17 @@ pub(super) fn page(is_postgres: bool, way: Way, order: Order) -> String {
     next += keys.len();
     let mut rows = (String::new(), "entitlements e");
     match way {
-        Way::Along { is_bounded, is_of_app } => {
+        Way::Along { is_bounded, is_of_app, is_by_words } => {
             if is_bounded {
                 conditions.push(beyond(keys, until, next));
                 next += keys.len();
             }
             if is_of_app {
                 conditions.push(format!("e.app_id = ${next}"));
+                next += 1;
+            }
+            if is_by_words {
+                conditions.extend(dialect::words_among(is_postgres, &format!("${next}")));
                 next += 1;
             }
         }
@@ -187,15 +199,15 @@ fn gathered(fence: &str, source: &str, condition: &str) -> String {
     )
 }
 
-/// Where a step along the order ends. Binds the position, then the app.
-pub(super) fn bound(order: Order, is_of_app: bool) -> String {
+/// Where a step of so many rows along the order ends. Binds the position, then the app.
+pub(super) fn bound(order: Order, is_of_app: bool, rows: u32) -> String {
     let (keys, descends) = keys(order);
     let comparison = if descends { "<" } else { ">" };
     let position: Vec<String> = keys.iter().map(|key| format!("CAST({key} AS TEXT)")).collect();
     let app =
         if is_of_app { format!(" AND e.app_id = ${}", keys.len() + 1) } else { String::new() };
     format!(
-        "SELECT {} FROM entitlements e WHERE {}{app} ORDER BY {} LIMIT 1 OFFSET {STEP_ROWS}",
+        "SELECT {} FROM entitlements e WHERE {}{app} ORDER BY {} LIMIT 1 OFFSET {rows}",
         position.join(", "),
         beyond(keys, comparison, 1),
         ordered_by((keys, descends)),
@@ -219,15 +231,19 @@ pub(crate) fn built_statements(is_postgres: bool) -> Vec<(&'static str, String)>
         for gather in Gather::ALL {
             all.push(("gathered", page(is_postgres, Way::Gathered(gather), order)));
         }
-        for (is_bounded, is_of_app) in [(true, true), (true, false), (false, true), (false, false)]
-        {
-            all.push(("along", page(is_postgres, Way::Along { is_bounded, is_of_app }, order)));
-        }
-        if order != Order::App {
-            all.extend([true, false].map(|of_app| ("bound", bound(order, of_app))));
+        for is_of_app in [true, false] {
+            for (is_bounded, is_by_words) in [(true, false), (false, false), (false, !is_postgres)]
+            {
+                let way = Way::Along { is_bounded, is_of_app, is_by_words };
+                all.push(("along", page(is_postgres, way, order)));
+            }
+            if order != Order::App {
+                all.push(("bound", bound(order, is_of_app, STEP_ROWS)));
+            }
         }
     }
     all.push(("apps", apps(is_postgres)));
     all.extend(Gather::ALL.map(|gather| ("count", gather.count(is_postgres))));
+    all.extend(count_of_words(is_postgres).map(|count| ("count of words", count)));
     all
 }

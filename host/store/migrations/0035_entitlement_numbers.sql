@@ -1,0 +1,3 @@
+-- An entitlement's number is the key of its row on SQLite, so that every index over rows leads to the
+-- index over words; and that index knows where words begin. Both are in dialect.rs, because nothing of
+-- them is alike.
