@@ -1,11 +1,12 @@
 //! Access from the request to its end on a real SCIM server, with the mails that people get; and a
-//! connector that fails, so that the owner does it by hand.
+//! connector that fails, so that the owner does it by hand; and an app that is asked by webhooks, which the
+//! reference implementation of the specification checks.
 
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 use grantry_tests::host::{Api, Database, Host, Integration, Target};
-use grantry_tests::peers::{MailServer, ScimServer, Variant};
+use grantry_tests::peers::{MailServer, ScimServer, Variant, WebhookReceiver};
 use grantry_tests::recorder::{Fault, Recorder, Selector, When};
 use grantry_tests::wait;
 use reqwest::Method;
@@ -187,5 +188,59 @@ async fn what_a_failing_connector_cannot_do_the_owner_does_by_hand() -> Result<(
     let task = api.get(&path).await?.ok()?;
     assert_eq!((&task["state"], &task["note"]), (&json!("confirmed"), &json!("by hand")));
     company.mail(": done").await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_homegrown_app_is_asked_by_a_signed_webhook_and_answers_by_its_callback() -> Result<()> {
+    let company = Company::begin(Database::Sqlite).await?;
+    let (api, directory) = (&company.api, &company.directory);
+    let receiver = WebhookReceiver::start().await?;
+    let path = format!("/integrations/{}/webhook", directory.id);
+    let at = receiver.address();
+    let webhook = json!({
+        "url": receiver.url("app"),
+        "address_exceptions": [{ "ip": at.ip().to_string(), "port": at.port() }],
+    });
+    api.change(Method::PUT, &path, &webhook).await?.ok()?;
+    let key = api.post(&format!("{path}/rotate-key"), &json!({})).await?.ok()?;
+    receiver.expect("app", &text(&key, "signing_key")?, &[503, 202, 410]).await?;
+    directory.change(&json!({ "settings": { "method": "webhook" } })).await?.ok()?;
+
+    let (group, user) = company.outsider().await?;
+    let (role, account) = (directory.role(&group).await?, directory.account(&user).await?);
+    let membership = text(&directory.grant(&role, &account, "grant-1").await?, "id")?;
+    let asked = wait::until("the app to take it in", LIMIT, async || {
+        let seen = receiver.seen("app").await?;
+        Ok((seen.len() == 2).then_some(seen))
+    })
+    .await?;
+    assert!(asked.iter().all(|one| one["fault"].is_null()), "{asked:#?}");
+    assert!(asked.iter().all(|one| one["signatures"] == 2), "{asked:#?}");
+    assert!(asked.iter().all(|one| one["id"] == format!("{membership}-1")), "{asked:#?}");
+    let body: Value = serde_json::from_str(&text(&asked[1], "text")?)?;
+    let (kind, account) = (&body["type"], &body["data"]["account"]["id"]);
+    assert_eq!((kind, account), (&json!("access.grant"), &json!(user)));
+    assert_eq!(directory.membership(&membership).await?["status"], "provisioning");
+
+    company.server.truth().add_member(&group, &user).await?;
+    let callback = text(&body["data"], "callback_url")?;
+    let callback = callback.split_once("/api/v1").context("an address of the API")?.1.to_owned();
+    let nobody = Api::new(api.base_url())?;
+    let done = json!({ "status": "done" });
+    assert_eq!(nobody.post(&callback, &done).await?.status, 204);
+    directory.wait_for_membership(&membership, "active").await?;
+    assert_eq!(nobody.post(&callback, &done).await?.status, 404);
+
+    // The app is gone: it is asked no more.
+    directory.delete(&membership).await?;
+    let webhook = wait::until("the webhook to be disabled", LIMIT, async || {
+        let webhook = api.get(&path).await?.ok()?;
+        Ok((webhook["is_enabled"] == false).then_some(webhook))
+    })
+    .await?;
+    assert!(webhook["disabled_reason"].is_string(), "{webhook}");
+    assert_eq!(api.list("/audit?event=webhook.disabled").await?.len(), 1);
+    assert_eq!(receiver.seen("app").await?.len(), 3);
     Ok(())
 }

@@ -6,6 +6,7 @@
 
 pub mod access_profiles;
 pub mod aggregations;
+pub mod app_webhooks;
 pub mod application_types;
 pub mod apps;
 pub mod audit;

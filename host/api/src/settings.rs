@@ -21,6 +21,8 @@ pub enum Method {
     Connector,
     /// A person does it in the target, by a task.
     Manual,
+    /// A signed request to a homegrown app.
+    Webhook,
 }
 
 /// What becomes of a change that its method cannot make.

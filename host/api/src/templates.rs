@@ -45,6 +45,9 @@ pub enum NoticeKind {
     /// Somebody said what became of it.
     #[serde(rename = "task.decided")]
     TaskDecided,
+    /// A homegrown app says that its webhook is gone.
+    #[serde(rename = "webhook.disabled")]
+    WebhookDisabled,
     /// A receiver of the audit log was given up.
     #[serde(rename = "audit_sink.disabled")]
     SinkDisabled,

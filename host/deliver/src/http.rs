@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use grantry_egress::{Dialer, Target};
 use grantry_model::approval::AddressException;
-use grantry_model::delivery::Undelivered;
+use grantry_model::delivery::{AppAnswer, Undelivered};
 use http::header::{CONTENT_TYPE, HOST, RETRY_AFTER, USER_AGENT};
 use http::{HeaderName, HeaderValue, Request, StatusCode};
 use http_body_util::Full;
@@ -16,7 +16,7 @@ use crate::undelivered;
 /// Time for a whole delivery: an answer that comes later counts as a failure (row 68).
 const DELIVERY_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Posts JSON.
+/// Posts JSON to a receiver of messages.
 pub(crate) async fn post(
     dialer: &Dialer,
     target: &Target,
@@ -24,11 +24,32 @@ pub(crate) async fn post(
     headers: &[(HeaderName, String)],
     body: String,
 ) -> Result<(), Undelivered> {
+    let (status, after_ms) = send(dialer, target, exceptions, headers, body).await?;
+    judge(status, after_ms)
+}
+
+/// Posts JSON to an app that is to carry something out.
+pub(crate) async fn ask(
+    dialer: &Dialer,
+    target: &Target,
+    exceptions: &[AddressException],
+    headers: &[(HeaderName, String)],
+    body: String,
+) -> Result<AppAnswer, Undelivered> {
+    let (status, after_ms) = send(dialer, target, exceptions, headers, body).await?;
+    judge_app(status, after_ms)
+}
+
+async fn send(
+    dialer: &Dialer,
+    target: &Target,
+    exceptions: &[AddressException],
+    headers: &[(HeaderName, String)],
+    body: String,
+) -> Result<(StatusCode, Option<u64>), Undelivered> {
     let exchange = exchange(dialer, target, exceptions, headers, body);
     let answer = timeout(DELIVERY_TIMEOUT, exchange).await;
-    let (status, after_ms) = answer
-        .map_err(|_| Undelivered::later("the receiver did not answer within 30 seconds"))??;
-    judge(status, after_ms)
+    answer.map_err(|_| Undelivered::later("the receiver did not answer within 30 seconds"))?
 }
 
 async fn exchange(
@@ -70,6 +91,16 @@ fn judge(status: StatusCode, after_ms: Option<u64>) -> Result<(), Undelivered> {
     }
 }
 
+/// An app that refuses a request (4xx) does so for good, unless it says that it is only too early.
+fn judge_app(status: StatusCode, after_ms: Option<u64>) -> Result<AppAnswer, Undelivered> {
+    match status.as_u16() {
+        202 => Ok(AppAnswer::Accepted),
+        408 | 410 | 425 | 429 => judge(status, after_ms).map(|()| AppAnswer::Done),
+        400..=499 => Err(Undelivered::Refused(format!("the app answered {status}"))),
+        _ => judge(status, after_ms).map(|()| AppAnswer::Done),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -83,5 +114,19 @@ mod tests {
             assert!(matches!(of(status, Some(9)), Err(Undelivered::Later { after_ms: None, .. })));
         }
         assert!(matches!(of(429, Some(9)), Err(Undelivered::Later { after_ms: Some(9), .. })));
+    }
+
+    #[test]
+    fn an_app_takes_it_in_refuses_it_or_is_asked_again() {
+        let of = |status: u16| judge_app(StatusCode::from_u16(status).unwrap(), None);
+        assert_eq!((of(200), of(204)), (Ok(AppAnswer::Done), Ok(AppAnswer::Done)));
+        assert_eq!(of(202), Ok(AppAnswer::Accepted));
+        assert_eq!(of(410), Err(Undelivered::Gone));
+        for status in [400, 401, 404, 409, 422] {
+            assert!(matches!(of(status), Err(Undelivered::Refused(_))), "{status}");
+        }
+        for status in [301, 408, 425, 429, 500, 503] {
+            assert!(matches!(of(status), Err(Undelivered::Later { .. })), "{status}");
+        }
     }
 }

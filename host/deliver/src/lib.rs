@@ -18,9 +18,10 @@ use async_trait::async_trait;
 use grantry_egress::{DialSettings, Dialer, EgressError, SetupError, Target};
 use grantry_model::approval::AddressException;
 use grantry_model::delivery::{
-    AuditBatch, ChannelSettings, Courier, Destination, MailSecurity, NoticeMessage, SinkSettings,
-    SyslogTransport, Undelivered,
+    AppAnswer, AppMessage, AppWebhook, AuditBatch, ChannelSettings, Courier, Destination,
+    MailSecurity, NoticeMessage, SinkSettings, SyslogTransport, Undelivered,
 };
+use grantry_model::gate::Licence;
 use grantry_model::secret::Secret;
 
 /// Delivers over the network and into the audit folder.
@@ -132,6 +133,19 @@ impl Courier for Post {
                 http::post(&self.dialer, &target, exceptions, &headers, body).await
             }
         }
+    }
+
+    async fn carry_out(
+        &self,
+        destination: &Destination<AppWebhook>,
+        _: Licence,
+        message: &AppMessage,
+    ) -> Result<AppAnswer, Undelivered> {
+        let AppWebhook { url, address_exceptions } = &destination.settings;
+        let (target, exceptions) = of_url(url, address_exceptions)?;
+        let (id, body) = (&message.id, &message.body);
+        let headers = webhook::headers(id, message.now, body, &destination.signing)?;
+        http::ask(&self.dialer, &target, exceptions, &headers, body.clone()).await
     }
 
     async fn stream(

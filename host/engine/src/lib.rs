@@ -6,6 +6,7 @@
 
 mod access_profiles;
 mod aggregate;
+mod app_webhooks;
 mod application_types;
 mod apps;
 mod audit;
@@ -125,9 +126,9 @@ pub use grantry_store::{
     Integration, Issuer, Job, ListChange, ListRow, MembershipQuery, NewRegistration, Person,
     PersonIdentity, PrincipalRecord, ProfileEntitlement, Recipients, Registration, Removal,
     RemovedRow, Request, RequestEvent, RequestItem, ResourcePerson, RunChange, RunIssue,
-    RunLogLine, Schedule, Sink, StoreError, StoredAssignment, StoredEntitlement, StoredIdentity,
-    StoredMapping, StoredObject, StoredOperation, StoredType, StoredWorkflow, Task, TokenRecord,
-    TypeOrigin, Upload, Written,
+    RunLogLine, Schedule, Sink, StoreError, StoredAppWebhook, StoredAssignment, StoredEntitlement,
+    StoredIdentity, StoredMapping, StoredObject, StoredOperation, StoredType, StoredWorkflow, Task,
+    TokenRecord, TypeOrigin, Upload, Written,
 };
 
 /// A result of the engine.

@@ -196,7 +196,7 @@ impl Ctx {
     async fn route(&self, feed: &Feed, role: &EntitlementId) -> Result<Route> {
         let route = feed.route(self.db().entitlement_method(role).await?.0);
         match route.way {
-            Way::Connector | Way::Person(_) => Ok(route),
+            Way::Connector | Way::Webhook | Way::Person(_) => Ok(route),
             Way::Nobody => Err(not_offered("provision")),
         }
     }

@@ -5,12 +5,13 @@
 //! asked again, so an effect is never doubled; a revocation is retried until the target confirms it.
 //! What the target goes on with by itself is in `open`, what it takes away beside it in
 //! `side_effects`, a closed gate in `waiting`, a person in place of a connector that failed in
-//! `fallback`.
+//! `fallback`, an app that is asked by a signed request in `webhook`.
 
 mod fallback;
 mod open;
 mod side_effects;
 mod waiting;
+mod webhook;
 
 use grantry_authz::{Permit, actions};
 use grantry_model::catalogue::{Object, ObjectRef};
@@ -21,6 +22,7 @@ use grantry_model::gate::{Closed, Licence};
 use grantry_model::ids::MembershipId;
 use grantry_model::job::{JobStatus, Lease};
 use grantry_model::membership::{Event, Membership, Status, next};
+use grantry_model::method::{Method, in_force};
 use grantry_model::notification::{Notice, NoticeKind};
 use grantry_model::package::Interface;
 use grantry_model::permission::Entity;
@@ -101,6 +103,8 @@ struct Provisioning<'a> {
     membership: Membership,
     role: StoredEntitlement,
     account: StoredObject,
+    /// By which method it is carried out, as far as settings let it.
+    method: Method,
     /// Which effect of the membership this is, from 1.
     effect: i64,
     operation_id: String,
@@ -153,6 +157,7 @@ async fn load<'a>(
     let plugin = plugin.ok_or(EngineError::NotFound { what: "plugin" })?;
     let role = db.role(&membership.app, &membership.role).await?;
     let role = role.ok_or(EngineError::NotFound { what: "role" })?;
+    let method = in_force(&integration.settings, db.entitlement_method(&role.id).await?.0);
     let account = db.account(&integration.id, &membership.account).await?;
     let account = account.ok_or(EngineError::NotFound { what: "account" })?;
     let resource = db.resource(&integration.id, &role.resource_id).await?;
@@ -182,6 +187,7 @@ async fn load<'a>(
         membership,
         role,
         account,
+        method,
         operation,
         snapshot,
     }))
@@ -216,8 +222,12 @@ impl Provisioning<'_> {
     async fn step(&self, verb: &'static str) -> Result<Verdict> {
         let asked = self.intend(verb).await?;
         let is_grant = verb == "grant";
-        let is_given_up = is_grant
-            && (asked.attempts >= GRANT_ATTEMPTS_MAX || self.job.attempt >= GRANT_TURNS_MAX);
+        let attempts_max = match self.method {
+            Method::Webhook => webhook::ATTEMPTS_MAX,
+            Method::Connector | Method::Manual => GRANT_ATTEMPTS_MAX,
+        };
+        let is_given_up =
+            is_grant && (asked.attempts >= attempts_max || self.job.attempt >= GRANT_TURNS_MAX);
         match self.learn(&asked).await? {
             Known::Confirmed(outcome) => self.confirmed(verb, &outcome).await,
             Known::Waits(closed) => self.wait(closed).await,
@@ -262,6 +272,9 @@ impl Provisioning<'_> {
             open::Earlier::MayAppear => true,
             open::Earlier::Pending(known) => return Ok(known),
         };
+        if let Some(known) = self.called_back(asked, is_haunted).await? {
+            return Ok(known);
+        }
         match &asked.token {
             Some(token) => self.pending(token, asked.attempts, is_haunted).await,
             None if self.is_grant() && self.membership.waiting == Some(Closed::Fallback) => {
@@ -276,7 +289,10 @@ impl Provisioning<'_> {
             gate::licence(tx, &self.integration.id, &self.role.id, &self.operation).await?;
         let can_provision = self.plugin.interfaces.contains(&Interface::Provision);
         // A plugin that only reads leaves it to a person.
-        Ok(licence.and_then(|licence| can_provision.then_some(licence).ok_or(Closed::ManualMethod)))
+        Ok(licence.and_then(|licence| {
+            let is_possible = can_provision || licence.method() != Method::Connector;
+            is_possible.then_some(licence).ok_or(Closed::ManualMethod)
+        }))
     }
 
     fn is_grant(&self) -> bool {
@@ -314,7 +330,12 @@ impl Provisioning<'_> {
         }
         // An effect before this one may have ended in doubt.
         let is_doubtful = attempts > 0 || (self.effect > 1 && self.plugin.manifest.can_read_back);
-        let known = if is_doubtful { self.read_back(attempts).await? } else { Known::NotThere };
+        let known = match self.method {
+            _ if !is_doubtful => Known::NotThere,
+            // The app does it once, however often it is asked.
+            Method::Webhook => self.shown(attempts).await?.unwrap_or(Known::NotThere),
+            Method::Connector | Method::Manual => self.read_back(attempts).await?,
+        };
         match known {
             Known::NotThere | Known::Refused { .. }
                 if asked.open_until > Some(self.engine.db().now()) =>
@@ -369,6 +390,20 @@ impl Provisioning<'_> {
                 return self.look(closed, attempt).await;
             }
         };
+        if licence.method() != self.method {
+            // It was changed at this moment: what was learnt counts for the one before.
+            return Err(StoreError::VersionConflict { what: "method" }.into());
+        }
+        let prepared = match self.method {
+            Method::Webhook => match self.prepare(&mut tx).await? {
+                Ok(prepared) => Some(prepared),
+                Err(why) => {
+                    drop(tx);
+                    return self.turned_down(why, attempt - 1, is_haunted).await;
+                }
+            },
+            Method::Connector | Method::Manual => None,
+        };
         // A person who is asked beside the connector stays asked.
         if self.membership.waiting.is_some_and(|waiting| waiting != Closed::Fallback) {
             tx.set_waiting(&self.permit, &self.membership, None).await?;
@@ -378,6 +413,9 @@ impl Provisioning<'_> {
         if self.engine.db().clock().latest() >= held_until {
             // This worker slept: another one may act by now.
             return Err(StoreError::LeaseLost { job: self.job.id.to_string() }.into());
+        }
+        if let Some(prepared) = prepared {
+            return self.send(licence, prepared, attempt, is_haunted).await;
         }
         let context = self.context(attempt);
         let runner = &self.engine.parts.runner;

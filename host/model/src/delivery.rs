@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::approval::AddressException;
 use crate::clock::UnixMs;
+use crate::gate::Licence;
 use crate::secret::Secret;
 
 /// How a mail server is spoken to.
@@ -72,6 +73,33 @@ pub enum SinkSettings {
     },
     /// A file of JSON Lines in the audit folder of the data folder.
     File { name: String, file_bytes_max: u64 },
+}
+
+/// Where changes of access to a homegrown app are sent (PRV-5). Secret `signing`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the names say it; the wire types are the reference")]
+pub struct AppWebhook {
+    pub url: String,
+    pub address_exceptions: Vec<AddressException>,
+}
+
+/// A change of access for a homegrown app. Its body holds the token of its callback.
+pub struct AppMessage {
+    /// The same for every try, so that the app does it once.
+    pub id: String,
+    /// A JSON object.
+    pub body: String,
+    /// Now: signatures carry it.
+    pub now: UnixMs,
+}
+
+/// What an app answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AppAnswer {
+    /// It is done.
+    Done,
+    /// It is taken in; a callback says what became of it (202).
+    Accepted,
 }
 
 /// Settings with what they need in secrets.
@@ -185,6 +213,14 @@ pub trait Courier: Send + Sync {
         destination: &Destination<ChannelSettings>,
         message: &NoticeMessage,
     ) -> Result<(), Undelivered>;
+
+    /// Brings a change of access to a homegrown app. That is a write to a target: it uses a licence up.
+    async fn carry_out(
+        &self,
+        destination: &Destination<AppWebhook>,
+        licence: Licence,
+        message: &AppMessage,
+    ) -> Result<AppAnswer, Undelivered>;
 
     /// Brings lines of the audit log to a receiver: all of them, in order, or an error.
     async fn stream(

@@ -95,6 +95,7 @@ impl Closed {
 pub struct Licence {
     integration: IntegrationId,
     operation: Operation,
+    method: Method,
 }
 
 impl Licence {
@@ -106,6 +107,11 @@ impl Licence {
     /// What may be written.
     pub fn operation(&self) -> &Operation {
         &self.operation
+    }
+
+    /// By which method.
+    pub fn method(&self) -> Method {
+        self.method
     }
 }
 
@@ -155,7 +161,10 @@ pub fn admit(
     };
     match closed {
         Some(closed) => Err(closed),
-        None => Ok(Licence { integration: integration.clone(), operation }),
+        None => {
+            let method = method::in_force(settings, own);
+            Ok(Licence { integration: integration.clone(), operation, method })
+        }
     }
 }
 

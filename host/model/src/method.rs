@@ -1,5 +1,5 @@
-//! By which method the effects of a membership are carried out: the one decision between a connector
-//! and a person (PRV-1, PRV-3, INT-4, INT-5).
+//! By which method the effects of a membership are carried out: the one decision between a connector,
+//! a webhook and a person (PRV-1, PRV-3, PRV-5, INT-4, INT-5).
 //!
 //! [`way`] is pure and asked wherever a membership begins, changes or ends; the gate asks [`kept`] once
 //! more right before a write. A further method is a variant of [`Method`] and an arm of [`way`].
@@ -18,17 +18,20 @@ pub enum Method {
     Connector,
     /// A person does it in the target, by a task (PRV-3).
     Manual,
+    /// A signed request to a homegrown app (PRV-5).
+    Webhook,
 }
 
 impl Method {
     /// All of them.
-    pub const ALL: [Self; 2] = [Self::Connector, Self::Manual];
+    pub const ALL: [Self; 3] = [Self::Connector, Self::Manual, Self::Webhook];
 
     /// The method's name on the wire and in the database.
     pub fn name(self) -> &'static str {
         match self {
             Self::Connector => "connector",
             Self::Manual => "manual",
+            Self::Webhook => "webhook",
         }
     }
 
@@ -67,6 +70,8 @@ pub enum Way {
     Connector,
     /// A person, for this reason.
     Person(Closed),
+    /// The integration's webhook.
+    Webhook,
     /// Nobody can: the plugin only reads.
     Nobody,
 }
@@ -74,10 +79,11 @@ pub enum Way {
 /// Decides who makes a membership true.
 pub fn way(facts: &Facts<'_>) -> Way {
     let Some(settings) = facts.settings else { return Way::Person(Closed::Manual) };
-    match kept(settings, facts.own) {
-        Some(closed) => Way::Person(closed),
-        None if facts.can_provision => Way::Connector,
-        None => Way::Nobody,
+    match (kept(settings, facts.own), in_force(settings, facts.own)) {
+        (Some(closed), _) => Way::Person(closed),
+        (None, Method::Webhook) => Way::Webhook,
+        (None, _) if facts.can_provision => Way::Connector,
+        (None, _) => Way::Nobody,
     }
 }
 
@@ -95,7 +101,7 @@ pub fn kept(settings: &Settings, own: Option<Method>) -> Option<Closed> {
         return Some(Closed::PermissionChanges);
     }
     match in_force(settings, own) {
-        Method::Connector => None,
+        Method::Connector | Method::Webhook => None,
         Method::Manual => Some(Closed::ManualMethod),
     }
 }
@@ -132,6 +138,7 @@ mod tests {
         assert_eq!(decided(&Settings::default(), None, false), Way::Nobody);
         let manual = Settings { method: Method::Manual, ..Settings::default() };
         assert_eq!(decided(&manual, None, false), Way::Person(Closed::ManualMethod));
+        assert_eq!(decided(&manual, Some(Method::Webhook), false), Way::Webhook);
     }
 
     #[test]

@@ -60,6 +60,9 @@ pub enum NoticeKind {
     /// Somebody said what became of it.
     #[serde(rename = "task.decided")]
     TaskDecided,
+    /// A homegrown app says that its webhook is gone (PRV-5).
+    #[serde(rename = "webhook.disabled")]
+    WebhookDisabled,
     /// A receiver of the audit log was given up.
     #[serde(rename = "audit_sink.disabled")]
     SinkDisabled,
@@ -70,7 +73,7 @@ pub enum NoticeKind {
 
 impl NoticeKind {
     /// All of them.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::ExternalChange,
         Self::AggregationFailed,
         Self::AggregationBlocked,
@@ -84,6 +87,7 @@ impl NoticeKind {
         Self::AccountClaimed,
         Self::TaskWaiting,
         Self::TaskDecided,
+        Self::WebhookDisabled,
         Self::SinkDisabled,
         Self::Test,
     ];
@@ -104,6 +108,7 @@ impl NoticeKind {
             Self::AccountClaimed => "account.claimed",
             Self::TaskWaiting => "task.waiting",
             Self::TaskDecided => "task.decided",
+            Self::WebhookDisabled => "webhook.disabled",
             Self::SinkDisabled => "audit_sink.disabled",
             Self::Test => "notification.test",
         }
@@ -184,6 +189,10 @@ impl NoticeKind {
                 ("person", "Grace Hopper"),
                 ("note", "no licence is left"),
             ],
+            Self::WebhookDisabled => &[
+                ("integration", "Corporate wiki"),
+                ("reason", "the receiver says that it is gone for good"),
+            ],
             Self::SinkDisabled => {
                 &[("sink", "Security monitoring"), ("reason", "the receiver answered 410 Gone")]
             }
@@ -245,6 +254,10 @@ impl NoticeKind {
             Self::TaskDecided => {
                 ("{{task}}: {{outcome}}", "{{person}} says: {{outcome}}. {{task}}\n\n{{note}}")
             }
+            Self::WebhookDisabled => (
+                "{{integration}}: the webhook is not used any more",
+                "Changes of access are no longer sent to the webhook of {{integration}}: {{reason}}. Set it again once the app listens.",
+            ),
             Self::SinkDisabled => (
                 "Audit log: {{sink}} gets no more entries",
                 "The audit log is no longer sent to {{sink}}: {{reason}}. Nothing is lost: it goes on where it stopped once it is enabled again.",

@@ -3,6 +3,7 @@
 mod access_profiles;
 mod aggregations;
 mod app_uploads;
+mod app_webhooks;
 mod application_types;
 mod apps;
 mod audit;
@@ -65,6 +66,7 @@ pub(crate) fn all() -> OpenApiRouter<Server> {
         .merge(requests::routes())
         .merge(workflows::routes())
         .merge(tasks::routes())
+        .merge(app_webhooks::routes())
         .merge(aggregations::routes())
         .merge(removals::routes())
         .merge(run_changes::routes())

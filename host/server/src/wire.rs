@@ -2,6 +2,7 @@
 
 pub(crate) mod access_profiles;
 pub(crate) mod aggregations;
+pub(crate) mod app_webhooks;
 pub(crate) mod application_types;
 pub(crate) mod apps;
 pub(crate) mod audit;

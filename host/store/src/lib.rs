@@ -5,6 +5,7 @@
 //! in `dialect.rs` alone. Secrets are sealed in [`seal`].
 
 mod access_profiles;
+mod app_webhooks;
 mod apps;
 mod audit;
 mod audit_sinks;
@@ -63,6 +64,7 @@ mod vanished;
 mod workflows;
 
 pub use access_profiles::{AccessProfile, NewAccessProfile, ProfileEntitlement};
+pub use app_webhooks::{StoredAppWebhook, StoredCallback};
 pub use apps::{App, NewApp};
 pub use audit::{AuditEntry, AuditFilter, AuditRow, Denied};
 pub use audit_sinks::Sink;

@@ -393,7 +393,8 @@ impl Tx {
         outcome: &str,
     ) -> Result<()> {
         let now = self.now();
-        self.execute(CLOSE, args![operation, state, now, outcome]).await.map(drop)
+        self.execute(CLOSE, args![operation, state, now, outcome]).await?;
+        self.forget_callbacks(operation).await
     }
 
     /// Brings the catalogue in line with a confirmed grant or revocation. The pages of the

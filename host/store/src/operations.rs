@@ -73,12 +73,14 @@ impl Tx {
 
     /// Nothing comes of any operation of a membership by itself any more.
     pub async fn settle_operations(&mut self, membership: &MembershipId) -> Result<()> {
-        self.execute(SETTLE_ALL, args![membership.as_str()]).await.map(drop)
+        self.execute(SETTLE_ALL, args![membership.as_str()]).await?;
+        self.forget_all_callbacks(membership).await
     }
 
     /// Goes on with what the target was asked for by an operation before: it is not ordered anew.
     pub async fn adopt_operation(&mut self, operation: &str, before: &str) -> Result<()> {
         self.execute(ADOPT, args![operation, before]).await?;
+        self.adopt_callbacks(operation, before).await?;
         self.settle_operation(before).await
     }
 }

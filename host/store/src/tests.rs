@@ -95,6 +95,7 @@ fn admin() -> Actor {
 async fn every_statement_prepares_on_both_databases() {
     let lists = [
         access_profiles::STATEMENTS,
+        app_webhooks::STATEMENTS,
         apps::STATEMENTS,
         audit::STATEMENTS,
         audit_sinks::STATEMENTS,

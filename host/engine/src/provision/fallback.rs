@@ -13,6 +13,9 @@ use crate::Result;
 use crate::tasks::{Asked, ask_person};
 use crate::worker::Verdict;
 
+/// The code of a refusal after which the access may be there.
+pub(super) const OUTCOME_UNKNOWN: &str = "outcome_unknown";
+
 /// What is known of the target when a change is given up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Doubt {
@@ -27,7 +30,7 @@ pub(super) enum Doubt {
 impl Doubt {
     /// By the code of a refusal.
     pub(super) fn of(code: &str) -> Self {
-        if code == "outcome_unknown" { Self::MayBeThere } else { Self::NotThere }
+        if code == OUTCOME_UNKNOWN { Self::MayBeThere } else { Self::NotThere }
     }
 }
 

@@ -1,11 +1,19 @@
 //! A courier that remembers what it brought, and fails on request.
 
+use std::collections::VecDeque;
+use std::pin::Pin;
 use std::sync::Mutex;
 
 use async_trait::async_trait;
 use grantry_model::delivery::{
-    AuditBatch, ChannelSettings, Courier, Destination, NoticeMessage, SinkSettings, Undelivered,
+    AppAnswer, AppMessage, AppWebhook, AuditBatch, ChannelSettings, Courier, Destination,
+    NoticeMessage, SinkSettings, Undelivered,
 };
+use grantry_model::gate::Licence;
+
+/// Something that goes by a request's body.
+pub type Meanwhile =
+    Box<dyn FnOnce(serde_json::Value) -> Pin<Box<dyn Future<Output = ()> + Send>> + Send>;
 
 /// What was sent where, and what becomes of the next tries.
 #[derive(Default)]
@@ -14,6 +22,12 @@ pub struct RecordingCourier {
     pub streamed: Mutex<Vec<AuditBatch>>,
     /// Taken one a try; none means success.
     pub failures: Mutex<Vec<Undelivered>>,
+    /// Changes of access that were sent to an app: id, body, and how many keys signed.
+    pub asked: Mutex<Vec<(String, serde_json::Value, usize)>>,
+    /// What happens while the app works on a request, once.
+    pub meanwhile: Mutex<Option<Meanwhile>>,
+    /// What the app answers; none means that it is done.
+    pub answers: Mutex<VecDeque<Result<AppAnswer, Undelivered>>>,
     /// What the check of addresses answers.
     pub refusal: Mutex<Option<Undelivered>>,
 }
@@ -45,6 +59,21 @@ impl Courier for RecordingCourier {
     ) -> Result<(), Undelivered> {
         self.told.lock().unwrap().push((message.clone(), to.signing.len()));
         self.outcome()
+    }
+
+    async fn carry_out(
+        &self,
+        to: &Destination<AppWebhook>,
+        _: Licence,
+        message: &AppMessage,
+    ) -> Result<AppAnswer, Undelivered> {
+        let body: serde_json::Value = serde_json::from_str(&message.body).unwrap();
+        self.asked.lock().unwrap().push((message.id.clone(), body.clone(), to.signing.len()));
+        let meanwhile = self.meanwhile.lock().unwrap().take();
+        if let Some(meanwhile) = meanwhile {
+            meanwhile(body).await;
+        }
+        self.answers.lock().unwrap().pop_front().unwrap_or(Ok(AppAnswer::Done))
     }
 
     async fn stream(

@@ -32,3 +32,4 @@ mod streams;
 mod tasks;
 mod uploads;
 mod validators;
+mod webhooks;

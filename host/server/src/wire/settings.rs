@@ -40,6 +40,7 @@ pub(crate) fn method(method: Method) -> wire::Method {
     match method {
         Method::Connector => wire::Method::Connector,
         Method::Manual => wire::Method::Manual,
+        Method::Webhook => wire::Method::Webhook,
     }
 }
 
@@ -48,6 +49,7 @@ pub(crate) fn read_method(method: wire::Method) -> Method {
     match method {
         wire::Method::Connector => Method::Connector,
         wire::Method::Manual => Method::Manual,
+        wire::Method::Webhook => Method::Webhook,
     }
 }
 

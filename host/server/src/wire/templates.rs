@@ -20,6 +20,7 @@ pub(crate) fn kind(kind: NoticeKind) -> wire::NoticeKind {
         NoticeKind::AccountClaimed => wire::NoticeKind::AccountClaimed,
         NoticeKind::TaskWaiting => wire::NoticeKind::TaskWaiting,
         NoticeKind::TaskDecided => wire::NoticeKind::TaskDecided,
+        NoticeKind::WebhookDisabled => wire::NoticeKind::WebhookDisabled,
         NoticeKind::SinkDisabled => wire::NoticeKind::SinkDisabled,
         NoticeKind::Test => wire::NoticeKind::Test,
     }
@@ -41,6 +42,7 @@ pub(crate) fn read_kind(kind: wire::NoticeKind) -> NoticeKind {
         wire::NoticeKind::AccountClaimed => NoticeKind::AccountClaimed,
         wire::NoticeKind::TaskWaiting => NoticeKind::TaskWaiting,
         wire::NoticeKind::TaskDecided => NoticeKind::TaskDecided,
+        wire::NoticeKind::WebhookDisabled => NoticeKind::WebhookDisabled,
         wire::NoticeKind::SinkDisabled => NoticeKind::SinkDisabled,
         wire::NoticeKind::Test => NoticeKind::Test,
     }

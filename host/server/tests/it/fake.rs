@@ -9,7 +9,8 @@ use grantry_model::catalogue::{
     Target,
 };
 use grantry_model::delivery::{
-    AuditBatch, ChannelSettings, Courier, Destination, NoticeMessage, SinkSettings, Undelivered,
+    AppAnswer, AppMessage, AppWebhook, AuditBatch, ChannelSettings, Courier, Destination,
+    NoticeMessage, SinkSettings, Undelivered,
 };
 use grantry_model::fault::{Fault, FieldIssue};
 use grantry_model::gate::{AdmittedTest, Licence};
@@ -301,6 +302,15 @@ impl Courier for FakeCourier {
         _: &NoticeMessage,
     ) -> Result<(), Undelivered> {
         Ok(())
+    }
+
+    async fn carry_out(
+        &self,
+        _: &Destination<AppWebhook>,
+        _: Licence,
+        _: &AppMessage,
+    ) -> Result<AppAnswer, Undelivered> {
+        Ok(AppAnswer::Done)
     }
 
     async fn stream(

@@ -61,7 +61,13 @@ const ADMINISTERS: [&str; 7] = [
 /// Lists that show an owner the own ones.
 const LISTS: [&str; 2] = ["list_integrations", "list_jobs"];
 /// What changes an integration's plugin is an admin's to decide, on every integration.
-const ADMINS_ONLY: [&str; 2] = ["move_version", "roll_back_version"];
+const ADMINS_ONLY: [&str; 5] = [
+    "move_version",
+    "roll_back_version",
+    "set_app_webhook",
+    "delete_app_webhook",
+    "rotate_app_webhook_key",
+];
 
 fn oracle(id: &str, action: &str, path: &str, which: Which, held: &[&str]) -> u16 {
     let is_about = ["integration_id", "aggregation_id", "job_id", "resource_id"]

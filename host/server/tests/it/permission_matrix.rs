@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use axum::body::Body;
 use grantry_authz::{Door, Role, actions};
 use grantry_engine::token_text;
+use grantry_model::clock::UnixMs;
 use grantry_model::ids::PrincipalId;
 use grantry_model::permission::PrincipalKind;
 use grantry_store::{AuditEntry, NewPrincipal};
@@ -159,6 +160,11 @@ const ROWS: &[(&str, &str)] = &[
     ("assign_task", "request"),
     ("get_entitlement_provisioning", "integration.read"),
     ("set_entitlement_provisioning", "integration.write"),
+    ("get_app_webhook", "integration.read"),
+    ("set_app_webhook", "integration.write"),
+    ("delete_app_webhook", "integration.write"),
+    ("rotate_app_webhook_key", "integration.write"),
+    ("take_callback", "public"),
     ("list_jobs", "job.read"),
     ("get_job", "job.read"),
     ("cancel_job", "aggregation.run"),
@@ -406,6 +412,11 @@ async fn values(host: &Host, name: &str) -> BTreeMap<&'static str, String> {
     let identity = host.first(&format!("/data-sources/{source}/identities")).await;
     let profile = host.call("POST", "/access-profiles", json!({"name": name})).await.ok();
     let request = asked(host, &id, &app, &role, &identity).await;
+    let task = task(host, name).await;
+    let path = format!("/integrations/{id}/webhook");
+    let body = json!({"url": "https://a.example"});
+    let hook = host.request("PUT", &path, &body).header("If-Match", "\"1\"");
+    host.send(hook.body(Body::from(body.to_string())).unwrap()).await.ok();
     let workflow = json!({"name": name, "steps": []});
     let workflow = text(&host.call("POST", "/workflows", workflow).await.ok(), "id");
     let csv_app = text(&host.call("POST", "/apps", json!({"name": name})).await.ok(), "id");
@@ -447,7 +458,8 @@ async fn values(host: &Host, name: &str) -> BTreeMap<&'static str, String> {
         ("delegate_id", person(host, Role::User).await.0),
         ("workflow_id", workflow),
         ("request_id", request),
-        ("task_id", task(host, name).await),
+        ("callback_token", callback(host, name, &task).await),
+        ("task_id", task),
         ("own_token_id", own_token(host).await),
         ("sink_id", sink),
         ("delivery_id", text(&delivery, "id")),
@@ -470,6 +482,25 @@ async fn task(host: &Host, name: &str) -> String {
     let body = json!({"role_id": role, "account_id": account});
     host.call("POST", &format!("/apps/{app}/memberships"), body).await.ok();
     host.first(&format!("/tasks?app_id={app}")).await
+}
+
+/// The SHA-256 of `callback-Own` and `callback-Other`.
+const CALLBACK_HASHES: [(&str, &str); 2] = [
+    ("Own", "fe037755f21c390bce639f3a058083f38f2ed466e797d6d5694a24cbcdad1c9c"),
+    ("Other", "13a097527d1e88a9a14f74d87bd217ae9e9bb986ac861fd9d22b96765c46d6c7"),
+];
+
+/// The token of a callback about the operation of a task.
+async fn callback(host: &Host, name: &str, task: &str) -> String {
+    let shown = host.get(&format!("/tasks/{task}")).await.ok();
+    let (_, hash) = CALLBACK_HASHES.into_iter().find(|(of, _)| *of == name).unwrap();
+    let admin = host.engine.authenticate(&host.admin, Door::Http, "test").await.unwrap().unwrap();
+    let permit = admin.actor.permit_admin::<actions::ClientWrite>().unwrap();
+    let mut tx = host.engine.db().begin(permit.provenance()).await.unwrap();
+    let operation = format!("{}-1", text(&shown, "membership_id"));
+    tx.add_callback(&operation, hash, UnixMs(i64::MAX)).await.unwrap();
+    tx.commit(AuditEntry::about("test", "task", task, json!({}))).await.unwrap();
+    format!("callback-{name}")
 }
 
 /// A request of the admin's for the identity, which gets the integration's second account.
@@ -669,8 +700,10 @@ mod every_cell_is_as_the_oracle_says {
 
 /// What even the admin's good request is answered: a re-key wants a preview's hash, only an active
 /// membership cannot be renewed, and keeps its integration, the same is asked for once at a time, there
-/// is no version to go back to, and a sign-in leads to the issuer and needs its answer.
-const UNREACHED: [&str; 7] = [
+/// is no version to go back to, and a sign-in leads to the issuer and needs its answer. The webhook
+/// is there already, at another version.
+const UNREACHED: [&str; 8] = [
+    "set_app_webhook 412",
     "re_key_entitlement_type 409",
     "create_request 422",
     "renew_membership 409",

@@ -50,6 +50,7 @@ statements! {
     DELETE_ISSUES = "DELETE FROM run_issues WHERE run_id IN (SELECT id FROM runs WHERE integration_id = $1)";
     DELETE_FAULTS = "DELETE FROM plugin_faults WHERE integration_id = $1";
     DELETE_JOBS = "DELETE FROM jobs WHERE integration_id = $1";
+    DELETE_KEYS = "DELETE FROM delivery_secrets WHERE owner_id = $1";
     /// Those that wait are still told, as nobody's.
     DISOWN_NOTICES = "UPDATE notices SET integration_id = NULL WHERE integration_id = $1";
 }
@@ -108,6 +109,7 @@ impl Tx {
             (DELETE_PRINCIPAL, integration.principal_id.as_str()),
             (DELETE_FAULTS, id),
             (DELETE_JOBS, id),
+            (DELETE_KEYS, id),
             (DISOWN_NOTICES, id),
         ] {
             self.execute(sql, args![key]).await?;
