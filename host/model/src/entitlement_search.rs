@@ -62,8 +62,8 @@ const PIECES_MAX: usize = 16;
 /// looked for where a word begins, and one as a word of its own.
 pub fn looked_for(search: &str) -> String {
     let folded = search.trim().to_lowercase();
-    let is_short = folded.len() < PIECE_CHARACTERS
-        && folded.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    let is_short =
+        folded.len() < PIECE_CHARACTERS && folded.bytes().all(|byte| byte.is_ascii_alphanumeric());
     match (is_short, folded.len()) {
         (true, 1) => format!(" {folded} "),
         (true, 2) => format!(" {folded}"),
@@ -115,7 +115,8 @@ mod tests {
     #[test]
     fn short_words_are_looked_for_where_words_begin() {
         let all = [("HR ", " hr"), ("x", " x "), (" Admin ", "admin"), ("*hr", "*hr"), ("**", "")];
-        for (search, expected) in all.into_iter().chain([("本語", "本語"), ("-", "-"), ("", "")]) {
+        for (search, expected) in all.into_iter().chain([("本語", "本語"), ("-", "-"), ("", "")])
+        {
             assert_eq!(looked_for(search), expected);
         }
     }

@@ -234,7 +234,11 @@ impl Db {
     async fn rare(&self, prepared: &Prepared<'_>) -> Result<Option<Way>> {
         let is_postgres = self.is_postgres();
         let counts = prepared.gathers().into_iter().map(|(gather, argument)| {
-            (Way::Gathered(gather), gather.count(is_postgres), gather.is_bound().then_some(argument))
+            (
+                Way::Gathered(gather),
+                gather.count(is_postgres),
+                gather.is_bound().then_some(argument),
+            )
         });
         let words = text::count_of_words(is_postgres).zip(prepared.words.as_deref());
         let words = words.map(|(count, words)| (Way::Words, count, Some(words)));
@@ -298,9 +302,8 @@ impl Db {
             let is_first = (&name, &id) == (&after.0[0], &after.0[1]);
             let start = if is_first { after.0[2..].to_vec() } else { vec![String::new(); 2] };
             let missing = prepared.search.limit - u32::try_from(page.len()).unwrap_or(u32::MAX);
-            let of_app = self
-                .along(prepared, Order::Name, &Position(start), Some(&app), missing)
-                .await?;
+            let of_app =
+                self.along(prepared, Order::Name, &Position(start), Some(&app), missing).await?;
             let Some(of_app) = of_app else { return Ok(None) };
             page.extend(of_app.into_iter().map(|found| {
                 let position = [name.clone(), id.clone()].into_iter().chain(found.position.0);
