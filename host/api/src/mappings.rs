@@ -1,4 +1,4 @@
-//! Whose an account is: an integration's rules, and what people say by hand.
+//! Whose an account is: the rules of an integration, or of an app that lists feed, and what people say by hand.
 
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -64,7 +64,7 @@ pub struct MappingRule {
     pub domain: Option<DomainChange>,
 }
 
-/// An integration's rules, in their order: the first that finds anybody decides.
+/// The rules of an integration, or app, in their order: the first that finds anybody decides.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct MappingRules {
     /// At most ten. Without any, only people say whose an account is.
@@ -73,7 +73,7 @@ pub struct MappingRules {
     pub version: i64,
 }
 
-/// New rules of an integration, which are applied at once.
+/// New rules, which are applied at once.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SetMappingRules {
@@ -86,7 +86,7 @@ pub struct SetMappingRules {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PreviewMapping {
-    /// Rules to try instead of those of the integration.
+    /// Rules to try instead of those that are there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(max_items = 10)]
     pub rules: Option<Vec<MappingRule>>,
@@ -196,12 +196,14 @@ pub struct ApplyMappingQuery {
 pub struct IdentityAccount {
     /// The account.
     pub account_id: String,
-    /// The integration that it was found by.
-    pub integration_id: String,
+    /// The integration that it was found by; missing where a list names it.
+    pub integration_id: Option<String>,
     /// What people call the integration.
-    pub integration_name: String,
+    pub integration_name: Option<String>,
     /// The app.
     pub app_id: String,
+    /// What people call the app.
+    pub app_name: String,
     /// Its kind in the target.
     pub kind: String,
     /// Its id in the target.

@@ -3,9 +3,10 @@
 use grantry_authz::actions;
 use grantry_model::csv::ListKind;
 use grantry_model::ids::{AppId, IntegrationId};
+use grantry_model::settings::Settings;
 use grantry_store::{
-    App, AuditEntry, Class, NewApp, RowQuery, StoredAssignment, StoredEntitlement, StoredObject,
-    search_pattern,
+    App, AuditEntry, CatalogueSource, Class, NewApp, RowQuery, StoredAssignment, StoredEntitlement,
+    StoredObject, search_pattern,
 };
 use serde_json::json;
 
@@ -140,6 +141,20 @@ impl Ctx {
         let detail = json!({ "before": { "name": app.name, "description": app.description } });
         tx.commit(AuditEntry::about("app.deleted", "app", id.as_str(), detail)).await?;
         Ok(())
+    }
+
+    /// What feeds an app is there: the integration, or the app itself, which lists feed. Returns the
+    /// settings; lists have those that every integration begins with.
+    pub(crate) async fn load_source(&self, source: &CatalogueSource) -> Result<Settings> {
+        match source {
+            CatalogueSource::Integration(id) => {
+                Ok(self.load_integration(id).await?.integration.settings)
+            }
+            CatalogueSource::List(app) => match self.db().is_app_fed(app).await?.ok_or(NO_APP)? {
+                true => Err(EngineError::FedByIntegration),
+                false => Ok(Settings::default()),
+            },
+        }
     }
 
     /// An app's accounts.

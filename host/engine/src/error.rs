@@ -91,11 +91,11 @@ pub enum EngineError {
         diff: Box<Diff>,
     },
     /// The app's accounts come from its integration.
-    #[error("an integration feeds this app: its members come from there, not from a file")]
+    #[error("an integration feeds this app: its accounts come from there, and are mapped there")]
     FedByIntegration,
     /// The identity has no account where access is to be given.
     #[error(
-        "this identity has no account on the app's integration: map one to it \
+        "this identity has no account on the app: map one to it \
          (`PUT …/accounts/{{account_id}}/mapping`), or name the account"
     )]
     AccountUnmapped,
@@ -117,10 +117,10 @@ pub enum EngineError {
          ended. Deleting an integration changes nothing in its target"
     )]
     IntegrationInUse(u64),
-    /// The integration does not let people map their own accounts.
+    /// The integration does not let people map their own accounts, or a list names the account.
     #[error(
-        "the setting `allows_users_to_edit_accounts` of this account's integration is off: its owner says \
-         whose an account is"
+        "a list names this account, or the setting `allows_users_to_edit_accounts` of its integration is \
+         off: whoever administers it says whose an account is"
     )]
     AccountsReadOnly,
     /// The account is not the caller's to claim, or to give up.

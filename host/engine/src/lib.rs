@@ -121,14 +121,14 @@ pub use versions::RolledOut;
 
 // What use cases return as it is stored, for those who show it.
 pub use grantry_store::{
-    AccessProfile, App, AuditFilter, AuditRow, Change, Channel, Checkpoint, Class, DataSource,
-    Delegation, Delivery, DeliveryState, ExternalChange, FoundEntitlement, IdentityAccount,
-    Integration, Issuer, Job, ListChange, ListRow, MembershipQuery, NewRegistration, Person,
-    PersonIdentity, PrincipalRecord, ProfileEntitlement, Recipients, Registration, Removal,
-    RemovedRow, Request, RequestEvent, RequestItem, ResourcePerson, RunChange, RunIssue,
-    RunLogLine, Schedule, Sink, StoreError, StoredAppWebhook, StoredAssignment, StoredEntitlement,
-    StoredIdentity, StoredMapping, StoredObject, StoredOperation, StoredType, StoredWorkflow, Task,
-    TokenRecord, TypeOrigin, Upload, Written,
+    AccessProfile, App, AuditFilter, AuditRow, CatalogueSource, Change, Channel, Checkpoint, Class,
+    DataSource, Delegation, Delivery, DeliveryState, ExternalChange, FoundEntitlement,
+    IdentityAccount, Integration, Issuer, Job, ListChange, ListRow, MembershipQuery,
+    NewRegistration, Person, PersonIdentity, PrincipalRecord, ProfileEntitlement, Recipients,
+    Registration, Removal, RemovedRow, Request, RequestEvent, RequestItem, ResourcePerson,
+    RunChange, RunIssue, RunLogLine, Schedule, Sink, StoreError, StoredAppWebhook,
+    StoredAssignment, StoredEntitlement, StoredIdentity, StoredMapping, StoredObject,
+    StoredOperation, StoredType, StoredWorkflow, Task, TokenRecord, TypeOrigin, Upload, Written,
 };
 
 /// A result of the engine.
@@ -217,6 +217,27 @@ impl Ctx {
         let decided = self.actor.permit_integration::<A>(integration);
         let entity = Some(("integration", integration.as_str()));
         self.audit_refusal(decided, A::ACTION.name(), entity).await
+    }
+
+    /// An admin action on what feeds an app: of an integration as [`Ctx::permit_integration`] decides;
+    /// an app that lists feed has no owner, so there the role alone does. A refusal is audited.
+    pub(crate) async fn permit_source<A: actions::RoleAction>(
+        &self,
+        source: &CatalogueSource,
+    ) -> Result<Permit<A>> {
+        let about = Some((source.what(), source.as_str()));
+        self.audit_refusal(self.decide_source(source), A::ACTION.name(), about).await
+    }
+
+    /// As [`Ctx::permit_source`], where a refusal is nothing to audit.
+    pub(crate) fn decide_source<A: actions::RoleAction>(
+        &self,
+        source: &CatalogueSource,
+    ) -> std::result::Result<Permit<A>, Refusal> {
+        match source {
+            CatalogueSource::Integration(id) => self.actor.permit_integration(id),
+            CatalogueSource::List(_) => self.actor.permit_admin(),
+        }
     }
 
     /// The integrations on which the admin action is held: `None` for all of them. A refusal is

@@ -1,7 +1,8 @@
-//! Whose an account is: rules, previews, and what people say by hand (INT-13).
+//! Whose an account is: rules, previews, and what people say by hand (INT-13), of integrations and of
+//! apps that lists feed.
 //!
 //! The rules are applied where what they look at changes: at the end of a run that reads everything,
-//! when a list of users is applied, when the rules change, and on demand. How is in [`apply`].
+//! when a list is applied, when the rules change, and on demand. How is in [`apply`].
 
 mod apply;
 mod own;
@@ -10,12 +11,14 @@ use grantry_authz::{Permit, actions};
 use grantry_model::ids::{AccountId, DataSourceId, IdentityId, IntegrationId};
 use grantry_model::mapping::{Origin, Proposal, Rule, Unmapped, issues};
 use grantry_model::permission::{Action, Entity};
-use grantry_store::{AuditEntry, IdentityAccount, StoredIdentity, StoredMapping, StoredObject, Tx};
+use grantry_store::{
+    AuditEntry, CatalogueSource, IdentityAccount, StoredIdentity, StoredMapping, StoredObject, Tx,
+};
 use serde_json::{Value, json};
 
 use crate::{Ctx, EngineError, Page, PageQuery, Result};
 
-pub(crate) use apply::{How, apply, apply_all};
+pub(crate) use apply::{How, apply, apply_all, apply_or_tell};
 pub use own::OwnAccount;
 
 /// Changes that a preview, or an application of the rules, names.
@@ -93,29 +96,29 @@ fn said(mapping: &StoredMapping) -> Value {
 }
 
 impl Ctx {
-    /// An integration's rules with their version.
-    pub async fn mapping_rules(&self, id: &IntegrationId) -> Result<(Vec<Rule>, i64)> {
-        self.permit_integration::<actions::IntegrationRead>(id).await?;
-        self.load_integration(id).await?;
-        Ok(self.db().mapping_rules(id).await?)
+    /// The rules with their version.
+    pub async fn mapping_rules(&self, of: &CatalogueSource) -> Result<(Vec<Rule>, i64)> {
+        self.permit_source::<actions::IntegrationRead>(of).await?;
+        self.load_source(of).await?;
+        Ok(self.db().mapping_rules(&of.id()).await?)
     }
 
-    /// What an integration's rules, or these instead of them, would change now.
+    /// What the rules, or these instead of them, would change now.
     pub async fn preview_mapping(
         &self,
-        id: &IntegrationId,
+        of: &CatalogueSource,
         proposed: Option<&[Rule]>,
     ) -> Result<MappingOutcome> {
-        self.permit_integration::<actions::IntegrationWrite>(id).await?;
-        self.load_integration(id).await?;
+        self.permit_source::<actions::IntegrationWrite>(of).await?;
+        self.load_source(of).await?;
         let outcome = match proposed {
             Some(rules) => {
                 self.check_rules(rules).await?;
-                apply::preview(self.db(), id, rules, NAMED_MAX).await?
+                apply::preview(self.db(), of, rules, NAMED_MAX).await?
             }
             None => {
-                let (rules, _) = self.db().mapping_rules(id).await?;
-                apply::preview(self.db(), id, &rules, NAMED_MAX).await?
+                let (rules, _) = self.db().mapping_rules(&of.id()).await?;
+                apply::preview(self.db(), of, &rules, NAMED_MAX).await?
             }
         };
         self.named(outcome).await
@@ -133,38 +136,42 @@ impl Ctx {
         Ok(outcome)
     }
 
-    /// Changes the rules of an integration that are still at that version, and applies them.
+    /// Changes rules that are still at that version, and applies them.
     pub async fn update_mapping_rules(
         &self,
-        id: &IntegrationId,
+        of: &CatalogueSource,
         version: i64,
         rules: &[Rule],
     ) -> Result<(Vec<Rule>, i64, MappingOutcome)> {
-        let permit = self.permit_integration::<actions::IntegrationWrite>(id).await?;
-        self.load_integration(id).await?;
+        let permit = self.permit_source::<actions::IntegrationWrite>(of).await?;
+        self.load_source(of).await?;
         self.check_rules(rules).await?;
-        let (before, _) = self.db().mapping_rules(id).await?;
+        let (before, _) = self.db().mapping_rules(&of.id()).await?;
         let mut tx = self.db().begin(permit.provenance()).await?;
-        tx.set_mapping_rules(&permit, id, version, rules).await?;
+        tx.set_mapping_rules(&permit, &of.id(), version, rules).await?;
         let detail = json!({ "before": before, "after": rules });
         let event = "integration.mapping_rules_changed";
-        tx.commit(AuditEntry::about(event, "integration", id.as_str(), detail)).await?;
+        tx.commit(AuditEntry::about(event, of.what(), of.as_str(), detail)).await?;
         let how = How { named: NAMED_MAX, ..How::because("rules") };
-        let outcome = apply(self.db(), permit.provenance(), id, how).await?;
+        let outcome = apply(self.db(), permit.provenance(), of, how).await?;
         Ok((rules.to_vec(), version + 1, self.named(outcome).await?))
     }
 
-    /// Applies an integration's rules now. Doing it twice changes nothing more. Where the caller
+    /// Applies the rules now. Doing it twice changes nothing more. Where the caller
     /// `accepts` it, accounts get another owner, and identities a second account.
-    pub async fn apply_mapping(&self, id: &IntegrationId, accepts: bool) -> Result<MappingOutcome> {
-        let permit = self.permit_integration::<actions::IntegrationWrite>(id).await?;
-        self.load_integration(id).await?;
+    pub async fn apply_mapping(
+        &self,
+        of: &CatalogueSource,
+        accepts: bool,
+    ) -> Result<MappingOutcome> {
+        let permit = self.permit_source::<actions::IntegrationWrite>(of).await?;
+        self.load_source(of).await?;
         let tx = self.db().begin(permit.provenance()).await?;
         let detail = json!({ "accepts_proposals": accepts });
         let event = "mapping.ordered";
-        tx.commit(AuditEntry::about(event, "integration", id.as_str(), detail)).await?;
+        tx.commit(AuditEntry::about(event, of.what(), of.as_str(), detail)).await?;
         let how = How { because: "demand", named: NAMED_MAX, accepts };
-        let outcome = apply(self.db(), permit.provenance(), id, how).await?;
+        let outcome = apply(self.db(), permit.provenance(), of, how).await?;
         self.named(outcome).await
     }
 
@@ -209,27 +216,35 @@ impl Ctx {
     }
 
     /// Whose an account is.
-    pub async fn mapping(&self, id: &IntegrationId, account: &AccountId) -> Result<StoredMapping> {
-        self.permit_integration::<actions::IntegrationRead>(id).await?;
-        Ok(self.shown(self.load_account(id, account).await?.mapping))
+    pub async fn mapping(
+        &self,
+        of: &CatalogueSource,
+        account: &AccountId,
+    ) -> Result<StoredMapping> {
+        self.permit_source::<actions::IntegrationRead>(of).await?;
+        Ok(self.shown(self.load_account(of, account).await?.mapping))
     }
 
-    async fn load_account(&self, id: &IntegrationId, account: &AccountId) -> Result<StoredObject> {
-        self.load_integration(id).await?;
-        self.db().account(id, account).await?.ok_or(NO_ACCOUNT)
+    async fn load_account(
+        &self,
+        of: &CatalogueSource,
+        account: &AccountId,
+    ) -> Result<StoredObject> {
+        self.load_source(of).await?;
+        self.db().account(&of.id(), account).await?.ok_or(NO_ACCOUNT)
     }
 
     /// Says by hand whose an account is, if its mapping is still at that version: that of an
     /// identity, or nobody's. Rules and syncs leave it so.
     pub async fn set_mapping(
         &self,
-        id: &IntegrationId,
+        of: &CatalogueSource,
         account: &AccountId,
         version: i64,
         identity: Option<&IdentityId>,
     ) -> Result<StoredMapping> {
-        let permit = self.permit_integration::<actions::IntegrationWrite>(id).await?;
-        self.load_account(id, account).await?;
+        let permit = self.permit_source::<actions::IntegrationWrite>(of).await?;
+        self.load_account(of, account).await?;
         if let Some(identity) = identity
             && self.seen_identity(identity).await?.is_none()
         {
@@ -241,24 +256,24 @@ impl Ctx {
         if before.version != version {
             return Err(grantry_store::StoreError::VersionConflict { what: "mapping" }.into());
         }
-        tx.set_mapping(id, account, version, identity, Origin::Hand).await?;
+        tx.set_mapping(&of.id(), account, version, identity, Origin::Hand).await?;
         self.commit_said(tx, "mapping.set", account, &before).await
     }
 
     /// Leaves it to the rules again whose an account is, and applies them.
     pub async fn release_mapping(
         &self,
-        id: &IntegrationId,
+        of: &CatalogueSource,
         account: &AccountId,
         version: i64,
     ) -> Result<StoredMapping> {
-        let permit = self.permit_integration::<actions::IntegrationWrite>(id).await?;
-        self.load_account(id, account).await?;
+        let permit = self.permit_source::<actions::IntegrationWrite>(of).await?;
+        self.load_account(of, account).await?;
         let mut tx = self.begin_mapping(&permit).await?;
         let before = tx.mapping(account).await?;
         tx.release_mapping(account, version).await?;
         self.commit_said(tx, "mapping.released", account, &before).await?;
-        apply(self.db(), permit.provenance(), id, How::because("release")).await?;
+        apply(self.db(), permit.provenance(), of, How::because("release")).await?;
         Ok(self.shown(self.db().mapping(account).await?))
     }
 
@@ -295,22 +310,22 @@ impl Ctx {
     fn may_see(&self, account: &IdentityAccount) -> bool {
         let app = Entity::App(account.app.clone());
         let read = grantry_authz::decide(&self.actor.permissions, Action::AppAndRoleRead, &app);
-        let own = self.actor.permit_integration::<actions::IntegrationRead>(&account.integration);
+        let own = self.decide_source::<actions::IntegrationRead>(&account.source);
         matches!(read, grantry_authz::Decision::Allowed(_)) || own.is_ok()
     }
 
-    /// The account of an identity that access to an integration's app is given to. One that the caller
-    /// may not see is answered as one without an account.
+    /// The account of an identity that access to an app is given to, whose accounts the catalogue keeps
+    /// under that id. An identity that the caller may not see is answered as one without an account.
     pub(crate) async fn account_of_identity(
         &self,
-        integration: &IntegrationId,
+        source: &IntegrationId,
         identity: &IdentityId,
     ) -> Result<AccountId> {
         if self.seen_identity(identity).await?.is_none() {
             return Err(EngineError::AccountUnmapped);
         }
         // More than one is refused, so two tell enough; a few more are named.
-        let accounts = self.db().accounts_of_identity(identity, Some(integration), "", 10).await?;
+        let accounts = self.db().accounts_of_identity(identity, Some(source), "", 10).await?;
         match &accounts[..] {
             [] => Err(EngineError::AccountUnmapped),
             [one] => Ok(one.account.clone()),

@@ -95,10 +95,6 @@ impl Ctx {
         }
         let account = match &input.to {
             Grantee::Account(account) => account.clone(),
-            Grantee::Identity(_) if feed.integration.is_none() => {
-                let message = "accounts of a list are mapped to nobody: name the account";
-                return Err(EngineError::field("/identity_id", "not_mapped", message));
-            }
             Grantee::Identity(identity) => self.account_of_identity(&feed.source, identity).await?,
         };
         let input = &NewAccess { role: input.role.clone(), account, ends: input.ends };

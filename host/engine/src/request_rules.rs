@@ -2,21 +2,24 @@
 //! (INT-8, INT-12). What requests follow is decided here.
 
 use grantry_authz::{Permit, actions};
+use grantry_model::csv::ListKind;
 use grantry_model::entitlement_types::OwnType;
-use grantry_model::ids::{EntitlementId, IntegrationId};
+use grantry_model::ids::{AppId, EntitlementId};
 use grantry_model::request_rules::{OwnRules, RequestRules, RulesChange, in_force};
 use grantry_model::settings::Settings;
-use grantry_store::{AuditEntry, StoredEntitlement};
+use grantry_store::{AuditEntry, CatalogueSource, StoredEntitlement};
 use serde_json::json;
 
 use crate::{Ctx, EngineError, Result};
 
+const NO_ENTITLEMENT: EngineError = EngineError::NotFound { what: "entitlement" };
+
 /// What rules are about.
 #[derive(Debug, Clone)]
 pub enum Requested {
-    /// A resource of the integration, by its id.
+    /// A resource, by its id.
     Resource(String),
-    /// An entitlement of the integration.
+    /// An entitlement; of a list, a role.
     Entitlement(EntitlementId),
 }
 
@@ -49,48 +52,47 @@ impl Ctx {
     /// How something is requested.
     pub async fn request_rules(
         &self,
-        integration: &IntegrationId,
+        source: &CatalogueSource,
         requested: &Requested,
     ) -> Result<RulesView> {
-        self.permit_rules::<actions::ResourceRead>(integration, requested).await?;
-        self.load_rules(integration, requested).await
+        self.permit_rules::<actions::ResourceRead>(source, requested).await?;
+        self.load_rules(source, requested).await
     }
 
     /// Changes an admin's word that is still at that version.
     pub async fn update_request_rules(
         &self,
-        integration: &IntegrationId,
+        source: &CatalogueSource,
         requested: &Requested,
         version: i64,
         change: &RulesChange,
     ) -> Result<RulesView> {
-        let permit = self.permit_rules::<actions::ResourceWrite>(integration, requested).await?;
-        let before = self.load_rules(integration, requested).await?.own;
+        let permit = self.permit_rules::<actions::ResourceWrite>(source, requested).await?;
+        let before = self.load_rules(source, requested).await?.own;
         if matches!(requested, Requested::Entitlement(_)) && change.is_requestable.is_some() {
             let message = "is said of the resource, for all entitlements on it";
             return Err(EngineError::field("/is_requestable", "not_of_entitlements", message));
         }
         let own = before.changed(change).map_err(EngineError::Invalid)?;
         let mut tx = self.db().begin(permit.provenance()).await?;
-        tx.set_request_rules(&permit, integration, requested.id(), version, &own).await?;
-        let detail = json!({ "integration": integration, "before": before, "after": own });
+        tx.set_request_rules(&permit, &source.id(), requested.id(), version, &own).await?;
+        let detail = json!({ (source.what()): source.as_str(), "before": before, "after": own });
         let event = "request_rules.updated";
         tx.commit(AuditEntry::about(event, requested.what(), requested.id(), detail)).await?;
-        self.load_rules(integration, requested).await
+        self.load_rules(source, requested).await
     }
 
     /// Decides about the resource, or that which the entitlement is on.
     async fn permit_rules<A: actions::OnResource>(
         &self,
-        integration: &IntegrationId,
+        source: &CatalogueSource,
         requested: &Requested,
     ) -> Result<Permit<A>> {
         let resource = match requested {
             Requested::Resource(id) => id.clone(),
             Requested::Entitlement(id) => {
-                let found = self.db().integration(integration).await?;
-                let found = match found {
-                    Some(found) => self.db().role(&found.app_id, id).await?,
+                let found = match self.app_of(source).await? {
+                    Some(app) => self.db().role(&app, id).await?,
                     None => None,
                 };
                 // Of what is not there nobody is an owner; who may learn that, does so later.
@@ -98,54 +100,68 @@ impl Ctx {
             }
         };
         let place = self.place_of(&resource).await?;
-        let place = place.filter(|place| place.integration.as_ref() == Some(integration));
+        let place = place.filter(|place| place.source == source.id());
         match place {
             Some(place) => self.permit_resource(&place, &resource).await,
-            None => self.permit_missing_resource(Some(integration), &resource).await,
+            None => self.permit_missing_resource(source.integration(), &resource).await,
         }
     }
 
     async fn load_rules(
         &self,
-        integration: &IntegrationId,
+        source: &CatalogueSource,
         requested: &Requested,
     ) -> Result<RulesView> {
-        let settings = self.load_integration(integration).await?.integration.settings;
-        let (own, version) = self.db().request_rules(integration, requested.id()).await?;
+        let settings = self.load_source(source).await?;
+        let (own, version) = self.db().request_rules(&source.id(), requested.id()).await?;
         let in_force = match requested {
             Requested::Resource(id) => {
-                let found = self.db().resource(integration, id).await?;
+                let found = self.db().resource(&source.id(), id).await?;
                 found.ok_or(EngineError::NotFound { what: "resource" })?;
                 in_force(&settings, &own, None)
             }
             Requested::Entitlement(id) => {
-                let found = self.load_entitlement(integration, id).await?;
+                let app = self.app_of(source).await?.ok_or(NO_ENTITLEMENT)?;
+                let found = self.db().role(&app, id).await?.ok_or(NO_ENTITLEMENT)?;
                 self.rules_of(&settings, &found, &own).await?
             }
         };
         Ok(RulesView { own, in_force, version })
     }
 
-    /// Whether a role of an app can be requested. One that a list named cannot: nobody knows whose
-    /// its accounts are.
+    async fn app_of(&self, source: &CatalogueSource) -> Result<Option<AppId>> {
+        Ok(match source {
+            CatalogueSource::Integration(id) => {
+                self.db().integration(id).await?.map(|found| found.app_id)
+            }
+            CatalogueSource::List(app) => Some(app.clone()),
+        })
+    }
+
+    /// Whether a role of an app can be requested. One of a flat file source cannot: nobody has an
+    /// account there.
     pub(crate) async fn is_requestable(&self, role: &StoredEntitlement) -> Result<bool> {
-        let Some(integration) = self.db().integration(&role.integration_id).await? else {
-            return Ok(false);
+        let settings = match self.db().integration(&role.integration_id).await? {
+            Some(integration) => integration.settings,
+            None if self.db().list_kind(&role.app_id).await? == Some(ListKind::Members) => {
+                Settings::default()
+            }
+            None => return Ok(false),
         };
-        let rules = self.rules_of(&integration.settings, role, &OwnRules::default()).await?;
+        let rules = self.rules_of(&settings, role, &OwnRules::default()).await?;
         Ok(rules.is_requestable)
     }
 
-    /// The rules in force for a role of an integration with these settings, of which that is said.
+    /// The rules in force for a role where these settings hold, of which that is said.
     pub(crate) async fn rules_of(
         &self,
         settings: &Settings,
         role: &StoredEntitlement,
         own: &OwnRules,
     ) -> Result<RequestRules> {
-        let integration = &role.integration_id;
-        let of_resource = self.db().request_rules(integration, &role.resource_id).await?.0;
-        let of_type = self.db().type_words(integration, &role.kind).await?;
+        let source = &role.integration_id;
+        let of_resource = self.db().request_rules(source, &role.resource_id).await?.0;
+        let of_type = self.db().type_words(source, &role.kind).await?;
         Ok(for_entitlement(in_force(settings, &of_resource, Some(own)), role, &of_type))
     }
 }

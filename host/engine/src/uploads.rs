@@ -14,7 +14,8 @@ use grantry_model::upload::{
     UploadStatus,
 };
 use grantry_store::{
-    AuditEntry, Db, ListChange, ListRow, Reading, StoreError, Tx, Upload, UploadEnd,
+    AuditEntry, CatalogueSource, Db, ListChange, ListRow, Reading, StoreError, Tx, Upload,
+    UploadEnd,
 };
 use serde_json::json;
 
@@ -345,11 +346,19 @@ impl Ctx {
             }
         };
         let answer = claimed.finish(&mut tx, &applied).await?;
-        let changes_people = matches!(entity, Entity::DataSource(_)) && !applied.diff.is_empty();
+        let changes_people = event == "upload.applied" && !applied.diff.is_empty();
         tx.commit(entry(event, &applied)).await?;
-        if changes_people && event == "upload.applied" {
-            let how = How::because("users");
-            mappings::apply_all(self.db(), permit.provenance(), how).await;
+        let (db, provenance) = (self.db(), permit.provenance());
+        match entity {
+            Entity::DataSource(_) if changes_people => {
+                mappings::apply_all(db, provenance, How::because("users")).await;
+            }
+            Entity::DataSource(_) => {}
+            // Also of a list that changes nothing: it makes up for a mapping that broke off.
+            Entity::App(app) => {
+                let source = CatalogueSource::List(app.clone());
+                mappings::apply_or_tell(db, provenance, &source, How::because("members")).await;
+            }
         }
         Ok(answer)
     }

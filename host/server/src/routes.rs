@@ -2,6 +2,7 @@
 
 mod access_profiles;
 mod aggregations;
+mod app_mappings;
 mod app_uploads;
 mod app_webhooks;
 mod application_types;
@@ -74,6 +75,7 @@ pub(crate) fn all() -> OpenApiRouter<Server> {
         .merge(apps::routes())
         .merge(memberships::routes())
         .merge(data_sources::routes())
+        .merge(app_mappings::routes())
         .merge(app_uploads::routes())
         .merge(data_source_uploads::routes())
         .merge(jobs::routes())

@@ -6,7 +6,7 @@ use grantry_model::csv::ListKind;
 use grantry_model::ids::{AppId, IntegrationId};
 
 use crate::db::{Db, Row, Tx, args};
-use crate::{Result, StoreError, resource_people, statements};
+use crate::{Result, StoreError, mappings, request_rules, resource_people, statements};
 
 /// An app.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +33,60 @@ pub struct App {
     pub version: i64,
 }
 
+/// Whose rows the catalogue keeps: what an integration's aggregations found, or what an app's lists
+/// say.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum CatalogueSource {
+    /// Of an integration.
+    Integration(IntegrationId),
+    /// Of an app that lists feed.
+    List(AppId),
+}
+
+impl CatalogueSource {
+    /// Under which id the catalogue keeps the rows.
+    pub fn id(&self) -> IntegrationId {
+        match self {
+            Self::Integration(id) => id.clone(),
+            Self::List(app) => own_source(app),
+        }
+    }
+
+    /// The integration, if it is one.
+    pub fn integration(&self) -> Option<&IntegrationId> {
+        match self {
+            Self::Integration(id) => Some(id),
+            Self::List(_) => None,
+        }
+    }
+
+    /// The same id as text.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Integration(id) => id.as_str(),
+            Self::List(app) => app.as_str(),
+        }
+    }
+
+    /// What it is, for the audit log.
+    pub fn what(&self) -> &'static str {
+        match self {
+            Self::Integration(_) => "integration",
+            Self::List(_) => "app",
+        }
+    }
+
+    /// From two columns: the integration's id, where there is one, and the app's.
+    pub(crate) fn of(row: &Row, first: usize) -> Result<Self> {
+        Ok(match row.text_or_null(first)? {
+            Some(_) => Self::Integration(
+                row.parsed(first, "integration id", |text| IntegrationId::parse(text).ok())?,
+            ),
+            None => Self::List(row.parsed(first + 1, "app id", |text| AppId::parse(text).ok())?),
+        })
+    }
+}
+
 /// An app to be created, which uploads will feed.
 #[derive(Debug, Clone)]
 #[expect(missing_docs, reason = "the names say it")]
@@ -50,6 +104,8 @@ statements! {
     LIST = "SELECT a.id, a.name, i.id, a.created_ms, (SELECT COUNT(*) FROM entitlements e WHERE e.app_id = a.id AND e.removed_ms IS NULL), a.description, a.columns, a.revision, a.version, a.list_kind FROM apps a LEFT JOIN integrations i ON i.app_id = a.id WHERE a.id > $1 AND ($3 = '' OR LOWER(a.name) LIKE $3 ESCAPE '\\') ORDER BY a.id LIMIT $2";
     GET = "SELECT a.id, a.name, i.id, a.created_ms, (SELECT COUNT(*) FROM entitlements e WHERE e.app_id = a.id AND e.removed_ms IS NULL), a.description, a.columns, a.revision, a.version, a.list_kind FROM apps a LEFT JOIN integrations i ON i.app_id = a.id WHERE a.id = $1 AND ($2 = '' OR LOWER(a.name) LIKE $2 ESCAPE '\\')";
     FEEDERS = "SELECT (SELECT COUNT(*) FROM integrations i WHERE i.app_id = a.id) FROM apps a WHERE a.id = $1";
+    /// Of what has accounts.
+    SOURCES = "SELECT i.id, i.app_id, i.id FROM integrations i WHERE i.id > $1 UNION ALL SELECT NULL, a.id, a.id FROM apps a WHERE a.id > $1 AND a.list_kind = 'members' AND NOT EXISTS (SELECT 1 FROM integrations i WHERE i.app_id = a.id) ORDER BY 3 LIMIT $2";
     UPDATE = "UPDATE apps SET name = $3, description = $4, version = version + 1 WHERE id = $1 AND version = $2";
     DELETE = "DELETE FROM apps WHERE id = $1 AND version = $2 AND NOT EXISTS (SELECT 1 FROM integrations i WHERE i.app_id = apps.id) AND NOT EXISTS (SELECT 1 FROM memberships m WHERE m.app_id = apps.id)";
     BUMP_HOLDERS = "UPDATE principals SET version = version + 1 WHERE id IN (SELECT principal_id FROM permissions WHERE entity_kind = 'app' AND entity_id = $1)";
@@ -102,6 +158,12 @@ impl Db {
     pub async fn list_kind(&self, id: &AppId) -> Result<Option<ListKind>> {
         let row = self.fetch_one(LIST_KIND, args![id.as_str()]).await?;
         row.map(|row| row.parsed(0, "list", ListKind::parse)).transpose()
+    }
+
+    /// Integrations and apps that lists feed, after the given id.
+    pub async fn account_sources(&self, after: &str, limit: u32) -> Result<Vec<CatalogueSource>> {
+        let rows = self.fetch(SOURCES, args![after, limit]).await?;
+        rows.iter().map(|row| CatalogueSource::of(row, 0)).collect()
     }
 
     async fn matching_app(&self, id: &AppId, pattern: &str) -> Result<Option<App>> {
@@ -186,6 +248,8 @@ impl Tx {
             self.execute(sql, args![id]).await?;
         }
         resource_people::forget_source(self, id).await?;
+        mappings::forget_source(self, id).await?;
+        request_rules::forget_source(self, id).await?;
         self.tell_memberships(id, &memberships);
         Ok(0)
     }

@@ -68,5 +68,5 @@ impl Db {
 
 #[cfg(test)]
 pub(crate) fn built_statements() -> Vec<(&'static str, String)> {
-    migrate::tables().map(|table| ("COUNT", format!("{COUNT}{table}"))).collect()
+    migrate::tables().into_iter().map(|table| ("COUNT", format!("{COUNT}{table}"))).collect()
 }

@@ -65,7 +65,7 @@ mod workflows;
 
 pub use access_profiles::{AccessProfile, NewAccessProfile, ProfileEntitlement};
 pub use app_webhooks::{StoredAppWebhook, StoredCallback};
-pub use apps::{App, NewApp};
+pub use apps::{App, CatalogueSource, NewApp};
 pub use audit::{AuditEntry, AuditFilter, AuditRow, Denied};
 pub use audit_sinks::Sink;
 pub use catalogue::{

@@ -1,4 +1,5 @@
-//! Whose an account is: the rules of integrations, what is stored, and what people say (INT-13).
+//! Whose an account is: the rules, what is stored, and what people say (INT-13). All of it is kept, as
+//! the catalogue is, under the id of an integration, or of an app that lists feed.
 //!
 //! What the rules make of an account is decided by the engine with [`grantry_model::mapping::judge`];
 //! here are the rows that it needs, some at a time and without a lock, and the writing of what differs.
@@ -8,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use grantry_authz::{Permit, actions};
 use grantry_model::catalogue::Object;
 use grantry_model::clock::UnixMs;
+use grantry_model::csv::ListedPerson;
 use grantry_model::ids::{AccountId, AppId, DataSourceId, IdentityId, IntegrationId};
 use grantry_model::mapping::{
     IdentityField, Origin, Proposal, Rule, Unmapped, Verdict, default_rules,
@@ -15,7 +17,7 @@ use grantry_model::mapping::{
 
 use crate::catalogue::{BATCH_ROWS, Batch};
 use crate::db::{Arg, Db, HousekeepingTx, Row, Tx, args};
-use crate::{Result, StoreError, dialect, statements};
+use crate::{CatalogueSource, Result, StoreError, dialect, statements};
 
 /// Whose an account is, with its version, which is 1 until something is said about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -134,9 +136,12 @@ pub struct MappingState {
 #[expect(missing_docs, reason = "the names say it")]
 pub struct IdentityAccount {
     pub account: AccountId,
-    pub integration: IntegrationId,
-    pub integration_name: String,
+    /// What tells of it.
+    pub source: CatalogueSource,
+    /// `None` where lists feed the app.
+    pub integration_name: Option<String>,
     pub app: AppId,
+    pub app_name: String,
     pub kind: String,
     pub native_id: String,
     pub name: Option<String>,
@@ -168,13 +173,13 @@ statements! {
     IDENTITIES = "SELECT identities FROM mapping_lock WHERE id = 1";
     STATE = "SELECT identities, rules_version FROM mapping_states WHERE integration_id = $1";
     SET_STATE = "INSERT INTO mapping_states (integration_id, identities, rules_version) VALUES ($1, $2, $3) ON CONFLICT (integration_id) DO UPDATE SET identities = excluded.identities, rules_version = excluded.rules_version";
-    ALL = "SELECT o.id, o.kind, o.display, o.details, o.row_hash, m.origin, m.identity_id, i.id, m.rule, m.reason, m.version, m.row_hash, m.proposed_id, m.proposal FROM objects o LEFT JOIN mappings m ON m.account_id = o.id LEFT JOIN identities i ON i.id = m.identity_id AND i.removed_ms IS NULL \
+    ALL = "SELECT o.id, o.kind, o.display, o.details, o.row_hash, m.origin, m.identity_id, i.id, m.rule, m.reason, m.version, m.row_hash, m.proposed_id, m.proposal, n.id FROM objects o LEFT JOIN integrations n ON n.id = o.integration_id LEFT JOIN mappings m ON m.account_id = o.id LEFT JOIN identities i ON i.id = m.identity_id AND i.removed_ms IS NULL \
         WHERE o.integration_id = $1 AND o.class = 'account' AND o.id > $2 AND o.removed_ms IS NULL ORDER BY o.id LIMIT $3";
     /// Accounts that are new or changed, or came back.
-    UNREAD = "SELECT o.id, o.kind, o.display, o.details, o.row_hash, m.origin, m.identity_id, i.id, m.rule, m.reason, m.version, m.row_hash, m.proposed_id, m.proposal FROM objects o LEFT JOIN mappings m ON m.account_id = o.id LEFT JOIN identities i ON i.id = m.identity_id AND i.removed_ms IS NULL \
+    UNREAD = "SELECT o.id, o.kind, o.display, o.details, o.row_hash, m.origin, m.identity_id, i.id, m.rule, m.reason, m.version, m.row_hash, m.proposed_id, m.proposal, n.id FROM objects o LEFT JOIN integrations n ON n.id = o.integration_id LEFT JOIN mappings m ON m.account_id = o.id LEFT JOIN identities i ON i.id = m.identity_id AND i.removed_ms IS NULL \
         WHERE o.integration_id = $1 AND o.class = 'account' AND o.id > $2 AND o.removed_ms IS NULL AND m.row_hash IS DISTINCT FROM o.row_hash ORDER BY o.id LIMIT $3";
     /// Accounts of which a proposal may have become another one without a change of their own.
-    PROPOSED = "SELECT o.id, o.kind, o.display, o.details, o.row_hash, m.origin, m.identity_id, i.id, m.rule, m.reason, m.version, m.row_hash, m.proposed_id, m.proposal FROM mappings m JOIN objects o ON o.id = m.account_id LEFT JOIN identities i ON i.id = m.identity_id AND i.removed_ms IS NULL \
+    PROPOSED = "SELECT o.id, o.kind, o.display, o.details, o.row_hash, m.origin, m.identity_id, i.id, m.rule, m.reason, m.version, m.row_hash, m.proposed_id, m.proposal, n.id FROM mappings m JOIN objects o ON o.id = m.account_id LEFT JOIN integrations n ON n.id = o.integration_id LEFT JOIN identities i ON i.id = m.identity_id AND i.removed_ms IS NULL \
         WHERE m.integration_id = $1 AND m.account_id > $2 AND m.proposal IS NOT NULL AND o.removed_ms IS NULL AND m.row_hash = o.row_hash ORDER BY m.account_id LIMIT $3";
     /// What is gone is looked at anew when it comes back: it was not judged meanwhile.
     FORGET_READ = "UPDATE mappings SET row_hash = NULL WHERE integration_id = $1 AND row_hash IS NOT NULL AND EXISTS (SELECT 1 FROM objects o WHERE o.id = mappings.account_id AND o.removed_ms IS NOT NULL)";
@@ -182,7 +187,10 @@ statements! {
     SET = "INSERT INTO mappings (account_id, integration_id, identity_id, origin, rule, reason, row_hash, rules_version, changed_ms, version) VALUES ($1, $2, $3, $7, NULL, $4, NULL, NULL, $5, 2) \
         ON CONFLICT (account_id) DO UPDATE SET identity_id = excluded.identity_id, origin = excluded.origin, rule = NULL, reason = excluded.reason, proposed_id = NULL, proposal = NULL, changed_ms = excluded.changed_ms, version = mappings.version + 1 WHERE mappings.version = $6";
     RELEASE = "UPDATE mappings SET identity_id = NULL, origin = 'rule', rule = NULL, reason = 'no_match', row_hash = NULL, proposed_id = NULL, proposal = NULL, changed_ms = $3, version = version + 1 WHERE account_id = $1 AND version = $2";
-    ACCOUNTS_OF = "SELECT o.id, n.id, n.name, n.app_id, o.kind, o.native_id, o.name, o.display, o.status, m.origin FROM mappings m JOIN objects o ON o.id = m.account_id JOIN integrations n ON n.id = m.integration_id JOIN identities i ON i.id = m.identity_id AND i.removed_ms IS NULL \
+    FORGET_MAPPINGS = "DELETE FROM mappings WHERE integration_id = $1";
+    FORGET_RULES = "DELETE FROM mapping_rules WHERE integration_id = $1";
+    FORGET_STATE = "DELETE FROM mapping_states WHERE integration_id = $1";
+    ACCOUNTS_OF = "SELECT o.id, n.id, p.id, n.name, p.name, o.kind, o.native_id, o.name, o.display, o.status, m.origin FROM mappings m JOIN objects o ON o.id = m.account_id LEFT JOIN integrations n ON n.id = m.integration_id JOIN apps p ON p.id = COALESCE(n.app_id, m.integration_id) JOIN identities i ON i.id = m.identity_id AND i.removed_ms IS NULL \
         WHERE m.identity_id = $1 AND m.account_id > $2 AND o.removed_ms IS NULL AND ($3 = '' OR m.integration_id = $3) ORDER BY m.account_id LIMIT $4";
 }
 
@@ -225,16 +233,25 @@ pub(crate) fn built_statements(is_postgres: bool) -> Vec<(&'static str, String)>
 pub(crate) fn account(row: &Row) -> Result<IdentityAccount> {
     Ok(IdentityAccount {
         account: row.parsed(0, "account id", |text| AccountId::parse(text).ok())?,
-        integration: row.parsed(1, "integration id", |text| IntegrationId::parse(text).ok())?,
-        integration_name: row.text(2)?,
-        app: row.parsed(3, "app id", |text| AppId::parse(text).ok())?,
-        kind: row.text(4)?,
-        native_id: row.text(5)?,
-        name: row.text_or_null(6)?,
-        display: row.text(7)?,
-        status: row.text(8)?,
-        origin: row.parsed(9, "origin of a mapping", Origin::parse)?,
+        source: CatalogueSource::of(row, 1)?,
+        app: row.parsed(2, "app id", |text| AppId::parse(text).ok())?,
+        integration_name: row.text_or_null(3)?,
+        app_name: row.text(4)?,
+        kind: row.text(5)?,
+        native_id: row.text(6)?,
+        name: row.text_or_null(7)?,
+        display: row.text(8)?,
+        status: row.text(9)?,
+        origin: row.parsed(10, "origin of a mapping", Origin::parse)?,
     })
+}
+
+/// An account as rules look at it, from its details: as its target tells of it, or a line of a list.
+pub(crate) fn object(row: &Row, index: usize, is_listed: bool) -> Result<Object> {
+    if is_listed {
+        return Ok(row.json::<ListedPerson>(index, "account")?.into_account());
+    }
+    row.json(index, "account")
 }
 
 fn candidate(row: &Row) -> Result<Candidate> {
@@ -244,7 +261,7 @@ fn candidate(row: &Row) -> Result<Candidate> {
         account: row.parsed(0, "account id", |text| AccountId::parse(text).ok())?,
         kind: row.text(1)?,
         display: row.text(2)?,
-        object: row.json(3, "account")?,
+        object: object(row, 3, row.text_or_null(14)?.is_none())?,
         row_hash,
         is_said: matches!(origin, Some(Origin::Hand | Origin::Own)),
         stored: Verdict {
@@ -415,6 +432,14 @@ impl HousekeepingTx {
     pub(crate) async fn identities_changed(&mut self) -> Result<()> {
         self.execute(IDENTITIES_CHANGED, &[]).await.map(drop)
     }
+}
+
+/// Forgets whose the accounts of an integration, or app, that goes were.
+pub(crate) async fn forget_source(tx: &mut HousekeepingTx, source: &str) -> Result<()> {
+    for sql in [FORGET_MAPPINGS, FORGET_RULES, FORGET_STATE] {
+        tx.execute(sql, args![source]).await?;
+    }
+    Ok(())
 }
 
 impl Tx {

@@ -34,6 +34,7 @@ const MIGRATIONS: &[(i64, &str)] = &[
     (25, include_str!("../migrations/0025_own_accounts.sql")),
     (26, include_str!("../migrations/0026_scope_validators.sql")),
     (27, include_str!("../migrations/0027_tasks.sql")),
+    (29, include_str!("../migrations/0029_mapping_of_lists.sql")),
     (30, include_str!("../migrations/0030_app_webhooks.sql")),
     (35, include_str!("../migrations/0035_entitlement_numbers.sql")),
 ];
@@ -43,12 +44,21 @@ const fn newest(migrations: &[(i64, &str)]) -> i64 {
 }
 
 /// The tables that the migrations make and leave.
-pub(crate) fn tables() -> impl Iterator<Item = &'static str> {
-    let lines = || MIGRATIONS.iter().flat_map(|(_, sql)| sql.lines());
-    let dropped = |line: &'static str| line.strip_prefix("DROP TABLE ")?.strip_suffix(';');
-    let is_dropped = move |table: &str| lines().filter_map(dropped).any(|gone| gone == table);
-    let named = |line: &'static str| line.strip_prefix("CREATE TABLE ")?.split(' ').next();
-    lines().filter_map(named).filter(move |table| !is_dropped(table))
+pub(crate) fn tables() -> Vec<&'static str> {
+    let mut tables = Vec::new();
+    for line in MIGRATIONS.iter().flat_map(|(_, sql)| sql.lines()) {
+        let words: Vec<&str> = line.trim_end_matches(';').split(' ').collect();
+        match words[..] {
+            ["CREATE", "TABLE", made, ..] => tables.push(made),
+            ["DROP", "TABLE", gone] => tables.retain(|table| *table != gone),
+            ["ALTER", "TABLE", old, "RENAME", "TO", new] => {
+                tables.retain(|table| *table != old);
+                tables.push(new);
+            }
+            _ => {}
+        }
+    }
+    tables
 }
 
 statements! {

@@ -12,7 +12,7 @@ use grantry_model::settings::Settings;
 
 use crate::db::{Db, Row, Tx, args};
 use crate::identities::own_identities;
-use crate::mappings::{IdentityAccount, account, identity, proposal};
+use crate::mappings::{IdentityAccount, account, identity, object, proposal};
 use crate::{Result, StoreError, statements};
 
 /// A living account of an integration, and what is known of whose it is.
@@ -25,7 +25,7 @@ pub struct OwnableAccount {
     pub proposal: Option<Proposal>,
     /// Of the mapping; 1 where nothing is stored.
     pub version: i64,
-    /// Whether its integration lets people map their own accounts.
+    /// Whether its integration lets people map their own accounts. Accounts of lists are read-only.
     pub is_editable: bool,
     pub object: Object,
 }
@@ -40,17 +40,17 @@ impl OwnableAccount {
 
 macro_rules! ownable {
     () => {
-        "SELECT o.id, n.id, n.name, n.app_id, o.kind, o.native_id, o.name, o.display, o.status, COALESCE(m.origin, 'rule'), m.identity_id, m.proposed_id, m.proposal, COALESCE(m.version, 1), n.settings, o.details "
+        "SELECT o.id, n.id, p.id, n.name, p.name, o.kind, o.native_id, o.name, o.display, o.status, COALESCE(m.origin, 'rule'), m.identity_id, m.proposed_id, m.proposal, COALESCE(m.version, 1), n.settings, o.details "
     };
 }
 
 statements! {
-    MAPPED = concat!(ownable!(), "FROM mappings m JOIN objects o ON o.id = m.account_id JOIN integrations n ON n.id = m.integration_id \
+    MAPPED = concat!(ownable!(), "FROM mappings m JOIN objects o ON o.id = m.account_id LEFT JOIN integrations n ON n.id = m.integration_id JOIN apps p ON p.id = COALESCE(n.app_id, m.integration_id) \
         WHERE m.identity_id IN (", own_identities!(), ") AND m.account_id > $2 AND o.removed_ms IS NULL ORDER BY m.account_id LIMIT $3");
     /// Nobody's accounts that somebody may claim; whom the rules find is not asked here.
-    UNHELD = concat!(ownable!(), "FROM mappings m JOIN objects o ON o.id = m.account_id JOIN integrations n ON n.id = m.integration_id \
+    UNHELD = concat!(ownable!(), "FROM mappings m JOIN objects o ON o.id = m.account_id JOIN integrations n ON n.id = m.integration_id JOIN apps p ON p.id = n.app_id \
         WHERE m.identity_id IS NULL AND m.origin <> 'hand' AND m.reason <> 'no_match' AND m.account_id > $1 AND o.removed_ms IS NULL ORDER BY m.account_id LIMIT $2");
-    ONE = concat!(ownable!(), "FROM objects o JOIN integrations n ON n.id = o.integration_id LEFT JOIN mappings m ON m.account_id = o.id \
+    ONE = concat!(ownable!(), "FROM objects o LEFT JOIN integrations n ON n.id = o.integration_id JOIN apps p ON p.id = COALESCE(n.app_id, o.integration_id) LEFT JOIN mappings m ON m.account_id = o.id \
         WHERE o.id = $1 AND o.class = 'account' AND o.removed_ms IS NULL");
     OWN_IDS = own_identities!();
     CLAIM = "INSERT INTO mappings (account_id, integration_id, origin, reason, proposed_id, proposal, changed_ms, version) VALUES ($1, $2, 'rule', 'ambiguous', $3, 'claimed', $4, 2) \
@@ -60,13 +60,16 @@ statements! {
 }
 
 fn ownable(row: &Row) -> Result<OwnableAccount> {
+    let account = account(row)?;
+    let is_listed = account.source.integration().is_none();
     Ok(OwnableAccount {
-        account: account(row)?,
-        identity: identity(row, 10)?,
-        proposal: proposal(row, 11)?,
-        version: row.int(13)?,
-        is_editable: row.json::<Settings>(14, "settings")?.allows_users_to_edit_accounts,
-        object: row.json(15, "account")?,
+        identity: identity(row, 11)?,
+        proposal: proposal(row, 12)?,
+        version: row.int(14)?,
+        is_editable: !is_listed
+            && row.json::<Settings>(15, "settings")?.allows_users_to_edit_accounts,
+        object: object(row, 16, is_listed)?,
+        account,
     })
 }
 
@@ -121,8 +124,8 @@ impl Tx {
         identity: &IdentityId,
     ) -> Result<()> {
         let (now, of) = (self.now(), &claimed.account);
-        let (account, integration) = (of.account.as_str(), of.integration.as_str());
-        let args = args![account, integration, identity.as_str(), now, claimed.version];
+        let (account, source) = (of.account.as_str(), of.source.id());
+        let args = args![account, source.as_str(), identity.as_str(), now, claimed.version];
         if self.execute(CLAIM, args).await? == 1 { Ok(()) } else { Err(CONFLICT) }
     }
 

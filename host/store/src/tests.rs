@@ -5,8 +5,9 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use grantry_authz::{Actor, Door, Permissions, Role, actions};
 use grantry_model::clock::{Clock, Random, UnixMs};
-use grantry_model::ids::{IntegrationId, IssuerId, JobId, PrincipalId};
+use grantry_model::ids::{AccountId, IntegrationId, IssuerId, JobId, PrincipalId};
 use grantry_model::job::{JobStatus, Work};
+use grantry_model::mapping::Unmapped;
 use grantry_model::permission::{Principal, PrincipalKind};
 use sqlx::{AssertSqlSafe, Executor as _, SqlSafeStr as _};
 
@@ -347,6 +348,28 @@ async fn a_migration_below_the_newest_one_is_applied_too() {
     tx.commit().await.unwrap();
     // Its tables are there, so that it fails at the first one; that it was begun is the point.
     assert!(test.db.migrate().await.is_err());
+}
+
+#[tokio::test]
+async fn what_people_said_of_accounts_is_kept_as_its_tables_are_made_anew() {
+    for TestDb { db, .. } in databases().await {
+        let mut tx = db.begin_housekeeping().await.unwrap();
+        for sql in [
+            "INSERT INTO mappings (account_id, integration_id, origin, reason, version) VALUES ('a', 'i', 'hand', 'by_hand', 3)",
+            "INSERT INTO mapping_rules (integration_id, rules, version) VALUES ('i', '[]', 4)",
+            "INSERT INTO mapping_states (integration_id, identities, rules_version) VALUES ('i', 1, 4)",
+            "DELETE FROM schema_migrations WHERE version = 29",
+        ] {
+            tx.execute(sql, &[]).await.unwrap();
+        }
+        tx.commit().await.unwrap();
+        assert_eq!(db.migrate().await.unwrap(), [29]);
+        let kept = db.mapping(&AccountId::parse("a").unwrap()).await.unwrap();
+        assert_eq!((kept.reason, kept.version), (Some(Unmapped::ByHand), 3));
+        let id = IntegrationId::parse("i").unwrap();
+        assert_eq!(db.mapping_rules(&id).await.unwrap(), (vec![], 4));
+        assert!(db.mapping_state(&id).await.unwrap().is_some());
+    }
 }
 
 #[tokio::test]

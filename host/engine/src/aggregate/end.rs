@@ -12,7 +12,9 @@ use grantry_model::deletion_guard::words;
 use grantry_model::job::JobStatus;
 use grantry_model::notification::{Notice, NoticeKind};
 use grantry_model::removal::{KindCount, RemovalState};
-use grantry_store::{AuditEntry, Domain, Integration, Job, Run, RunEnd, Tx, Vanished};
+use grantry_store::{
+    AuditEntry, CatalogueSource, Domain, Integration, Job, Run, RunEnd, Tx, Vanished,
+};
 use serde_json::{Value, json};
 
 use super::guard::{self, Judged};
@@ -268,8 +270,9 @@ impl End<'_> {
     /// Maps what was read, in transactions of its own: whose an account is does not depend on how the
     /// run ends.
     async fn map_accounts(&self) -> Result<()> {
-        let (id, how) = (&self.run.integration_id, How::because("aggregation"));
-        mappings::apply(self.engine.db(), self.permit.provenance(), id, how).await.map(drop)
+        let source = CatalogueSource::Integration(self.run.integration_id.clone());
+        let (db, how) = (self.engine.db(), How::because("aggregation"));
+        mappings::apply(db, self.permit.provenance(), &source, how).await.map(drop)
     }
 
     /// The integration, where a run explains what differs: the first one that reads who holds what is

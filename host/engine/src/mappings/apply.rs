@@ -1,5 +1,5 @@
-//! The rules at work on an integration's accounts: read some at a time, judged, and written in small
-//! steps where anything differs, each with its audit entry.
+//! The rules at work on the accounts of an integration, or of a list: read some at a time, judged, and
+//! written in small steps where anything differs, each with its audit entry.
 //!
 //! No step depends on another one: a pass that breaks off is made up for by the next. Owners go in a
 //! first round and come in a second one, so that an identity may change its account.
@@ -10,7 +10,9 @@ use grantry_authz::Provenance;
 use grantry_model::catalogue::Object;
 use grantry_model::ids::{AccountId, DataSourceId, IdentityId, IntegrationId};
 use grantry_model::mapping::{Found, IdentityField, Rule, Verdict, judge};
-use grantry_store::{AuditEntry, Candidate, Candidates, Db, MappingState, NewMapping};
+use grantry_store::{
+    AuditEntry, Candidate, Candidates, CatalogueSource, Db, MappingState, NewMapping,
+};
 use serde_json::{Value, json};
 
 use super::{MappingChange, MappingCounts, MappingOutcome, NamedIdentity};
@@ -20,8 +22,8 @@ use crate::Result;
 const STEP_ACCOUNTS: u32 = 1_000;
 /// Changes that an audit entry names.
 const AUDITED_MAX: usize = 20;
-/// Integrations that are read at a time.
-const INTEGRATIONS_A_TIME: u32 = 100;
+/// Integrations and apps that are read at a time.
+const SOURCES_A_TIME: u32 = 100;
 
 /// How the rules are applied.
 #[derive(Debug, Clone, Copy)]
@@ -56,42 +58,53 @@ struct Judged {
     after: Verdict,
 }
 
-/// Applies the rules of all integrations, once the change that calls for it is committed.
+/// Applies the rules of all integrations and lists, once the change that calls for it is committed.
 pub(crate) async fn apply_all(db: &Db, provenance: &Provenance, how: How) {
     let mut after = String::new();
     loop {
-        let integrations = match db.list_integrations(&after, INTEGRATIONS_A_TIME).await {
-            Ok(integrations) => integrations,
+        let sources = match db.account_sources(&after, SOURCES_A_TIME).await {
+            Ok(sources) => sources,
             Err(error) => return tracing::error!("cannot map accounts: {error}"),
         };
-        let Some(last) = integrations.last() else { return };
-        after = last.id.to_string();
-        for integration in &integrations {
-            // One that cannot be mapped must not keep the others; its next aggregation makes up for it.
-            if let Err(error) = apply(db, provenance, &integration.id, how).await {
-                tracing::error!(integration.id = %integration.id, "cannot map accounts: {error}");
-            }
+        let Some(last) = sources.last() else { return };
+        after = last.id().to_string();
+        for source in &sources {
+            apply_or_tell(db, provenance, source, how).await;
         }
     }
 }
 
-/// Applies the rules of an integration. Next to nothing is read where neither accounts, identities nor
-/// rules have changed, and nothing is written where nothing differs.
+/// Applies the rules once the change that calls for it is committed: one source that cannot be mapped
+/// keeps nothing else from being done. Its next aggregation, or list, makes up for it.
+pub(crate) async fn apply_or_tell(
+    db: &Db,
+    provenance: &Provenance,
+    source: &CatalogueSource,
+    how: How,
+) {
+    if let Err(error) = apply(db, provenance, source, how).await {
+        tracing::error!(source.id = %source.id(), "cannot map accounts: {error}");
+    }
+}
+
+/// Applies the rules of an integration, or list. Next to nothing is read where neither accounts,
+/// identities nor rules have changed, and nothing is written where nothing differs.
 pub(crate) async fn apply(
     db: &Db,
     provenance: &Provenance,
-    integration: &IntegrationId,
+    source: &CatalogueSource,
     how: How,
 ) -> Result<MappingOutcome> {
+    let id = &source.id();
     // Read first: what changes meanwhile is looked at by the next pass.
     let identities = db.identities_revision().await?;
-    let (rules, version) = db.mapping_rules(integration).await?;
+    let (rules, version) = db.mapping_rules(id).await?;
     let state = MappingState { identities, rules: version };
-    let is_known = db.mapping_state(integration).await? == Some(state) && !how.accepts;
+    let is_known = db.mapping_state(id).await? == Some(state) && !how.accepts;
     if !is_known {
-        db.forget_gone_accounts(integration).await?;
+        db.forget_gone_accounts(id).await?;
     }
-    let pass = Pass { db, integration, rules: &rules, accepts: how.accepts };
+    let pass = Pass { db, source, id, rules: &rules, accepts: how.accepts };
     let mut writing =
         Writing { provenance, how, outcome: MappingOutcome::default(), is_whole: true };
     let whose: &[Candidates] =
@@ -101,7 +114,7 @@ pub(crate) async fn apply(
         let mut after = String::new();
         while let Some((last, judged, read)) = pass.judge_some(*which, &after).await? {
             after = last;
-            db.note_read(integration, &read).await?;
+            db.note_read(id, &read).await?;
             let (comes, rest): (Vec<_>, Vec<_>) = judged.into_iter().partition(Judged::comes);
             coming.extend(comes);
             writing.write(&pass, rest).await?;
@@ -113,7 +126,7 @@ pub(crate) async fn apply(
         writing.write(&pass, std::mem::replace(&mut coming, rest)).await?;
     }
     if !is_known && writing.is_whole {
-        db.set_mapping_state(integration, state).await?;
+        db.set_mapping_state(id, state).await?;
     }
     Ok(writing.outcome)
 }
@@ -121,11 +134,11 @@ pub(crate) async fn apply(
 /// What these rules would change. Nothing is written.
 pub(crate) async fn preview(
     db: &Db,
-    integration: &IntegrationId,
+    source: &CatalogueSource,
     rules: &[Rule],
     named: usize,
 ) -> Result<MappingOutcome> {
-    let pass = Pass { db, integration, rules, accepts: false };
+    let pass = Pass { db, source, id: &source.id(), rules, accepts: false };
     let (mut outcome, mut coming, mut going) =
         (MappingOutcome::default(), Vec::new(), BTreeSet::new());
     let mut after = String::new();
@@ -199,10 +212,12 @@ impl MappingOutcome {
     }
 }
 
-/// The rules of an integration, asked.
+/// The rules of an integration, or list, asked.
 struct Pass<'a> {
     db: &'a Db,
-    integration: &'a IntegrationId,
+    source: &'a CatalogueSource,
+    /// Under which the catalogue keeps the accounts.
+    id: &'a IntegrationId,
     rules: &'a [Rule],
     accepts: bool,
 }
@@ -213,7 +228,7 @@ type Step = (String, Vec<Judged>, Vec<(AccountId, i64)>);
 impl Pass<'_> {
     /// Judges the next accounts; `None` behind the last one.
     async fn judge_some(&self, which: Candidates, after: &str) -> Result<Option<Step>> {
-        let candidates = self.db.candidates(self.integration, which, after, STEP_ACCOUNTS).await?;
+        let candidates = self.db.candidates(self.id, which, after, STEP_ACCOUNTS).await?;
         let Some(last) = candidates.last() else { return Ok(None) };
         let last = last.account.to_string();
         let judged = candidates.iter().filter(|candidate| !candidate.is_said);
@@ -253,7 +268,7 @@ impl Pass<'_> {
         *coming = differs;
         let read = same.into_iter().filter(|judged| !judged.is_read);
         let read: Vec<_> = read.map(|judged| (judged.account, judged.row_hash)).collect();
-        self.db.note_read(self.integration, &read).await.map_err(Into::into)
+        self.db.note_read(self.id, &read).await.map_err(Into::into)
     }
 
     /// As [`Pass::settle`], where these accounts are as good as nobody's.
@@ -273,7 +288,7 @@ impl Pass<'_> {
         let identities: BTreeSet<&IdentityId> =
             wanted.keys().map(|(identity, _)| identity).collect();
         let identities: Vec<&IdentityId> = identities.into_iter().collect();
-        let holders = self.db.holders_of(self.integration, &identities).await?;
+        let holders = self.db.holders_of(self.id, &identities).await?;
         for judged in coming {
             let Some(key) = to(judged) else { continue };
             let others = holders.get(&key).into_iter().flatten();
@@ -347,7 +362,7 @@ impl Writing<'_> {
             .collect();
         let mut tx = pass.db.begin(self.provenance).await?;
         tx.lock_mappings().await?;
-        if !tx.write_mappings(pass.integration, &new).await? {
+        if !tx.write_mappings(pass.id, &new).await? {
             self.is_whole = false;
             return Ok(());
         }
@@ -361,8 +376,8 @@ impl Writing<'_> {
             "unmapped": counts.unmapped, "held": counts.held, "explained": counts.explained,
             "first": first,
         });
-        let (event, id) = ("mapping.applied", pass.integration.as_str());
-        tx.commit(AuditEntry::about(event, "integration", id, detail)).await?;
+        let (event, what) = ("mapping.applied", pass.source.what());
+        tx.commit(AuditEntry::about(event, what, pass.id.as_str(), detail)).await?;
         for judged in &judged {
             self.outcome.add(judged, self.how.named);
         }

@@ -7,10 +7,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use grantry_authz::{Permit, actions};
-use grantry_model::ids::{AccountId, IdentityId, IntegrationId};
+use grantry_model::ids::{AccountId, IdentityId};
 use grantry_model::mapping::{Found, Origin, OwnOutcome, OwnRefusal, OwnWord, Proposal, judge_own};
 use grantry_model::notification::{Notice, NoticeKind};
-use grantry_store::{IdentityAccount, MappingState, OwnableAccount, StoreError, Tx};
+use grantry_store::{
+    CatalogueSource, IdentityAccount, MappingState, OwnableAccount, StoreError, Tx,
+};
 
 use super::NO_ACCOUNT;
 use super::apply::{How, apply, find};
@@ -91,13 +93,13 @@ impl Ctx {
         let rows = self.db().unheld_accounts(&after, query.limit + 1).await?;
         let page =
             self.engine.page(&list, rows, query.limit, |row| row.account.account.to_string());
-        let mut by_integration: BTreeMap<&IntegrationId, Vec<&OwnableAccount>> = BTreeMap::new();
+        let mut by_source: BTreeMap<&CatalogueSource, Vec<&OwnableAccount>> = BTreeMap::new();
         for row in page.items.iter().filter(|row| row.is_editable) {
-            by_integration.entry(&row.account.integration).or_default().push(row);
+            by_source.entry(&row.account.source).or_default().push(row);
         }
         let mut items = Vec::new();
-        for (integration, rows) in by_integration {
-            let (rules, _) = self.db().mapping_rules(integration).await?;
+        for (source, rows) in by_source {
+            let (rules, _) = self.db().mapping_rules(&source.id()).await?;
             let accounts: Vec<_> =
                 rows.iter().map(|row| (&row.account.account, &row.object)).collect();
             let found = find(self.db(), &rules, &accounts).await?;
@@ -176,7 +178,7 @@ impl Ctx {
         let account = db.ownable_account(id).await?.ok_or(NO_ACCOUNT)?;
         // Before anything that it is about: what changes meanwhile is noticed when it is written.
         let identities = db.identities_revision().await?;
-        let (rules, version) = db.mapping_rules(&account.account.integration).await?;
+        let (rules, version) = db.mapping_rules(&account.account.source.id()).await?;
         let own = self.own_identity_ids().await?;
         let mut found = find(db, &rules, &[(id, &account.object)]).await?;
         let found = found.remove(id);
@@ -190,10 +192,10 @@ impl Ctx {
         outcome: &OwnOutcome,
     ) -> Result<()> {
         let of = &sight.account.account;
-        let (id, integration, version) = (&of.account, &of.integration, sight.account.version);
+        let (id, source, version) = (&of.account, &of.source.id(), sight.account.version);
         let mut tx = self.db().begin(permit.provenance()).await?;
         tx.lock_mappings().await?;
-        let is_same = tx.mapping_state_now(integration).await? == sight.state
+        let is_same = tx.mapping_state_now(source).await? == sight.state
             && tx.own_identity_ids(permit).await? == sight.own
             && tx.ownable_account(id).await?.as_ref() == Some(&sight.account);
         if !is_same {
@@ -211,7 +213,7 @@ impl Ctx {
                 ("mapping.claim_waits", "is claimed, but others fit too: say whose it is")
             }
             OwnOutcome::GivenUp => {
-                tx.set_mapping(integration, id, version, None, Origin::Own).await?;
+                tx.set_mapping(source, id, version, None, Origin::Own).await?;
                 ("mapping.given_up", "is given up")
             }
             OwnOutcome::TakenBack => {
@@ -222,14 +224,15 @@ impl Ctx {
         self.tell_of_word(&mut tx, of, told).await?;
         self.commit_said(tx, event, id, &before).await?;
         if *outcome == OwnOutcome::Released {
-            apply(self.db(), permit.provenance(), integration, How::because("claim")).await?;
+            apply(self.db(), permit.provenance(), &of.source, How::because("claim")).await?;
         }
         Ok(())
     }
 
     async fn tell_of_word(&self, tx: &mut Tx, of: &IdentityAccount, told: &str) -> Result<()> {
-        let notice = Notice::new(NoticeKind::AccountClaimed, Some(&of.integration))
-            .with("integration", &of.integration_name)
+        let name = of.integration_name.as_ref().unwrap_or(&of.app_name);
+        let notice = Notice::new(NoticeKind::AccountClaimed, of.source.integration())
+            .with("integration", name)
             .with("account", &of.display)
             .with("person", &self.actor.principal.name)
             .with("change", told);

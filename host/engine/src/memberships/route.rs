@@ -6,6 +6,7 @@ use grantry_model::job::Work;
 use grantry_model::membership::{Effect, Membership};
 use grantry_model::method::{Facts, Method, Way, way};
 use grantry_model::package::Interface;
+use grantry_model::settings::Settings;
 use grantry_store::{Db, Integration, NewJob, Tx};
 
 use super::{NO_APP, Write, manual};
@@ -23,6 +24,11 @@ pub(crate) struct Feed {
 }
 
 impl Feed {
+    /// Those of the integration; lists have those that every integration begins with.
+    pub(crate) fn settings(&self) -> Settings {
+        self.integration.as_ref().map_or_else(Settings::default, |it| it.settings.clone())
+    }
+
     /// Where a change goes that is made to the access to an entitlement with this method of its own.
     pub(crate) fn route(&self, own: Option<Method>) -> Route {
         let settings = self.integration.as_ref().map(|integration| &integration.settings);

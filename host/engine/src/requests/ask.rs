@@ -172,15 +172,13 @@ impl Ctx {
         };
         let feed = self.engine.feed(&wanted.app).await?;
         let way = feed.route(db.entitlement_method(&role.id).await?.0).way;
-        let integration = match feed.integration {
-            Some(integration) if way != Way::Nobody => integration,
-            Some(_) | None => {
-                let message = "nothing provisions this app: ask whoever administers it";
-                return Ok(Err(refusal("role_id", "not_provisioned", message)));
-            }
-        };
-        let own = db.request_rules(&integration.id, role.id.as_str()).await?.0;
-        let rules = self.rules_of(&integration.settings, &role, &own).await?;
+        if way == Way::Nobody {
+            let message = "nothing provisions this app: ask whoever administers it";
+            return Ok(Err(refusal("role_id", "not_provisioned", message)));
+        }
+        let settings = feed.settings();
+        let own = db.request_rules(&feed.source, role.id.as_str()).await?.0;
+        let rules = self.rules_of(&settings, &role, &own).await?;
         if !rules.is_requestable {
             let message = format!(
                 "`{}` cannot be requested: its administrators give it themselves",
@@ -198,13 +196,13 @@ impl Ctx {
         };
         // A bundle follows the workflow's list (INT-11).
         let of_integration = match input.items.len() {
-            1 => integration.settings.allowed_durations_ms.as_deref(),
+            1 => settings.allowed_durations_ms.as_deref(),
             _ => None,
         };
         if let Err(error) = check_duration(&workflow, of_integration, input.duration_ms) {
             return Ok(Err(refusal("duration_ms", "duration_not_allowed", error.to_string())));
         }
-        let account = match self.account_for(identity, &integration.id, wanted).await? {
+        let account = match self.account_for(identity, &feed.source, wanted).await? {
             Ok(account) => account,
             Err(refusal) => return Ok(Err(refusal)),
         };
@@ -234,23 +232,23 @@ impl Ctx {
         Ok(Ok((item, effects)))
     }
 
-    /// The identity's account on the integration.
+    /// The identity's account there.
     async fn account_for(
         &self,
         identity: &StoredIdentity,
-        integration: &IntegrationId,
+        source: &IntegrationId,
         wanted: &WantedRole,
     ) -> Result<std::result::Result<AccountId, Refusal>> {
         let id = &identity.identity.id;
         if let Some(named) = &wanted.account {
-            let found = self.db().account(integration, named).await?;
+            let found = self.db().account(source, named).await?;
             let found = found.filter(|found| found.removed.is_none());
             let is_own = found.is_some_and(|found| found.mapping.identity.as_ref() == Some(id));
             let message = "this account is not one of theirs there";
             let unknown = || refusal("account_id", "unknown_account", message);
             return Ok(if is_own { Ok(named.clone()) } else { Err(unknown()) });
         }
-        let accounts = self.db().accounts_of_identity(id, Some(integration), "", 20).await?;
+        let accounts = self.db().accounts_of_identity(id, Some(source), "", 20).await?;
         Ok(match &accounts[..] {
             [one] => Ok(one.account.clone()),
             [] => {

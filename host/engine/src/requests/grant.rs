@@ -10,7 +10,7 @@ use grantry_store::{AuditEntry, NewMembership, Request, RequestItem, StoredEntit
 
 use crate::memberships::route::{Route, follow};
 use crate::memberships::{changed_entry, entry};
-use crate::{Engine, Result};
+use crate::{Engine, EngineError, Result};
 
 /// When an approved item is looked at again whose older access is still being removed, in milliseconds.
 pub(super) const AGAIN_MS: i64 = 30_000;
@@ -56,8 +56,11 @@ impl Engine {
         now: UnixMs,
     ) -> Result<Gift> {
         let db = self.db();
-        let Some(integration) = db.integration_of_app(&item.app).await? else {
-            return Ok(Gift::Refused("the app's integration is gone"));
+        let feed = match self.feed(&item.app).await {
+            Err(EngineError::NotFound { what: "app" }) => {
+                return Ok(Gift::Refused("the app is gone"));
+            }
+            feed => feed?,
         };
         let role = db.role(&item.app, &item.role).await?;
         let can_be_given = |role: &StoredEntitlement| {
@@ -66,7 +69,7 @@ impl Engine {
         if !role.is_some_and(|role| can_be_given(&role)) {
             return Ok(Gift::Refused("the role is no longer there, or cannot be granted"));
         }
-        let account = db.account(&integration.id, &item.account).await?;
+        let account = db.account(&feed.source, &item.account).await?;
         let Some(account) = account.filter(|account| account.removed.is_none()) else {
             return Ok(Gift::Refused("the account is no longer there"));
         };
@@ -74,7 +77,7 @@ impl Engine {
         if account.mapping.identity.as_ref() != Some(&request.identity) {
             return Ok(Gift::Refused("the account is no longer theirs: ask again"));
         }
-        let route = self.feed(&item.app).await?.route(db.entitlement_method(&item.role).await?.0);
+        let route = feed.route(db.entitlement_method(&item.role).await?.0);
         if route.way == Way::Nobody {
             return Ok(Gift::Refused("nothing provisions this app any more"));
         }

@@ -11,6 +11,7 @@ mod external_changes;
 mod gate;
 mod host;
 mod leases;
+mod listed_mappings;
 mod lying;
 mod manual;
 mod mappings;

@@ -4,7 +4,8 @@ use std::collections::HashSet;
 
 use grantry_authz::{Permissions, Role};
 use grantry_engine::{
-    Ctx, EngineError, GrantInput, Grantee, Idempotent, MappingCounts, PageQuery, StoredMapping,
+    CatalogueSource, Ctx, EngineError, GrantInput, Grantee, Idempotent, MappingCounts, PageQuery,
+    StoredMapping,
 };
 use grantry_model::catalogue::{Attribute, Completeness, Value};
 use grantry_model::ids::{DataSourceId, IdentityId};
@@ -30,8 +31,12 @@ impl Host {
         }));
     }
 
+    pub(crate) fn source(&self) -> CatalogueSource {
+        CatalogueSource::Integration(self.integration.clone())
+    }
+
     pub(crate) async fn of(&self, user: &str) -> StoredMapping {
-        self.ctx.mapping(&self.integration, &self.account(user)).await.unwrap()
+        self.ctx.mapping(&self.source(), &self.account(user)).await.unwrap()
     }
 
     pub(crate) async fn identity(&self, people: &Entity, external_id: &str) -> IdentityId {
@@ -44,7 +49,7 @@ impl Host {
 
     pub(crate) async fn say(&self, user: &str, identity: Option<&IdentityId>) -> StoredMapping {
         let (account, version) = (self.account(user), self.of(user).await.version);
-        let said = self.ctx.set_mapping(&self.integration, &account, version, identity).await;
+        let said = self.ctx.set_mapping(&self.source(), &account, version, identity).await;
         said.unwrap()
     }
 
@@ -149,13 +154,13 @@ async fn what_is_said_by_hand_survives_rules_and_syncs_until_it_is_released() {
             user.push('!');
         }
         host.aggregate().await;
-        host.ctx.apply_mapping(&host.integration, false).await.unwrap();
+        host.ctx.apply_mapping(&host.source(), false).await.unwrap();
         let by_hand = host.of("u000").await;
         assert_eq!((by_hand.identity, by_hand.origin), (Some(bob), Origin::Hand));
         assert_eq!(host.of("u001").await.reason, Some(Unmapped::ByHand));
         let version = host.of("u000").await.version;
         let account = host.account("u000");
-        let released = host.ctx.release_mapping(&host.integration, &account, version).await;
+        let released = host.ctx.release_mapping(&host.source(), &account, version).await;
         assert_eq!(released.unwrap().identity, Some(ada));
         assert_eq!(
             (host.audited("mapping.set").await, host.audited("mapping.released").await),
@@ -188,8 +193,8 @@ async fn an_identity_that_goes_leaves_its_accounts_also_where_a_person_said_so()
         assert_eq!(host.of("u002").await.identity, None);
         let account = host.account("u002");
         let version = host.of("u002").await.version;
-        let gone = host.ctx.set_mapping(&host.integration, &account, version, Some(&cy));
-        assert!(matches!(gone.await, Err(EngineError::Invalid(_))));
+        let gone = host.ctx.set_mapping(&host.source(), &account, version, Some(&cy)).await;
+        assert!(matches!(gone, Err(EngineError::Invalid(_))));
     }
 }
 
@@ -205,17 +210,17 @@ async fn a_preview_tells_what_rules_would_change_and_changes_nothing() {
             data_source: Some(source(&people).clone()),
             domain: None,
         }];
-        let preview = host.ctx.preview_mapping(&host.integration, Some(&rules)).await.unwrap();
+        let preview = host.ctx.preview_mapping(&host.source(), Some(&rules)).await.unwrap();
         assert_eq!(preview.counts, MappingCounts { mapped: 2, ..MappingCounts::default() });
         assert_eq!(preview.changes.len(), 2);
-        let kept = host.ctx.mapping_rules(&host.integration).await.unwrap();
+        let kept = host.ctx.mapping_rules(&host.source()).await.unwrap();
         assert_eq!((kept, host.unmapped().await.len()), ((default_rules(), 1), 3));
         let (_, version, outcome) =
-            host.ctx.update_mapping_rules(&host.integration, 1, &rules).await.unwrap();
+            host.ctx.update_mapping_rules(&host.source(), 1, &rules).await.unwrap();
         assert_eq!((version, outcome), (2, preview));
-        let again = host.ctx.apply_mapping(&host.integration, false).await.unwrap();
+        let again = host.ctx.apply_mapping(&host.source(), false).await.unwrap();
         assert!(again.counts.is_none());
-        let stale = host.ctx.update_mapping_rules(&host.integration, 1, &rules).await;
+        let stale = host.ctx.update_mapping_rules(&host.source(), 1, &rules).await;
         assert!(matches!(stale, Err(EngineError::Store(_))));
     }
 }
@@ -285,9 +290,9 @@ async fn an_account_that_takes_somebody_elses_address_stays_whose_it_is() {
         let audited = host.audited("mapping.applied").await;
         host.aggregate().await;
         assert_eq!(host.audited("mapping.applied").await, audited);
-        host.ctx.apply_mapping(&host.integration, false).await.unwrap();
+        host.ctx.apply_mapping(&host.source(), false).await.unwrap();
         assert_eq!(host.of("u001").await.identity, Some(bob));
-        let accepted = host.ctx.apply_mapping(&host.integration, true).await.unwrap();
+        let accepted = host.ctx.apply_mapping(&host.source(), true).await.unwrap();
         assert_eq!(accepted.counts.remapped, 1);
         let moved = host.of("u001").await;
         assert_eq!((moved.identity, moved.proposal), (Some(ada), None));
@@ -345,14 +350,14 @@ async fn names_and_accounts_of_a_hidden_data_source_are_not_told() {
             integrations: HashSet::from([host.integration.clone()]),
             ..Permissions::default()
         };
-        let seen = owner.mapping(&host.integration, &host.account("u000")).await.unwrap();
+        let seen = owner.mapping(&host.source(), &host.account("u000")).await.unwrap();
         assert_eq!((seen.identity.as_ref(), seen.identity_display), (Some(&ada), None));
         let (account, version) = (host.account("u002"), host.of("u002").await.version);
-        let said = owner.set_mapping(&host.integration, &account, version, Some(&ada)).await;
+        let said = owner.set_mapping(&host.source(), &account, version, Some(&ada)).await;
         assert!(matches!(said, Err(EngineError::Invalid(_))), "{said:?}");
         let hidden =
             Rule { data_source: Some(source(&people).clone()), ..default_rules().remove(0) };
-        let rules = owner.update_mapping_rules(&host.integration, 1, &[hidden]).await;
+        let rules = owner.update_mapping_rules(&host.source(), 1, &[hidden]).await;
         assert!(matches!(rules, Err(EngineError::Invalid(_))), "{rules:?}");
         let mut granter = host.ctx.clone();
         let entities = HashSet::from([Entity::App(host.app.clone())]);
@@ -374,7 +379,7 @@ async fn many_previews_at_once_all_come_to_an_end() {
             .map(|_| {
                 let (host, rules) = (host.clone(), rules.clone());
                 tokio::spawn(async move {
-                    host.ctx.preview_mapping(&host.integration, Some(&rules)).await.map(drop)
+                    host.ctx.preview_mapping(&host.source(), Some(&rules)).await.map(drop)
                 })
             })
             .collect();

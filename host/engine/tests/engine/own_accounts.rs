@@ -22,7 +22,7 @@ const PEOPLE: &str =
     "external_id,email\nada,u000@x.example\nbob,u001@x.example\ncy,u001@x.example\n";
 
 impl Host {
-    async fn issuer(&self) -> IssuerId {
+    pub(crate) async fn issuer(&self) -> IssuerId {
         // Nothing is asked there: nobody signs in.
         let permit = self.ctx.actor.permit_admin::<actions::IssuerWrite>().unwrap();
         let trusted = TrustedIssuer {
@@ -52,7 +52,7 @@ impl Host {
     }
 
     /// A data source whose people sign in by the issuer.
-    async fn tied(&self, issuer: &IssuerId, file: &str) -> Entity {
+    pub(crate) async fn tied(&self, issuer: &IssuerId, file: &str) -> Entity {
         let people = self.data_source().await;
         self.put(&people, file).await;
         let sign_in = SignIn { issuer: issuer.clone(), known_by: KnownBy::Subject };
@@ -64,7 +64,7 @@ impl Host {
     }
 
     /// Somebody whom the issuer calls so.
-    async fn person_called(&self, issuer: &IssuerId, subject: &str) -> Ctx {
+    pub(crate) async fn person_called(&self, issuer: &IssuerId, subject: &str) -> Ctx {
         let permit = self.ctx.actor.permit_admin::<actions::PersonWrite>().unwrap();
         let tokens = self.ctx.actor.permit_admin::<actions::ClientWrite>().unwrap();
         let new = NewPerson {
@@ -105,7 +105,7 @@ impl Host {
     }
 
     async fn apply_rules(&self) {
-        self.ctx.apply_mapping(&self.integration, true).await.unwrap();
+        self.ctx.apply_mapping(&self.source(), true).await.unwrap();
     }
 }
 

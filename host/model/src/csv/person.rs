@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::entitlement::DESCRIPTION;
 use super::layout::{Column, ListKind, Refused, folded};
+use crate::catalogue::{Attribute, Completeness, Object, ObjectId, ObjectStatus, Value};
 use crate::text::{self, NAME_CHARACTERS_MAX};
 
 /// Most roles on one line.
@@ -62,6 +63,36 @@ impl ListedPerson {
             self.roles.insert(place, role.to_owned());
         }
         self
+    }
+
+    /// The account that the line names, as mapping rules look at it: its address is an attribute beside
+    /// the other columns.
+    pub fn into_account(self) -> Object {
+        let attribute = |(name, text): (String, String)| Attribute {
+            name,
+            values: vec![Value::Text(text)],
+            completeness: Completeness::Complete,
+        };
+        let email = self.email.map(|email| ("email".to_owned(), email));
+        Object {
+            id: ObjectId {
+                kind: "Account".to_owned(),
+                id: self.external_id,
+                name: self.user_name,
+                aliases: Vec::new(),
+                parent: None,
+                etag: None,
+            },
+            display: Some(self.display_name),
+            description: None,
+            status: match self.is_active {
+                true => ObjectStatus::Enabled,
+                false => ObjectStatus::Disabled,
+            },
+            attributes: email.into_iter().chain(self.attributes).map(attribute).collect(),
+            created_ms: None,
+            last_used_ms: None,
+        }
     }
 
     /// The text in which a search looks.

@@ -1,4 +1,5 @@
-//! Whose accounts are: rules, previews, and what people say by hand (INT-13).
+//! Whose accounts of integrations are: rules, previews, and what people say by hand (INT-13). Those of
+//! apps that lists feed are in `app_mappings`.
 
 use axum::Json as Body;
 use grantry_api::headers::IfMatchHeader;
@@ -7,7 +8,7 @@ use grantry_api::mappings::{
     PreviewMapping, SetMapping, SetMappingRules,
 };
 use grantry_api::{List, ListQuery};
-use grantry_engine::StoredMapping;
+use grantry_engine::{CatalogueSource, StoredMapping};
 use grantry_model::ids::{AccountId, DataSourceId, IdentityId, IntegrationId};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -30,7 +31,7 @@ pub(super) fn routes() -> OpenApiRouter<Server> {
         .routes(routes!(list_identity_accounts))
 }
 
-fn versioned(mapping: &StoredMapping) -> Versioned<AccountMapping> {
+pub(super) fn versioned(mapping: &StoredMapping) -> Versioned<AccountMapping> {
     Versioned(mapping.version, wire::mapping(mapping))
 }
 
@@ -46,7 +47,7 @@ async fn get_mapping_rules(
     ctx: Ctx,
     Path(id): Path<IntegrationId>,
 ) -> Reply<Versioned<MappingRules>> {
-    let (rules, version) = ctx.mapping_rules(&id).await?;
+    let (rules, version) = ctx.mapping_rules(&CatalogueSource::Integration(id)).await?;
     Ok(Versioned(version, wire::rules(&rules, version)))
 }
 
@@ -68,7 +69,8 @@ async fn set_mapping_rules(
     body: Json<SetMappingRules>,
 ) -> Reply<Versioned<MappingRules>> {
     let rules = wire::read_rules(body.value.rules)?;
-    let (rules, version, _) = ctx.update_mapping_rules(&id, version, &rules).await?;
+    let of = CatalogueSource::Integration(id);
+    let (rules, version, _) = ctx.update_mapping_rules(&of, version, &rules).await?;
     Ok(Versioned(version, wire::rules(&rules, version)))
 }
 
@@ -86,7 +88,8 @@ async fn preview_mapping(
     body: Json<PreviewMapping>,
 ) -> Reply<Body<MappingOutcome>> {
     let rules = body.value.rules.map(wire::read_rules).transpose()?;
-    Ok(Body(wire::outcome(&ctx.preview_mapping(&id, rules.as_deref()).await?)))
+    let of = CatalogueSource::Integration(id);
+    Ok(Body(wire::outcome(&ctx.preview_mapping(&of, rules.as_deref()).await?)))
 }
 
 /// Apply an integration's mapping rules now
@@ -104,7 +107,8 @@ async fn apply_mapping(
     Query(query): Query<ApplyMappingQuery>,
 ) -> Reply<Body<MappingOutcome>> {
     let accepts = query.accept_proposals.unwrap_or(false);
-    Ok(Body(wire::outcome(&ctx.apply_mapping(&id, accepts).await?)))
+    let of = CatalogueSource::Integration(id);
+    Ok(Body(wire::outcome(&ctx.apply_mapping(&of, accepts).await?)))
 }
 
 /// Show whose an account is
@@ -119,7 +123,7 @@ async fn get_mapping(
     ctx: Ctx,
     Path((id, account)): Path<(IntegrationId, AccountId)>,
 ) -> Reply<Versioned<AccountMapping>> {
-    Ok(versioned(&ctx.mapping(&id, &account).await?))
+    Ok(versioned(&ctx.mapping(&CatalogueSource::Integration(id), &account).await?))
 }
 
 /// Say whose an account is
@@ -140,7 +144,8 @@ async fn set_mapping(
     body: Json<SetMapping>,
 ) -> Reply<Versioned<AccountMapping>> {
     let identity = wire::read_identity(body.value)?;
-    Ok(versioned(&ctx.set_mapping(&id, &account, version, identity.as_ref()).await?))
+    let of = CatalogueSource::Integration(id);
+    Ok(versioned(&ctx.set_mapping(&of, &account, version, identity.as_ref()).await?))
 }
 
 /// Leave it to the rules whose an account is
@@ -158,7 +163,8 @@ async fn release_mapping(
     Path((id, account)): Path<(IntegrationId, AccountId)>,
     IfMatch(version): IfMatch,
 ) -> Reply<Versioned<AccountMapping>> {
-    Ok(versioned(&ctx.release_mapping(&id, &account, version).await?))
+    let of = CatalogueSource::Integration(id);
+    Ok(versioned(&ctx.release_mapping(&of, &account, version).await?))
 }
 
 /// List an identity's accounts

@@ -1,8 +1,9 @@
-//! How single resources and entitlements are requested (INT-8, INT-12).
+//! How single resources and entitlements are requested (INT-8, INT-12). Those of apps that lists feed
+//! are in `app_mappings`.
 
 use grantry_api::headers::IfMatchHeader;
 use grantry_api::request_rules::{RequestRules, UpdateRequestRules};
-use grantry_engine::{Requested, RulesView};
+use grantry_engine::{CatalogueSource, Requested, RulesView};
 use grantry_model::ids::{EntitlementId, IntegrationId};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -21,7 +22,7 @@ pub(super) fn routes() -> OpenApiRouter<Server> {
         .routes(routes!(get_entitlement_rules, update_entitlement_rules))
 }
 
-fn versioned(view: &RulesView) -> Versioned<RequestRules> {
+pub(super) fn versioned(view: &RulesView) -> Versioned<RequestRules> {
     Versioned(view.version, wire::rules(view))
 }
 
@@ -38,7 +39,8 @@ async fn get_resource_rules(
     Path((integration, id)): Path<(IntegrationId, EntitlementId)>,
 ) -> Reply<Versioned<RequestRules>> {
     let requested = Requested::Resource(id.to_string());
-    Ok(versioned(&ctx.request_rules(&integration, &requested).await?))
+    let of = CatalogueSource::Integration(integration);
+    Ok(versioned(&ctx.request_rules(&of, &requested).await?))
 }
 
 /// Change how a resource is requested
@@ -59,7 +61,8 @@ async fn update_resource_rules(
     body: Json<UpdateRequestRules>,
 ) -> Reply<Versioned<RequestRules>> {
     let (requested, change) = (Requested::Resource(id.to_string()), wire::read_update(body.value));
-    let changed = ctx.update_request_rules(&integration, &requested, version, &change).await?;
+    let of = CatalogueSource::Integration(integration);
+    let changed = ctx.update_request_rules(&of, &requested, version, &change).await?;
     Ok(versioned(&changed))
 }
 
@@ -76,7 +79,8 @@ async fn get_entitlement_rules(
     ctx: Ctx,
     Path((integration, id)): Path<(IntegrationId, EntitlementId)>,
 ) -> Reply<Versioned<RequestRules>> {
-    Ok(versioned(&ctx.request_rules(&integration, &Requested::Entitlement(id)).await?))
+    let of = CatalogueSource::Integration(integration);
+    Ok(versioned(&ctx.request_rules(&of, &Requested::Entitlement(id)).await?))
 }
 
 /// Change how an entitlement is requested
@@ -98,6 +102,7 @@ async fn update_entitlement_rules(
     body: Json<UpdateRequestRules>,
 ) -> Reply<Versioned<RequestRules>> {
     let (requested, change) = (Requested::Entitlement(id), wire::read_update(body.value));
-    let changed = ctx.update_request_rules(&integration, &requested, version, &change).await?;
+    let of = CatalogueSource::Integration(integration);
+    let changed = ctx.update_request_rules(&of, &requested, version, &change).await?;
     Ok(versioned(&changed))
 }

@@ -127,9 +127,10 @@ pub(crate) fn read_identity(set: wire::SetMapping) -> Result<Option<IdentityId>,
 pub(crate) fn account(account: &IdentityAccount) -> wire::IdentityAccount {
     wire::IdentityAccount {
         account_id: account.account.to_string(),
-        integration_id: account.integration.to_string(),
+        integration_id: account.source.integration().map(ToString::to_string),
         integration_name: account.integration_name.clone(),
         app_id: account.app.to_string(),
+        app_name: account.app_name.clone(),
         kind: account.kind.clone(),
         native_id: account.native_id.clone(),
         name: account.name.clone(),

@@ -18,6 +18,7 @@ mod host;
 mod idempotency;
 mod integrations;
 mod issuers;
+mod listed_requests;
 mod lists;
 mod mappings;
 mod memberships;

@@ -79,9 +79,11 @@ fn every_creating_request_wants_an_idempotency_key() {
         "roll_out_version",
         "preview_template",
         "preview_mapping",
+        "preview_app_mapping",
         "preview_re_key",
         // Applying the rules a second time changes nothing.
         "apply_mapping",
+        "apply_app_mapping",
         "retry_delivery",
         // What was decided, or taken back, is not decided again.
         "decide_request",

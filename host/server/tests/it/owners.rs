@@ -70,9 +70,11 @@ const ADMINS_ONLY: [&str; 5] = [
 ];
 
 fn oracle(id: &str, action: &str, path: &str, which: Which, held: &[&str]) -> u16 {
-    let is_about = ["integration_id", "aggregation_id", "job_id", "resource_id"]
-        .iter()
-        .any(|name| path.contains(&format!("{{{name}}}")));
+    // What is below an app is of one that lists feed, which has no owner.
+    let is_about = !path.contains("{app_id}")
+        && ["integration_id", "aggregation_id", "job_id", "resource_id"]
+            .iter()
+            .any(|name| path.contains(&format!("{{{name}}}")));
     let is_entity = path.contains("{app_id}") || path.contains("{data_source_id}");
     match action {
         "public" | "none" => 200,

@@ -76,6 +76,17 @@ const ROWS: &[(&str, &str)] = &[
     ("set_mapping", "integration.write"),
     ("release_mapping", "integration.write"),
     ("list_identity_accounts", "data_source_read"),
+    ("get_app_mapping_rules", "integration.read"),
+    ("set_app_mapping_rules", "integration.write"),
+    ("preview_app_mapping", "integration.write"),
+    ("apply_app_mapping", "integration.write"),
+    ("get_app_mapping", "integration.read"),
+    ("set_app_mapping", "integration.write"),
+    ("release_app_mapping", "integration.write"),
+    ("get_app_resource_rules", "resource.read"),
+    ("update_app_resource_rules", "resource.write"),
+    ("get_role_rules", "resource.read"),
+    ("update_role_rules", "resource.write"),
     ("start_aggregation", "aggregation.run"),
     ("list_aggregations", "integration.read"),
     ("get_aggregation", "integration.read"),
@@ -421,6 +432,8 @@ async fn values(host: &Host, name: &str) -> BTreeMap<&'static str, String> {
     let workflow = text(&host.call("POST", "/workflows", workflow).await.ok(), "id");
     let csv_app = text(&host.call("POST", "/apps", json!({"name": name})).await.ok(), "id");
     let members = host.applied(&format!("/apps/{csv_app}"), "external_id\n1\n").await;
+    let csv_account = host.first(&format!("/apps/{csv_app}/accounts")).await;
+    let csv_role = host.get(&format!("/apps/{csv_app}/roles")).await.ok()["items"][0].clone();
     let webhook =
         json!({"name": name, "settings": {"kind": "webhook", "url": "https://a.example"}});
     let sink = text(&host.call("POST", "/audit/sinks", webhook.clone()).await.ok(), "id");
@@ -434,6 +447,9 @@ async fn values(host: &Host, name: &str) -> BTreeMap<&'static str, String> {
         ("users upload_id", text(&users, "id")),
         ("users diff", text(&users["diff"], "hash")),
         ("csv app_id", csv_app),
+        ("csv account_id", csv_account),
+        ("csv role_id", text(&csv_role, "id")),
+        ("csv resource_id", text(&csv_role, "resource_id")),
         ("access_profile_id", text(&profile, "id")),
         ("members upload_id", text(&members, "id")),
         ("members diff", text(&members["diff"], "hash")),
@@ -551,6 +567,11 @@ impl World {
             return "missing".to_owned();
         }
         let values = if which == Which::Other { &self.other } else { &self.own };
+        // Accounts and roles of apps that integrations feed are mapped and requested through these.
+        let is_listed = path.contains("{app_id}")
+            && ["/mapping", "/mapping/preview", "/mapping/apply", "/request-rules"]
+                .iter()
+                .any(|end| path.ends_with(end));
         // Lists are uploaded for apps that no integration feeds, and only such an app is deleted.
         let is_fed = !path.contains("/uploads")
             && !path.contains("/members/")
@@ -560,6 +581,9 @@ impl World {
             "upload_id" | "diff" if path.contains("{app_id}") => format!("members {name}"),
             "upload_id" | "diff" => format!("users {name}"),
             "app_id" if !is_fed => "csv app_id".to_owned(),
+            "app_id" | "account_id" | "role_id" | "resource_id" if is_listed => {
+                format!("csv {name}")
+            }
             _ => name.to_owned(),
         };
         let name = &*name;

@@ -168,7 +168,9 @@ async fn peopled() -> (World, String, String) {
 
 fn oracle(id: &str, action: &str, path: &str, which: Which, held: &[&str]) -> u16 {
     let is_entity = path.contains("{app_id}") || path.contains("{data_source_id}");
-    let is_about = path.contains("{resource_id}") || path.contains("{entitlement_id}");
+    // What is below an app is of one that lists feed, whose resource is another one.
+    let is_about = !path.contains("{app_id}")
+        && (path.contains("{resource_id}") || path.contains("{entitlement_id}"));
     match action {
         "public" | "none" => 200,
         _ if held.contains(&action) && is_about && which == Which::Own => 200,

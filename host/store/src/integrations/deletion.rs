@@ -8,7 +8,9 @@ use serde_json::{Value, json};
 
 use super::Integration;
 use crate::db::{Row, Tx, args};
-use crate::{AuditEntry, Result, StoreError, leftovers, resource_people, statements};
+use crate::{
+    AuditEntry, Result, StoreError, leftovers, mappings, request_rules, resource_people, statements,
+};
 
 /// Memberships that one audit entry tells of.
 const TOLD_MAX: usize = 20;
@@ -115,6 +117,8 @@ impl Tx {
             self.execute(sql, args![key]).await?;
         }
         resource_people::forget_source(self, id).await?;
+        mappings::forget_source(self, id).await?;
+        request_rules::forget_source(self, id).await?;
         leftovers::note(self, &integration.id).await?;
         for some in memberships.chunks(TOLD_MAX) {
             let detail = json!({ "app": integration.app_id, "memberships": some });
