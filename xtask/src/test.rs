@@ -15,7 +15,8 @@ use crate::plugins;
 use tally::Tally;
 
 /// The nightly size: how often the program is killed, and how large a list is.
-const LONG: [(&str, &str); 2] = [("GRANTRY_KILLS", "50"), ("GRANTRY_LIST_MB", "100")];
+const LONG: [(&str, &str); 3] =
+    [("GRANTRY_KILLS", "50"), ("GRANTRY_LIST_MB", "100"), ("GRANTRY_HISTORIES", "1000")];
 
 /// What the command line asks for.
 #[derive(Debug, Default, PartialEq)]

@@ -19,6 +19,8 @@ pub struct Aggregation {
     pub status: AggregationStatus,
     /// What it reads.
     pub reads: StartAggregation,
+    /// Whether it follows the target's change feeds instead of reading.
+    pub follows_changes: bool,
     /// What is being read now, such as `objects User`.
     pub phase: Option<String>,
     /// Pages read.
@@ -70,6 +72,20 @@ pub enum AggregationKind {
     Entitlements,
 }
 
+/// How an aggregation reads.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum AggregationMode {
+    /// By the target's change feeds, where the connector has some and everything was read within a week;
+    /// else in full.
+    #[default]
+    Auto,
+    /// In full.
+    Full,
+    /// By change feeds also where a full run is due; in full where there is no other way.
+    Changes,
+}
+
 /// What an aggregation reads. Nothing said: everything.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -79,6 +95,8 @@ pub struct StartAggregation {
     /// Entitlement types by name; all of them unless told.
     #[schema(max_items = 100)]
     pub types: Vec<String>,
+    /// How. A part of a target is always read in full.
+    pub mode: AggregationMode,
 }
 
 /// Where an aggregation stands.

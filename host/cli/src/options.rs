@@ -8,7 +8,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use sync::{
-    KindOption, OneSchedule, PlanOptions, ScheduleCommand, SelectionOptions, SyncCommand,
+    KindOption, ModeOption, OneSchedule, PlanOptions, ScheduleCommand, SelectionOptions,
+    SyncCommand,
 };
 
 /// Self-hosted access governance with sandboxed connectors.

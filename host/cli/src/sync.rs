@@ -9,10 +9,10 @@ mod watch;
 use std::process::ExitCode;
 
 use crate::ambient::{SystemClock, SystemRandom};
-use crate::options::{KindOption, SelectionOptions, ServerOptions, SyncCommand};
+use crate::options::{KindOption, ModeOption, SelectionOptions, ServerOptions, SyncCommand};
 use crate::output::Output;
 use anyhow::{Context as _, bail};
-use grantry_api::aggregations::{Aggregation, AggregationKind, StartAggregation};
+use grantry_api::aggregations::{Aggregation, AggregationKind, AggregationMode, StartAggregation};
 use grantry_api::client::Client;
 use grantry_api::integrations::Integration;
 use grantry_api::{List, ListQuery};
@@ -57,7 +57,12 @@ fn selection(options: SelectionOptions) -> StartAggregation {
         KindOption::Accounts => AggregationKind::Accounts,
         KindOption::Entitlements => AggregationKind::Entitlements,
     };
-    StartAggregation { kind, types: options.types }
+    let mode = match options.mode {
+        ModeOption::Auto => AggregationMode::Auto,
+        ModeOption::Full => AggregationMode::Full,
+        ModeOption::Changes => AggregationMode::Changes,
+    };
+    StartAggregation { kind, types: options.types, mode }
 }
 
 fn client(server: &ServerOptions) -> anyhow::Result<Client> {

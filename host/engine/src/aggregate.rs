@@ -4,6 +4,7 @@
 //! with a `Complete` in hand, which a partial run cannot get (CAT-6): see [`end`].
 
 mod end;
+mod following;
 mod guard;
 mod scopes;
 
@@ -25,11 +26,12 @@ use grantry_model::selection::Part;
 use grantry_model::text::printable;
 use grantry_store::{
     AuditEntry, Domain, Integration, Job, LOG_LINES_MAX, PageRecord, Plugin, Run, Seen, SeenAgain,
-    TypeOrigin,
+    StagedChange, TypeOrigin,
 };
 use serde_json::json;
 
 use self::end::End;
+use self::following::Preparing;
 use self::scopes::Offer;
 use crate::external_changes;
 use crate::integrations::require;
@@ -64,6 +66,8 @@ enum Turn {
     End(std::result::Result<(), Stop>),
     /// Ask again later.
     Later(Fault),
+    /// The run begins again.
+    Again(Verdict),
 }
 
 /// What became of the settings since the last page.
@@ -250,8 +254,17 @@ async fn begin(
         Err(stop) => return Ok(Err(Beginning::Never(stop))),
     };
     progress.source = Some(source);
-    progress.live_before = engine.db().count_kinds(&integration.id).await?;
-    progress.rows_expected = engine.db().last_rows(&integration.id, &run.selection).await?;
+    let may_wait = job.attempt < ATTEMPTS_MAX;
+    let preparing = Preparing { engine, run, integration, plugin, scope: &scope, may_wait };
+    let mut progress = match preparing.prepare(progress).await? {
+        Ok(progress) => progress,
+        Err(beginning) => return Ok(Err(beginning)),
+    };
+    // A run that follows feeds counts before it writes, where it does.
+    if progress.following.is_none() {
+        progress.live_before = engine.db().count_kinds(&integration.id).await?;
+        progress.rows_expected = engine.db().last_rows(&integration.id, &run.selection).await?;
+    }
     let live = progress.live_before.iter().map(|(_, count)| count).sum();
     let mut tx = engine.db().begin(permit.provenance()).await?;
     tx.hold(&job.lease(), engine.lease_until()).await?;
@@ -263,6 +276,7 @@ async fn begin(
     }
     let detail = json!({
         "run": run.id, "listings": progress.targets.len(), "reads": run.selection,
+        "feeds": progress.following.as_ref().map(|following| following.feeds.len()),
     });
     let (event, id) = ("aggregation.started", integration.id.as_str());
     tx.commit(AuditEntry::about(event, "integration", id, detail)).await?;
@@ -373,12 +387,13 @@ impl Aggregation<'_> {
                 }
             }
             let turn = self.turn().await?;
-            if !matches!(turn, Turn::Next) {
+            if !matches!(turn, Turn::Next | Turn::Again(_)) {
                 self.flush().await?;
             }
             match turn {
                 Turn::Next => {}
                 Turn::Later(fault) => return Ok(later(&fault, self.has_progressed)),
+                Turn::Again(verdict) => return Ok(verdict),
                 Turn::End(Ok(())) => return self.finish().await,
                 Turn::End(Err(stop)) => return self.end().stopped(RunStatus::Failed, &stop).await,
             }
@@ -419,6 +434,9 @@ impl Aggregation<'_> {
 
     /// Reads and commits one page.
     async fn turn(&mut self) -> Result<Turn> {
+        if let Some(turn) = self.follow().await? {
+            return Ok(turn);
+        }
         let Some(target) = self.progress.target().cloned() else { return Ok(Turn::End(Ok(()))) };
         let request = PageRequest {
             run_id: self.run.id.to_string(),
@@ -429,7 +447,7 @@ impl Aggregation<'_> {
         };
         let scope = self.offering(&target).await?;
         let result = self.engine.parts.runner.read_page(&scope, request).await;
-        self.keep_log(&result).await?;
+        self.keep_lines(log_of(&result)).await?;
         let called = match self.engine.observe(&self.integration.id, result).await? {
             Ok(called) => called,
             Err(fault) => return Ok(self.failed_page(fault)),
@@ -446,12 +464,11 @@ impl Aggregation<'_> {
             return Ok(Turn::End(Err(fault.into())));
         }
         self.note_basis(&mut progress);
-        self.commit(&target, &page, progress, &called.report.kv_writes).await
+        self.store(&target, &page, progress, &called.report.kv_writes, &[]).await
     }
 
     /// Keeps what the connector wrote to its log.
-    async fn keep_log(&mut self, result: &CallResult<Page>) -> Result<()> {
-        let lines = log_of(result);
+    async fn keep_lines(&mut self, lines: &[LogLine]) -> Result<()> {
         if !lines.is_empty() && self.log_lines < LOG_LINES_MAX {
             let db = self.engine.db();
             self.log_lines = db.add_run_log(&self.run.id, self.log_lines, lines).await?;
@@ -474,20 +491,22 @@ impl Aggregation<'_> {
         Turn::End(Err(Stop { code: fault.code().to_owned(), detail: kept }))
     }
 
-    /// Stores a page with the place where the next one begins, in one transaction.
-    async fn commit(
+    /// Stores a page with the place where the next one begins, in one transaction; of a run that follows
+    /// feeds, the rows that are staged.
+    async fn store(
         &mut self,
         target: &Target,
         page: &Page,
         mut progress: Progress,
         kv: &[KvWrite],
+        staged: &[StagedChange],
     ) -> Result<Turn> {
         let (domain, listing) = (Domain::of_listing(target), target.name());
         let has_rows = !(page.objects.is_empty()
             && page.entitlements.is_empty()
             && page.assignments.is_empty());
         let digest = reconcile::digest(target, page, &mut self.buffer);
-        let is_plain = page.skipped.is_empty() && kv.is_empty();
+        let is_plain = page.skipped.is_empty() && kv.is_empty() && staged.is_empty();
         let of_scope = self.note_of_scope(target, page, &progress);
         let scope = page.scope.as_ref().filter(|_| has_rows).map(|scope| scope.key.clone());
         let scope = scope.unwrap_or_default();
@@ -523,6 +542,7 @@ impl Aggregation<'_> {
         };
         let first_issue = progress.quarantined;
         progress.quarantined += prepared.issues.len() as u64;
+        progress.has_stale_objects |= domain == Domain::Objects && !prepared.issues.is_empty();
         let db = self.engine.db();
         let mut tx = db.begin(self.permit.provenance()).await?;
         tx.hold(&self.lease, self.engine.lease_until()).await?;
@@ -533,6 +553,9 @@ impl Aggregation<'_> {
             let before = rows.len();
             rows.retain(|row| !newer.has(What::Assignment, &(row.entitlement, row.holder)));
             is_overtaken = rows.len() < before;
+            if let Some(following) = &mut progress.following {
+                following.is_overtaken |= is_overtaken;
+            }
         }
         run_changes::name(&mut tx, &self.run, &prepared.rows).await?;
         let (now, id, app) = (tx.now(), &self.integration.id, &self.integration.app_id);
@@ -570,6 +593,7 @@ impl Aggregation<'_> {
             tx.see_again(&self.run, of_scope, now).await?;
         }
         tx.add_issues(&self.run.id, first_issue, &prepared.issues).await?;
+        tx.unstage(&self.run, staged).await?;
         tx.write_kv(id, kv).await?;
         tx.checkpoint_run(&self.run.id, &progress).await?;
         let detail = json!({

@@ -22,7 +22,7 @@ use grantry_store::{AssignmentRow, Class, Domain, EntitlementRow, ObjectRow, Run
 /// Longest display name that is kept, in characters.
 const DISPLAY_CHARACTERS_MAX: usize = 300;
 /// Longest JSON of one row that is kept, in bytes.
-const DETAILS_BYTES_MAX: usize = 64 * 1024;
+pub(crate) const DETAILS_BYTES_MAX: usize = 64 * 1024;
 
 /// A page's rows, by what it was asked for.
 #[derive(Debug)]
@@ -450,7 +450,7 @@ fn worded(object: &ObjectRef) -> String {
     format!("{} `{}`", object.kind, object.id)
 }
 
-fn check_id(id: &str) -> Result<(), PageFault> {
+pub(crate) fn check_id(id: &str) -> Result<(), PageFault> {
     if id.is_empty() || id.len() > NATIVE_ID_BYTES_MAX || id.contains('\0') {
         let what =
             format!("`{}` is not an id: 1 to {NATIVE_ID_BYTES_MAX} bytes", printable(id, 80));

@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::catalogue::{Cursor, Page, Target};
+use crate::changes::{FeedPosition, Following};
 use crate::clock::UnixMs;
 use crate::plugin::KindSchema;
 use crate::removal::KindCount;
@@ -156,6 +157,18 @@ pub struct Progress {
     /// Scopes that the target called unchanged.
     #[serde(default)]
     pub scopes_unchanged: u64,
+    /// How far the run has followed feeds, where it does so instead of reading.
+    #[serde(default)]
+    pub following: Option<Following>,
+    /// Where the feeds were before the run began to read.
+    #[serde(default)]
+    pub feeds: Vec<FeedPosition>,
+    /// Stands for the plugin, the connection and the kinds, where there are feeds.
+    #[serde(default)]
+    pub basis: Option<String>,
+    /// Whether objects did not fit: the catalogue may have them as they were before.
+    #[serde(default)]
+    pub has_stale_objects: bool,
 }
 
 fn no_more_scopes() -> u32 {
@@ -198,7 +211,7 @@ pub struct CycleFinder {
 }
 
 impl CycleFinder {
-    fn repeats(&mut self, cursor: &Cursor) -> bool {
+    pub(crate) fn repeats(&mut self, cursor: &Cursor) -> bool {
         let hash = xxhash_rust::xxh3::xxh3_64(cursor);
         if self.distance > 0 && hash == self.remembered {
             return true;
@@ -244,7 +257,7 @@ impl PageFault {
     }
 }
 
-/// Proof that every listing of a run was read whole. Removal of vanished rows takes it.
+/// Proof that every listing of a run was read whole, or every feed to its end. Removal of vanished rows takes it.
 #[derive(Debug)]
 pub struct Complete(());
 
@@ -288,6 +301,10 @@ impl Progress {
             scope: None,
             scopes_kept: 0,
             scopes_unchanged: 0,
+            following: None,
+            feeds: Vec::new(),
+            basis: None,
+            has_stale_objects: false,
         }
     }
 
@@ -409,9 +426,11 @@ impl Progress {
         self.listing_has_skips = false;
     }
 
-    /// The proof, if every listing was read to its end and claimed to be whole.
+    /// The proof, if every listing was read to its end and claimed to be whole, and every feed that is
+    /// followed instead.
     pub fn finish(&self) -> Option<Complete> {
-        let is_whole = self.target().is_none() && self.incomplete.is_empty();
+        let is_followed = self.following.as_ref().is_none_or(|following| following.is_applied);
+        let is_whole = self.target().is_none() && self.incomplete.is_empty() && is_followed;
         is_whole.then_some(Complete(()))
     }
 }

@@ -275,3 +275,19 @@ pub struct Page {
     pub scope: Option<Scope>,
     pub skipped: Vec<Skip>,
 }
+
+impl Page {
+    /// A page without rows that is not known to be the last.
+    pub fn empty() -> Self {
+        Self {
+            objects: Vec::new(),
+            entitlements: Vec::new(),
+            assignments: Vec::new(),
+            next: None,
+            expected_total: None,
+            is_complete: false,
+            scope: None,
+            skipped: Vec::new(),
+        }
+    }
+}

@@ -7,6 +7,7 @@
 pub mod aggregation;
 pub mod approval;
 pub mod catalogue;
+pub mod changes;
 pub mod clock;
 pub mod csv;
 pub mod deletion_guard;

@@ -7,7 +7,8 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 use crate::approval::Granted;
-use crate::catalogue::{Page, PageRequest};
+use crate::catalogue::{Cursor, Page, PageRequest};
+use crate::changes::{ChangePage, Feed};
 use crate::fault::{Fault, FieldIssue};
 use crate::gate::{AdmittedTest, Licence};
 use crate::ids::IntegrationId;
@@ -202,6 +203,18 @@ pub trait TaskRunner: Send + Sync {
     async fn discover_schema(&self, scope: &CallScope) -> CallResult<Vec<KindSchema>>;
     /// One page of an aggregation.
     async fn read_page(&self, scope: &CallScope, request: PageRequest) -> CallResult<Page>;
+    /// The logs of changes that the target keeps.
+    async fn feeds(&self, scope: &CallScope) -> CallResult<Vec<Feed>>;
+    /// A feed's newest position.
+    async fn latest(&self, scope: &CallScope, feed: &str) -> CallResult<Cursor>;
+    /// What a feed says since a position.
+    async fn poll(
+        &self,
+        scope: &CallScope,
+        feed: &str,
+        since: Option<Cursor>,
+        max_items: u32,
+    ) -> CallResult<ChangePage>;
     /// What an operation would send. Requests other than GET are refused meanwhile.
     async fn plan(
         &self,

@@ -41,6 +41,35 @@ impl Part {
     }
 }
 
+/// How a source is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Mode {
+    /// By its change feeds, where that is possible and a full run is not due; else in full.
+    #[default]
+    Auto,
+    /// In full.
+    Full,
+    /// By its change feeds also where a full run is due; in full where there is no other way.
+    Changes,
+}
+
+impl Mode {
+    /// The mode's name on the wire and in the database.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Full => "full",
+            Self::Changes => "changes",
+        }
+    }
+
+    /// The mode of that name.
+    pub fn parse(name: &str) -> Option<Self> {
+        [Self::Auto, Self::Full, Self::Changes].into_iter().find(|mode| mode.name() == name)
+    }
+}
+
 /// What an aggregation reads.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
@@ -49,6 +78,8 @@ pub struct Selection {
     pub part: Part,
     /// Names of the entitlement types; empty for all. Sorted, each once.
     pub types: Vec<String>,
+    /// How.
+    pub mode: Mode,
 }
 
 /// The listings of a source, divided.
@@ -65,7 +96,7 @@ impl Selection {
     pub fn of(part: Part, mut types: Vec<String>) -> Self {
         types.sort_unstable();
         types.dedup();
-        Self { part, types }
+        Self { part, types, mode: Mode::Auto }
     }
 
     /// Whether it leaves nothing out.

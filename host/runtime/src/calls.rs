@@ -1,6 +1,7 @@
 //! The exported functions that the host calls, each with its arguments and its answer.
 
-use grantry_model::catalogue::Page;
+use grantry_model::catalogue::{Cursor, Page};
+use grantry_model::changes::{ChangePage, Feed};
 use grantry_model::fault::FieldIssue;
 use grantry_model::plugin::{ConnectionReport, KindSchema, Manifest};
 use grantry_model::provision::{self, Outcome, Plan, Verification};
@@ -125,6 +126,77 @@ impl GuestCall for ReadPage {
         let page = aggregate.call_read_page(store, &self.request).await?;
         page.map(convert::aggregate::page).map_err(guest)
     }
+}
+
+/// `changes.feeds`.
+pub(crate) struct Feeds;
+
+impl GuestCall for Feeds {
+    const NAME: &str = "feeds";
+    type Answer = Vec<Feed>;
+
+    async fn run(
+        self,
+        plugin: &Plugin,
+        store: &mut GuestStore,
+        instance: &Instance,
+    ) -> Result<Vec<Feed>, CallError> {
+        let changes = changes(plugin, store, instance)?;
+        Ok(all(changes.call_feeds(store).await?, convert::changes::feed))
+    }
+}
+
+/// `changes.latest`.
+pub(crate) struct Latest {
+    pub(crate) feed: String,
+}
+
+impl GuestCall for Latest {
+    const NAME: &str = "latest";
+    type Answer = Cursor;
+
+    async fn run(
+        self,
+        plugin: &Plugin,
+        store: &mut GuestStore,
+        instance: &Instance,
+    ) -> Result<Cursor, CallError> {
+        let changes = changes(plugin, store, instance)?;
+        changes.call_latest(store, &self.feed).await?.map_err(guest)
+    }
+}
+
+/// `changes.poll`.
+pub(crate) struct Poll {
+    pub(crate) feed: String,
+    pub(crate) since: Option<Cursor>,
+    pub(crate) max_items: u32,
+}
+
+impl GuestCall for Poll {
+    const NAME: &str = "poll";
+    type Answer = ChangePage;
+
+    async fn run(
+        self,
+        plugin: &Plugin,
+        store: &mut GuestStore,
+        instance: &Instance,
+    ) -> Result<ChangePage, CallError> {
+        let changes = changes(plugin, store, instance)?;
+        let since = self.since.as_ref();
+        let page = changes.call_poll(store, &self.feed, since, self.max_items).await?;
+        page.map(convert::changes::page).map_err(guest)
+    }
+}
+
+/// The `changes` interface of the instance.
+fn changes(
+    plugin: &Plugin,
+    store: &mut GuestStore,
+    instance: &Instance,
+) -> Result<wit::changes::Guest, CallError> {
+    Ok(offered(plugin.changes.as_ref(), "changes")?.load(store, instance)?)
 }
 
 /// An operation with its context, in the contract's types.

@@ -5,6 +5,7 @@
 
 pub(crate) mod aggregate;
 pub(crate) mod catalogue;
+pub(crate) mod changes;
 pub(crate) mod faults;
 pub(crate) mod lifecycle;
 pub(crate) mod platform;

@@ -6,7 +6,8 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use grantry_model::catalogue::{Page, PageRequest};
+use grantry_model::catalogue::{Cursor, Page, PageRequest};
+use grantry_model::changes::{ChangePage, Feed};
 use grantry_model::fault::{Fault, FieldIssue};
 use grantry_model::gate::{AdmittedTest, Licence};
 use grantry_model::plugin::{ConnectionReport, Digest, KindSchema, TestDepth};
@@ -62,6 +63,26 @@ impl TaskRunner for LocalRunner {
 
     async fn read_page(&self, scope: &CallScope, request: PageRequest) -> CallResult<Page> {
         let call = calls::ReadPage { request: convert::aggregate::to_page_request(request) };
+        self.runtime.call(&scope.plugin, Some(scope), Access::ReadWrite, call).await
+    }
+
+    async fn feeds(&self, scope: &CallScope) -> CallResult<Vec<Feed>> {
+        self.runtime.call(&scope.plugin, Some(scope), Access::ReadWrite, calls::Feeds).await
+    }
+
+    async fn latest(&self, scope: &CallScope, feed: &str) -> CallResult<Cursor> {
+        let call = calls::Latest { feed: feed.to_owned() };
+        self.runtime.call(&scope.plugin, Some(scope), Access::ReadWrite, call).await
+    }
+
+    async fn poll(
+        &self,
+        scope: &CallScope,
+        feed: &str,
+        since: Option<Cursor>,
+        max_items: u32,
+    ) -> CallResult<ChangePage> {
+        let call = calls::Poll { feed: feed.to_owned(), since, max_items };
         self.runtime.call(&scope.plugin, Some(scope), Access::ReadWrite, call).await
     }
 

@@ -306,7 +306,7 @@ impl Tx {
         for domain in Domain::ALL {
             self.distrust_pages(integration, Some(domain)).await?;
         }
-        Ok(())
+        self.forget_followed(integration).await
     }
 
     /// Living entitlements of a type with their attributes, after the given one.

@@ -34,6 +34,7 @@ const MIGRATIONS: &[(i64, &str)] = &[
     (25, include_str!("../migrations/0025_own_accounts.sql")),
     (26, include_str!("../migrations/0026_scope_validators.sql")),
     (27, include_str!("../migrations/0027_tasks.sql")),
+    (28, include_str!("../migrations/0028_change_feeds.sql")),
     (29, include_str!("../migrations/0029_mapping_of_lists.sql")),
     (30, include_str!("../migrations/0030_app_webhooks.sql")),
     (35, include_str!("../migrations/0035_entitlement_numbers.sql")),

@@ -13,7 +13,7 @@ use grantry_model::fingerprint::{Key, Keys};
 use grantry_model::ids::{IntegrationId, JobId, RunId, ScheduleId};
 use grantry_model::job::Lease;
 use grantry_model::removal::What;
-use grantry_model::selection::{Part, Selection};
+use grantry_model::selection::{Mode, Part, Selection};
 
 use crate::db::{Db, HousekeepingTx, Row, Tx, args, json};
 use crate::{Result, StoreError, statements};
@@ -137,6 +137,8 @@ pub struct Run {
     pub removed: u64,
     pub live_before: u64,
     pub error: Option<(String, String)>,
+    /// Whether it follows feeds instead of reading.
+    pub is_delta: bool,
 }
 
 impl Run {
@@ -158,6 +160,7 @@ impl Run {
             removed: 0,
             live_before: 0,
             error: None,
+            is_delta: false,
         }
     }
 
@@ -176,7 +179,7 @@ impl Run {
     }
 
     /// When it began to read; for one that has not, the beginning of time.
-    pub(crate) fn began(&self) -> UnixMs {
+    pub fn began(&self) -> UnixMs {
         self.started.unwrap_or(UnixMs(0))
     }
 }
@@ -186,11 +189,11 @@ pub const ISSUES_MAX: u64 = 1_000;
 
 statements! {
     LAST_READING = "SELECT MAX(id), COUNT(finished_ms), MAX(finished_ms) FROM runs WHERE integration_id = $1";
-    INSERT = "INSERT INTO runs (id, integration_id, job_id, status, progress, started_ms, finished_ms, created_ms, added, changed, removed, live_before, error_code, error_detail, schedule_id, part, types) VALUES ($1, $2, $3, 'queued', NULL, NULL, NULL, $4, 0, 0, 0, 0, NULL, NULL, $5, $6, $7)";
-    GET = "SELECT id, integration_id, job_id, status, progress, started_ms, finished_ms, created_ms, added, changed, removed, live_before, error_code, error_detail, schedule_id, part, types FROM runs WHERE id = $1";
-    LIST = "SELECT id, integration_id, job_id, status, progress, started_ms, finished_ms, created_ms, added, changed, removed, live_before, error_code, error_detail, schedule_id, part, types FROM runs WHERE integration_id = $1 AND ($2 = '' OR id < $2) ORDER BY id DESC LIMIT $3";
-    LAST_WHOLE = "SELECT progress FROM runs WHERE integration_id = $1 AND status = 'succeeded' AND part = $2 AND types = $3 ORDER BY id DESC LIMIT 1";
-    START = "UPDATE runs SET status = 'running', progress = $2, started_ms = $3, live_before = $4 WHERE id = $1 AND status = 'queued'";
+    INSERT = "INSERT INTO runs (id, integration_id, job_id, status, progress, started_ms, finished_ms, created_ms, added, changed, removed, live_before, error_code, error_detail, schedule_id, part, types, mode) VALUES ($1, $2, $3, 'queued', NULL, NULL, NULL, $4, 0, 0, 0, 0, NULL, NULL, $5, $6, $7, $8)";
+    GET = "SELECT id, integration_id, job_id, status, progress, started_ms, finished_ms, created_ms, added, changed, removed, live_before, error_code, error_detail, schedule_id, part, types, mode, is_delta FROM runs WHERE id = $1";
+    LIST = "SELECT id, integration_id, job_id, status, progress, started_ms, finished_ms, created_ms, added, changed, removed, live_before, error_code, error_detail, schedule_id, part, types, mode, is_delta FROM runs WHERE integration_id = $1 AND ($2 = '' OR id < $2) ORDER BY id DESC LIMIT $3";
+    LAST_WHOLE = "SELECT progress FROM runs WHERE integration_id = $1 AND status = 'succeeded' AND part = $2 AND types = $3 AND is_delta = 0 ORDER BY id DESC LIMIT 1";
+    START = "UPDATE runs SET status = 'running', progress = $2, started_ms = $3, live_before = $4, is_delta = $5 WHERE id = $1 AND status IN ('queued', 'running')";
     CHECKPOINT = "UPDATE runs SET progress = $2 WHERE id = $1 AND status = 'running'";
     REMOVED = "UPDATE runs SET removed = $2 WHERE id = $1";
     FINISH = "UPDATE runs SET status = $2, progress = $3, finished_ms = $4, added = $5, changed = $6, removed = $7, error_code = $8, error_detail = $9 WHERE id = $1 AND status IN ('queued', 'running')";
@@ -204,7 +207,7 @@ statements! {
     SUM_ROWS = "SELECT CAST(COALESCE(SUM(row_count), 0) AS BIGINT) FROM pages WHERE integration_id = $1 AND domain = $2 AND run_id = $3";
     DELETE_STALE = "DELETE FROM pages WHERE integration_id = $1 AND run_id <> $2 AND provisioned_ms < $3 AND domain = $4 AND ($5 = '' OR listing = $5)";
     /// Only a run of everything has seen what everybody holds.
-    READ_SINCE = "SELECT 1 FROM runs WHERE integration_id = $1 AND status = 'succeeded' AND part = 'all' AND types = '[]' AND started_ms > $2 LIMIT 1";
+    READ_SINCE = "SELECT 1 FROM runs WHERE integration_id = $1 AND status = 'succeeded' AND part = 'all' AND types = '[]' AND is_delta = 0 AND started_ms > $2 LIMIT 1";
     /// Only of runs that ended; a cancelled one says nothing about the target.
     LAST_ERROR = "SELECT error_code FROM runs WHERE integration_id = $1 AND id < $2 AND status IN ('succeeded', 'failed', 'blocked') ORDER BY id DESC LIMIT 1";
     READ_ACCOUNTS = "SELECT 1 FROM runs WHERE integration_id = $1 AND status = 'succeeded' AND part IN ('all', 'accounts') LIMIT 1";
@@ -234,6 +237,7 @@ fn run(row: &Row) -> Result<Run> {
         selection: Selection {
             part: row.parsed(15, "part of a source", Part::parse)?,
             types: row.json(16, "selected types")?,
+            mode: row.parsed(17, "mode of a run", Mode::parse)?,
         },
         status: row.parsed(3, "run status", RunStatus::parse)?,
         progress,
@@ -245,6 +249,7 @@ fn run(row: &Row) -> Result<Run> {
         removed: count(10)?,
         live_before: count(11)?,
         error: row.text_or_null(12)?.zip(row.text_or_null(13)?),
+        is_delta: row.is_true(18)?,
     })
 }
 
@@ -446,7 +451,8 @@ impl Tx {
         let (now, schedule) = (self.now(), schedule.map(ScheduleId::as_str));
         let (part, types) = (selection.part.name(), types_json(&selection.types)?);
         let (id, of) = (id.as_str(), integration.as_str());
-        let args = args![id, of, job.as_str(), now, schedule, part, &types];
+        let mode = selection.mode.name();
+        let args = args![id, of, job.as_str(), now, schedule, part, &types, mode];
         self.execute(INSERT, args).await.map(drop)
     }
 
@@ -462,9 +468,10 @@ impl Tx {
         progress: &Progress,
         live_before: u64,
     ) -> Result<()> {
-        let (now, progress) = (self.now(), json("progress", progress)?);
+        let (now, text) = (self.now(), json("progress", progress)?);
         let live = i64::try_from(live_before).unwrap_or(i64::MAX);
-        self.execute(START, args![id.as_str(), &progress, now, live]).await.map(drop)
+        let args = args![id.as_str(), &text, now, live, progress.following.is_some()];
+        self.execute(START, args).await.map(drop)
     }
 
     /// Stores where a run stands.

@@ -113,6 +113,7 @@ async fn every_statement_prepares_on_both_databases() {
         entitlement_types::STATEMENTS,
         entitlement_words::STATEMENTS,
         external_changes::STATEMENTS,
+        feeds::STATEMENTS,
         held::STATEMENTS,
         holders::STATEMENTS,
         deletion_guards::STATEMENTS,

@@ -156,11 +156,17 @@ impl Db {
         Ok(Newer::of(pairs(&self.fetch(PROVISIONED_SINCE, args).await?)?))
     }
 
-    /// What earlier runs saw and this complete one did not, with everything that goes along.
+    /// What earlier runs saw and this complete one did not, or what the feeds that it followed say is gone,
+    /// with everything that goes along.
     pub async fn vanished(&self, _: &Complete, run: &Run) -> Result<Vanished> {
         let mut gone = HashMap::new();
         for domain in Domain::ALL {
-            gone.insert(domain, self.unseen(run, domain).await?);
+            let rows = if run.is_delta {
+                self.gone_by_feeds(run, domain).await?
+            } else {
+                self.unseen(run, domain).await?
+            };
+            gone.insert(domain, rows);
         }
         if gone.values().all(HashSet::is_empty) {
             return Ok(Vanished::default());
@@ -172,6 +178,12 @@ impl Db {
         let (pairs, entitlements) = (take(Domain::Assignments), take(Domain::Entitlements));
         let objects = take(Domain::Objects);
         Closure { db: self, run, newer, frozen, silent }.of(pairs, entitlements, objects).await
+    }
+
+    async fn gone_by_feeds(&self, run: &Run, domain: Domain) -> Result<HashSet<Seen>> {
+        let mut gone = self.staged_gone(run, domain).await?;
+        self.keep_living(&run.integration_id, domain, &mut gone).await?;
+        Ok(gone)
     }
 
     /// Living rows of pages that the run did not see, in none of the pages that it saw.
@@ -405,7 +417,11 @@ impl Closure<'_> {
                 stays.extend([*key, entitlement.resource]);
             }
         }
-        let held_pairs = self.hold_back_silent(&mut pairs, &all);
+        let mut held_pairs = self.hold_back_silent(&mut pairs, &all);
+        if self.run.is_delta {
+            // A feed says it once: a run that reads has to look whether it was before or after our word.
+            held_pairs.extend(pairs.iter().filter(|pair| self.newer.pairs.contains(*pair)));
+        }
         let held_objects = hold_back(&mut objects, &stays);
         let kinds =
             db.living_objects(integration, &objects.iter().map(|(key, _)| *key).collect()).await?;

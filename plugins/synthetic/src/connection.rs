@@ -21,6 +21,9 @@ pub struct Connection {
     /// Whether its listings are validated: then one that is as it was has no rows.
     #[serde(default)]
     pub validators: bool,
+    /// Whether there is a log of its changes.
+    #[serde(default)]
+    pub feed: bool,
     /// What is wrong with its listings.
     pub fault: Option<Fault>,
 }
@@ -74,6 +77,7 @@ pub fn schema() -> Value {
             "assignments": count("Memberships"),
             "seed": { "type": "integer", "minimum": 0, "title": "Seed" },
             "validators": { "type": "boolean", "title": "Validators" },
+            "feed": { "type": "boolean", "title": "Change log" },
             "fault": {
                 "type": "object",
                 "title": "Fault",

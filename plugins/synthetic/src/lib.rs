@@ -5,6 +5,7 @@
 
 pub mod connection;
 pub mod directory;
+mod feed;
 pub mod listing;
 mod manifest;
 mod validated;
@@ -68,4 +69,4 @@ fn read_only() -> Error {
     Error::Unsupported("the synthetic directory is read-only".into())
 }
 
-grantry_sdk::export!(Synthetic: Lifecycle, Aggregate, Provision);
+grantry_sdk::export!(Synthetic: Lifecycle, Aggregate, Changes, Provision);

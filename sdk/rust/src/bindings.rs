@@ -5973,14 +5973,14 @@ static mut _RET_AREA: _RetArea = _RetArea([::core::mem::MaybeUninit::uninit(); 4
 
 }
 
-/// What changed since a moment, where the target keeps a log of it. Not called by Grantry yet; this is
-/// how it will be.
+/// What changed since a moment, where the target keeps a log of it.
 ///
 /// Before a full aggregation begins, the host asks every feed for its `latest` position; later runs poll
 /// from there, and after all events of a run the host's rows must be those that a full aggregation would
 /// have read. So together the feeds must tell of every kind that `aggregate` lists, of entitlements as well
-/// as of objects and assignments; where they do not, the host goes on reading in full. It also does so now
-/// and then, and whenever a feed says `cursor-expired` or `resync`. The same events may be polled again.
+/// as of objects and assignments, and each kind is one feed's; otherwise the host goes on reading in full. It
+/// also does so now and then, and whenever a feed says `cursor-expired` or `resync`. The same events may be
+/// polled again.
 #[allow(dead_code, async_fn_in_trait, unused_imports, clippy::all)]
 pub mod changes {
 #[used]

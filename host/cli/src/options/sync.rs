@@ -57,6 +57,22 @@ pub(crate) struct SelectionOptions {
     /// Only these entitlement types, such as `Group,Role`; all of them unless told.
     #[arg(long, value_delimiter = ',', value_name = "TYPES")]
     pub types: Vec<String>,
+    /// By change feeds where that is possible and a full run is not due, in full, or by change feeds
+    /// whenever that is possible.
+    #[arg(long, value_enum, default_value_t)]
+    pub mode: ModeOption,
+}
+
+/// How a target is read.
+#[derive(Debug, Clone, Copy, Default, ValueEnum)]
+pub(crate) enum ModeOption {
+    /// As it fits.
+    #[default]
+    Auto,
+    /// In full.
+    Full,
+    /// By its change feeds.
+    Changes,
 }
 
 /// Which part of a target.

@@ -161,7 +161,7 @@ mod tests {
             "phase": "objects \u{1b}[2JUser", "pages": 3, "rows": 300, "written": 0, "skipped": 0,
             "quarantined": 0, "added": 0, "changed": 0, "removed": 0, "listings": 4,
             "listings_read": 1, "rows_per_second": 150, "rows_expected": 600,
-            "remaining_ms": 2_000, "created_ms": 0, "reads": {},
+            "remaining_ms": 2_000, "created_ms": 0, "reads": {}, "follows_changes": false,
         });
         serde_json::from_value(run).unwrap()
     }

@@ -18,7 +18,7 @@ use grantry_store::{
 use serde_json::{Value, json};
 
 use super::guard::{self, Judged};
-use super::{Stop, cancelled};
+use super::{Stop, cancelled, following};
 use crate::external_changes::Ended;
 use crate::mappings::How;
 use crate::worker::Verdict;
@@ -67,6 +67,10 @@ impl End<'_> {
         let run = db.run(&self.run.id).await?;
         let progress = run.and_then(|run| run.progress).unwrap_or_else(|| self.progress.clone());
         let mut tx = self.begin_end(&progress).await?;
+        // What its feeds say may be what is wrong: the next run reads in full.
+        if status == RunStatus::Failed && self.run.is_delta {
+            tx.forget_followed(&self.run.integration_id).await?;
+        }
         if status == RunStatus::Failed
             && let Some(integration) = news
         {
@@ -85,6 +89,7 @@ impl End<'_> {
         if progress.written > 0 {
             tx.distrust_pages(&self.run.integration_id, None).await?;
         }
+        tx.clear_staged(self.run).await?;
         Ok(tx)
     }
 
@@ -143,7 +148,12 @@ impl End<'_> {
             Some(judged) => self.remove(&mut tx, complete, judged, &vanished).await?,
             None => Removed::All(0),
         };
-        tx.forget_stale_pages(complete, self.run).await?;
+        if self.run.is_delta {
+            self.end_following(&mut tx, &vanished).await?;
+        } else {
+            tx.forget_stale_pages(complete, self.run).await?;
+        }
+        self.note_feeds(&mut tx, &vanished).await?;
         tx.forget_stale_scopes(complete, self.run).await?;
         tx.note_listings(complete, self.run).await?;
         for (domain, rows) in vanished.held_back.iter().filter(|(_, rows)| !rows.is_empty()) {
@@ -153,14 +163,15 @@ impl End<'_> {
         for domain in distrusted {
             tx.distrust_pages(id, Some(domain)).await?;
         }
-        let has_read_all = self.reads_assignments().next().is_some();
+        let has_read_all = self.has_read_assignments();
         let ended = Ended { has_read_all, vanished: vanished.lost_alone() };
         let external = self.conclude(&mut tx, integration.as_ref(), &ended).await?;
         if !matches!(removed, Removed::Later) {
             resource_people::follow(&mut tx, self.permit, self.run).await?;
         }
         let live: u64 = live.iter().map(|(_, count)| count).sum();
-        let added = if is_unchanged { 0 } else { live.saturating_sub(self.run.live_before) };
+        let before: u64 = self.progress.live_before.iter().map(|(_, count)| count).sum();
+        let added = if is_unchanged { 0 } else { live.saturating_sub(before) };
         let changed = self.progress.written.saturating_sub(added);
         let (status, removed_rows) = (RunStatus::Succeeded, removed.rows());
         let end = RunEnd {
@@ -195,6 +206,32 @@ impl End<'_> {
     fn reads_assignments(&self) -> impl Iterator<Item = &Target> {
         let of = self.progress.targets.iter();
         of.filter(|target| Domain::of_listing(target) == Domain::Assignments)
+    }
+
+    /// Whether the run knows who holds what: from the lists, or from feeds.
+    fn has_read_assignments(&self) -> bool {
+        self.run.is_delta || self.reads_assignments().next().is_some()
+    }
+
+    /// What feeds changed no page says any more.
+    async fn end_following(&self, tx: &mut Tx, vanished: &Vanished) -> Result<()> {
+        if self.progress.written > 0 || !vanished.rows.is_empty() {
+            tx.distrust_pages(&self.run.integration_id, None).await?;
+        }
+        Ok(tx.clear_staged(self.run).await?)
+    }
+
+    /// Takes note of up to where the catalogue follows the feeds.
+    async fn note_feeds(&self, tx: &mut Tx, vanished: &Vanished) -> Result<()> {
+        if !self.run.selection.is_everything() {
+            return Ok(());
+        }
+        let id = &self.run.integration_id;
+        let has_held_back = vanished.held_back.iter().any(|(_, rows)| !rows.is_empty());
+        match following::followed(self.run, self.progress, has_held_back) {
+            Some(followed) => Ok(tx.put_followed(id, &followed).await?),
+            None => Ok(tx.forget_followed(id).await?),
+        }
     }
 
     /// Whether each of them is read whole for the first time.
@@ -252,6 +289,8 @@ impl End<'_> {
         }
         tx.supersede_removals(complete, self.run).await?;
         tx.plan_removal(complete, &removal, vanished).await?;
+        // The next run looks at everything: so that what was asked about is seen to be there or not.
+        tx.forget_followed(id).await?;
         if let Some(integration) = integration {
             let notice = Notice::new(NoticeKind::AggregationBlocked, Some(id))
                 .with("integration", &integration.name)
@@ -260,7 +299,7 @@ impl End<'_> {
             tx.queue_notice(&notice).await?;
         }
         // All was read: what is there now is known, whatever becomes of what is not.
-        let has_read_all = self.reads_assignments().next().is_some();
+        let has_read_all = self.has_read_assignments();
         let ended = Ended { has_read_all, ..Ended::default() };
         self.conclude(&mut tx, explaining.as_ref(), &ended).await?;
         let more = json!({ "hash": removal.hash, "rows": removal.rows, "losses": removal.losses });

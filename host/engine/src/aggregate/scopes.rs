@@ -27,7 +27,7 @@ pub(super) struct Offer {
 
 /// Stands for all on which the rows of a scope depend besides the target: the plugin, the connection with
 /// its secrets, what was approved, and which kinds are accounts.
-fn basis(progress: &Progress, integration: &Integration) -> String {
+pub(super) fn basis(progress: &Progress, integration: &Integration) -> String {
     let mut hasher =
         blake3::Hasher::new_derive_key("grantry basis of what a scope is validated by");
     hasher.update(&integration.policy_version.to_le_bytes());

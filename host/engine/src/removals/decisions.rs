@@ -189,6 +189,8 @@ impl Ctx {
             if !tx.decide_removal(&permit, id, (from, to)).await? {
                 return Err(EngineError::DiffChanged);
             }
+            // Whether the target has what comes back is for a full run to see.
+            tx.forget_followed(&run.integration_id).await?;
             view.removal.state = to;
             (view.removal.decided_by, view.removal.decided) =
                 (Some(ordered_by.clone()), Some(tx.now()));

@@ -25,7 +25,7 @@ fn attribute(name: &str, of: &str) -> TypeAttribute {
     }
 }
 
-fn attributes(all: &[(&str, &str)]) -> TypeChange {
+pub fn attributes(all: &[(&str, &str)]) -> TypeChange {
     let all = all.iter().map(|(name, of)| attribute(name, of)).collect();
     TypeChange { attributes: Some(all), ..TypeChange::default() }
 }
@@ -67,7 +67,7 @@ impl Host {
         self.types().await.into_iter().find(|of| of.name == "Group").unwrap()
     }
 
-    async fn change_group_type(&self, change: &TypeChange) {
+    pub async fn change_group_type(&self, change: &TypeChange) {
         let of = self.group_type().await;
         let (integration, version) = (&self.integration, of.version);
         self.ctx.update_entitlement_type(integration, &of.id, version, change).await.unwrap();

@@ -155,6 +155,24 @@ impl Host {
         (self.integration, self.app) = connect(&self.ctx, &self.plugin, "Another").await;
     }
 
+    /// Another integration of the same directory.
+    pub async fn twin(&self) -> Self {
+        let (integration, app) = connect(&self.ctx, &self.plugin, "Twin").await;
+        Self {
+            ctx: self.ctx.clone(),
+            admin: self.admin.clone(),
+            directory: self.directory.clone(),
+            plugin: self.plugin.clone(),
+            integration,
+            app,
+            courier: self.courier.clone(),
+            url: self.url.clone(),
+            clock: self.clock.clone(),
+            keys: AtomicU64::new(1_000_000),
+            _folder: None,
+        }
+    }
+
     /// From now on the connector cannot read back.
     pub async fn make_blind(&self) {
         self.move_to("blind", b"scripted blind").await;

@@ -1,6 +1,8 @@
 //! The engine against a scripted connector, on SQLite and (where a server is named) PostgreSQL.
 
 mod aggregation;
+mod changes;
+mod changes_in_doubt;
 mod courier;
 mod credentials;
 mod deletion;
@@ -8,6 +10,7 @@ mod deliveries;
 mod entitlement_types;
 mod expiry;
 mod external_changes;
+mod feed;
 mod gate;
 mod host;
 mod leases;

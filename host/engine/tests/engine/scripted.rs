@@ -4,12 +4,14 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 
+use crate::feed::Log;
 use crate::scopes::Scopes;
 use async_trait::async_trait;
 use grantry_model::catalogue::{
-    Assignment, Entitlement, Object, ObjectId, ObjectRef, ObjectStatus, Page, PageRequest, Purpose,
-    Scope, Target,
+    Assignment, Attribute, Completeness, Cursor, Entitlement, Object, ObjectId, ObjectRef,
+    ObjectStatus, Page, PageRequest, Purpose, Scope, Target, Value,
 };
+use grantry_model::changes::{ChangePage, Feed};
 use grantry_model::fault::{Backoff, Fault, FieldIssue, PluginError};
 use grantry_model::gate::{AdmittedTest, Licence};
 use grantry_model::package::{Interface, PackageInspector, PackageRejection, PackageReport};
@@ -69,6 +71,10 @@ pub struct Directory {
     pub pages_read: u64,
     /// Lines that every page writes to the log.
     pub log: Vec<LogLine>,
+    /// What happened in it, where somebody writes that down.
+    pub log_of_changes: Log,
+    /// Notes on users.
+    pub notes: BTreeMap<String, Vec<String>>,
     /// By what parts of its listings are validated.
     pub scopes: Scopes,
     /// What the connector makes of every scope.
@@ -141,7 +147,7 @@ pub fn object(kind: &str, id: &str, display: &str) -> Object {
     }
 }
 
-fn entitlement(group: &str, display: &str) -> Entitlement {
+pub fn entitlement(group: &str, display: &str) -> Entitlement {
     Entitlement {
         id: format!("{group}:member"),
         kind: "Group".into(),
@@ -229,6 +235,19 @@ pub fn manifest() -> Manifest {
 }
 
 impl Directory {
+    /// An object as it is now.
+    pub fn object(&self, kind: &str, id: &str) -> Object {
+        let all = if kind == "User" { &self.users } else { &self.groups };
+        let mut object = object(kind, id, &all[id]);
+        let notes = self.notes.get(id).filter(|notes| kind == "User" && !notes.is_empty());
+        object.attributes.extend(notes.map(|notes| Attribute {
+            name: "note".into(),
+            values: notes.iter().cloned().map(Value::Text).collect(),
+            completeness: Completeness::Complete,
+        }));
+        object
+    }
+
     pub fn page(&mut self, request: &PageRequest) -> Result<Page, Fault> {
         self.pages_read += 1;
         if let Some(Some(fault)) = self.page_faults.pop_front() {
@@ -254,7 +273,7 @@ impl Directory {
                 let limit = self.lists_only.filter(|_| kind == "User").unwrap_or(usize::MAX);
                 let all: Vec<_> = all.iter().take(limit).collect();
                 let part = all.iter().skip(from).take(self.page_items);
-                page.objects = part.map(|(id, name)| object(kind, id, name)).collect();
+                page.objects = part.map(|(id, _)| self.object(kind, id)).collect();
                 all.len()
             }
             Target::EntitlementsOfKind(_) => {
@@ -398,6 +417,24 @@ impl TaskRunner for Scripted {
         }
     }
 
+    async fn feeds(&self, _: &CallScope) -> CallResult<Vec<Feed>> {
+        called(self.0.lock().unwrap().feeds())
+    }
+
+    async fn latest(&self, _: &CallScope, _: &str) -> CallResult<Cursor> {
+        self.0.lock().unwrap().latest().map_or_else(failed, called)
+    }
+
+    async fn poll(
+        &self,
+        _: &CallScope,
+        feed: &str,
+        since: Option<Cursor>,
+        _: u32,
+    ) -> CallResult<ChangePage> {
+        self.0.lock().unwrap().poll(feed, since.as_ref()).map_or_else(failed, called)
+    }
+
     async fn plan(&self, _: &CallScope, _: &Operation, _: &OperationContext) -> CallResult<Plan> {
         called(Plan { calls: Vec::new(), warnings: Vec::new() })
     }
@@ -439,7 +476,7 @@ pub struct AnyPackage;
 #[async_trait]
 impl PackageInspector for AnyPackage {
     async fn inspect(&self, component: &[u8]) -> Result<PackageReport, PackageRejection> {
-        let mut interfaces = vec![Interface::Lifecycle, Interface::Aggregate];
+        let mut interfaces = vec![Interface::Lifecycle, Interface::Aggregate, Interface::Changes];
         if !component.ends_with(b"reading") {
             interfaces.push(Interface::Provision);
         }

@@ -2,9 +2,9 @@
 
 use grantry_api::aggregations as wire;
 use grantry_engine::{RunIssue, RunLogLine, RunView};
-use grantry_model::aggregation::RunStatus;
+use grantry_model::aggregation::{Progress, RunStatus};
 use grantry_model::catalogue::Target;
-use grantry_model::selection::{Part, Selection};
+use grantry_model::selection::{Mode, Part, Selection};
 
 /// An aggregation with its progress.
 pub(crate) fn aggregation(run: &RunView) -> wire::Aggregation {
@@ -20,7 +20,8 @@ pub(crate) fn aggregation(run: &RunView) -> wire::Aggregation {
         schedule_id: run.schedule_id.as_ref().map(ToString::to_string),
         status: status(run.status),
         reads: selection(&run.selection),
-        phase: progress.and_then(|progress| progress.target()).map(Target::name),
+        follows_changes: run.is_delta,
+        phase: progress.and_then(phase),
         pages: progress.map_or(0, |progress| progress.pages),
         rows: progress.map_or(0, |progress| progress.rows),
         listings: progress.map_or(0, |progress| count(progress.targets.len())),
@@ -41,6 +42,12 @@ pub(crate) fn aggregation(run: &RunView) -> wire::Aggregation {
     }
 }
 
+/// What it reads now: a listing, or the change feeds.
+fn phase(progress: &Progress) -> Option<String> {
+    let is_following = progress.following.as_ref().is_some_and(|following| !following.is_applied);
+    if is_following { Some("changes".to_owned()) } else { progress.target().map(Target::name) }
+}
+
 /// What is read.
 pub(crate) fn selection(selection: &Selection) -> wire::StartAggregation {
     let kind = match selection.part {
@@ -48,7 +55,12 @@ pub(crate) fn selection(selection: &Selection) -> wire::StartAggregation {
         Part::Accounts => wire::AggregationKind::Accounts,
         Part::Entitlements => wire::AggregationKind::Entitlements,
     };
-    wire::StartAggregation { kind, types: selection.types.clone() }
+    let mode = match selection.mode {
+        Mode::Auto => wire::AggregationMode::Auto,
+        Mode::Full => wire::AggregationMode::Full,
+        Mode::Changes => wire::AggregationMode::Changes,
+    };
+    wire::StartAggregation { kind, types: selection.types.clone(), mode }
 }
 
 /// What is to be read, from the wire.
@@ -58,7 +70,12 @@ pub(crate) fn read_selection(body: wire::StartAggregation) -> Selection {
         wire::AggregationKind::Accounts => Part::Accounts,
         wire::AggregationKind::Entitlements => Part::Entitlements,
     };
-    Selection::of(part, body.types)
+    let mode = match body.mode {
+        wire::AggregationMode::Auto => Mode::Auto,
+        wire::AggregationMode::Full => Mode::Full,
+        wire::AggregationMode::Changes => Mode::Changes,
+    };
+    Selection { mode, ..Selection::of(part, body.types) }
 }
 
 fn status(status: RunStatus) -> wire::AggregationStatus {

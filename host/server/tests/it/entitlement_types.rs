@@ -134,30 +134,40 @@ async fn a_part_is_read_where_the_body_says_so_and_everything_where_it_says_noth
     let (host, base, _, _) = world().await;
     let path = format!("{base}/aggregations");
     for (body, reads) in [
-        (json!({"kind": "entitlements"}), json!({"kind": "entitlements", "types": []})),
+        (
+            json!({"kind": "entitlements"}),
+            json!({"kind": "entitlements", "types": [], "mode": "auto"}),
+        ),
         (
             json!({"kind": "accounts", "types": ["member", "Group", "member"]}),
-            json!({"kind": "accounts", "types": ["Group", "member"]}),
+            json!({"kind": "accounts", "types": ["Group", "member"], "mode": "auto"}),
         ),
-        (json!({}), json!({"kind": "all", "types": []})),
-        (Value::Null, json!({"kind": "all", "types": []})),
+        (json!({"mode": "full"}), json!({"kind": "all", "types": [], "mode": "full"})),
+        (json!({"mode": "changes"}), json!({"kind": "all", "types": [], "mode": "changes"})),
+        (json!({}), json!({"kind": "all", "types": [], "mode": "auto"})),
+        (Value::Null, json!({"kind": "all", "types": [], "mode": "auto"})),
     ] {
         let run = host.call("POST", &path, body).await.ok();
         assert_eq!(run["reads"], reads);
         host.work_until(&format!("/aggregations/{}", text(&run, "id")), &["succeeded"]).await;
     }
-    for body in [json!({"types": ["Vault"]}), json!({"kind": "some"}), json!({"what": "all"})] {
+    for body in [
+        json!({"types": ["Vault"]}),
+        json!({"kind": "some"}),
+        json!({"mode": "some"}),
+        json!({"what": "all"}),
+    ] {
         assert_eq!(host.call("POST", &path, body).await.status, 422);
     }
     let schedule = json!({"name": "Nightly", "recurrence": {"kind": "daily"}, "at": "17:00",
         "time_zone": "UTC", "reads": {"kind": "accounts"}});
     let path = format!("{base}/schedules");
     let made = host.call("POST", &path, schedule).await.ok();
-    assert_eq!(made["reads"], json!({"kind": "accounts", "types": []}));
+    assert_eq!(made["reads"], json!({"kind": "accounts", "types": [], "mode": "auto"}));
     let path = format!("{path}/{}", text(&made, "id"));
     let body = json!({"reads": {"types": ["member"]}});
     let changed = versioned(&host, "PATCH", &path, body).await.ok();
-    assert_eq!(changed["reads"], json!({"kind": "all", "types": ["member"]}));
+    assert_eq!(changed["reads"], json!({"kind": "all", "types": ["member"], "mode": "auto"}));
 }
 
 #[tokio::test]

@@ -5,9 +5,10 @@ use std::sync::Mutex;
 
 use async_trait::async_trait;
 use grantry_model::catalogue::{
-    Assignment, Entitlement, Object, ObjectId, ObjectRef, ObjectStatus, Page, PageRequest, Purpose,
-    Target,
+    Assignment, Cursor, Entitlement, Object, ObjectId, ObjectRef, ObjectStatus, Page, PageRequest,
+    Purpose, Target,
 };
+use grantry_model::changes::{ChangePage, Feed};
 use grantry_model::delivery::{
     AppAnswer, AppMessage, AppWebhook, AuditBatch, ChannelSettings, Courier, Destination,
     NoticeMessage, SinkSettings, Undelivered,
@@ -232,6 +233,24 @@ impl TaskRunner for FakeRunner {
             Target::EntitlementsOf(_) | Target::AssignmentsOf(_) => {}
         }
         done(page)
+    }
+
+    async fn feeds(&self, _: &CallScope) -> CallResult<Vec<Feed>> {
+        done(Vec::new())
+    }
+
+    async fn latest(&self, _: &CallScope, _: &str) -> CallResult<Cursor> {
+        done(Vec::new())
+    }
+
+    async fn poll(
+        &self,
+        _: &CallScope,
+        _: &str,
+        _: Option<Cursor>,
+        _: u32,
+    ) -> CallResult<ChangePage> {
+        done(ChangePage { changes: Vec::new(), next: Vec::new(), has_more: false })
     }
 
     async fn plan(&self, _: &CallScope, _: &Operation, _: &OperationContext) -> CallResult<Plan> {
