@@ -8,17 +8,17 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{AssertSqlSafe, Connection as _, SqliteConnection};
 
 use crate::process;
-use crate::sync::ROWS;
+use crate::sync::Size;
 
 /// Rows of one INSERT, as the store writes them.
 const BATCH_ROWS: u64 = 200;
 /// Rows of one transaction: a page.
 const PAGE_ROWS: u64 = 1_000;
 
-/// Writes a million assignment rows into the same table, a page a
+/// Writes assignment rows into the same table, a page a
 /// transaction, and nothing else.
 pub async fn child(arguments: &[String]) -> Result<()> {
-    let [folder, _] = arguments else { bail!("FOLDER first") };
+    let [folder, _, size] = arguments else { bail!("FOLDER first (10k|100k|1m)") };
     let options = SqliteConnectOptions::new()
         .filename(Path::new(folder).join("bare.db"))
         .create_if_missing(true)
@@ -33,7 +33,7 @@ pub async fn child(arguments: &[String]) -> Result<()> {
         "INSERT INTO assignments (entitlement_id, holder_id, details, removed_ms) VALUES {values}"
     );
     let (cpu, began) = (process::cpu_seconds()?, Instant::now());
-    let (users, groups, assignments) = ROWS;
+    let Size { users, groups, assignments, .. } = Size::of(size)?;
     let members = assignments / groups;
     let mut row = 0;
     while row < assignments {

@@ -1,11 +1,15 @@
 //! What is measured, and how it is shown.
 
 /// All figures.
-pub const NAMES: [&str; 12] = [
+pub const NAMES: [&str; 16] = [
     "page_1000",
     "instantiate_call",
     "permission_decision_ns",
     "http_read_ratio",
+    "sync_10k_cpu_s",
+    "sync_10k_rows_per_s",
+    "sync_100k_cpu_s",
+    "sync_100k_rows_per_s",
     "sync_1m_cpu_s",
     "sync_1m_rows_per_s",
     "sync_1m_rss_mib",

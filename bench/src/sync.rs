@@ -1,4 +1,5 @@
-//! The aggregation of 10,000 users, 1,000 groups and 1,000,000 assignments into SQLite.
+//! Aggregations into SQLite: 1,000,000 assignments of 10,000 users and 1,000 groups, and two smaller ones
+//! that tell whether the cost of a row grows with the rows.
 
 use std::path::Path;
 use std::process::Command;
@@ -14,11 +15,69 @@ use serde_json::Value;
 use crate::figure::Figure;
 use crate::{host, process};
 
-/// The rows: users, groups, assignments.
-pub const ROWS: (u64, u64, u64) = (10_000, 1_000, 1_000_000);
+/// How large a directory is.
+#[derive(Debug, Clone, Copy)]
+pub struct Size {
+    name: &'static str,
+    pub users: u64,
+    pub groups: u64,
+    pub assignments: u64,
+}
 
-/// Runs the phases, each in a process of its own.
+/// The one with the figures by which releases are compared.
+const LARGE: Size = Size { name: "1m", users: 10_000, groups: 1_000, assignments: 1_000_000 };
+const MIDDLE: Size = Size { name: "100k", users: 5_000, groups: 500, assignments: 100_000 };
+const SMALL: Size = Size { name: "10k", users: 1_000, groups: 100, assignments: 10_000 };
+
+impl Size {
+    /// The size of that name.
+    pub fn of(name: &str) -> Result<Self> {
+        let found = [SMALL, MIDDLE, LARGE].into_iter().find(|size| size.name == name);
+        found.with_context(|| format!("`{name}` is no size"))
+    }
+
+    /// What an aggregation writes.
+    fn rows(self) -> f64 {
+        (self.users + self.groups * 2 + self.assignments) as f64
+    }
+}
+
+fn number(value: &Value, name: &str) -> Result<f64> {
+    value[name].as_f64().context("a number is missing")
+}
+
+/// Runs the phases over each size, each in a process of its own.
 pub fn figures() -> Result<Vec<Figure>> {
+    let mut figures = of_size(SMALL, ["sync_10k_cpu_s", "sync_10k_rows_per_s"])?;
+    figures.extend(of_size(MIDDLE, ["sync_100k_cpu_s", "sync_100k_rows_per_s"])?);
+    figures.extend(large()?);
+    Ok(figures)
+}
+
+/// The first aggregation, beside an insert of the same rows.
+fn of_size(size: Size, [cpu_s, rows_per_s]: [&'static str; 2]) -> Result<Vec<Figure>> {
+    let (folder, bare_folder) = (tempfile::tempdir()?, tempfile::tempdir()?);
+    let bare = phase("child-bare", bare_folder.path(), "first", size)?;
+    let first = phase("child-sync", folder.path(), "first", size)?;
+    let bare_rows_per_s = size.assignments as f64 / number(&bare, "wall_s")?;
+    Ok(vec![
+        Figure {
+            name: cpu_s,
+            value: number(&first, "cpu_s")?,
+            unit: "s",
+            baseline: Some(("bare sqlx insert of the same rows", number(&bare, "cpu_s")?)),
+        },
+        Figure {
+            name: rows_per_s,
+            value: size.rows() / number(&first, "wall_s")?,
+            unit: "rows/s",
+            baseline: Some(("bare sqlx insert of the assignments", bare_rows_per_s)),
+        },
+    ])
+}
+
+fn large() -> Result<Vec<Figure>> {
+    let phase = |command: &str, folder: &Path, part: &str| phase(command, folder, part, LARGE);
     let folder = tempfile::tempdir()?;
     let bare_folder = tempfile::tempdir()?;
     let bare = phase("child-bare", bare_folder.path(), "first")?;
@@ -27,9 +86,7 @@ pub fn figures() -> Result<Vec<Figure>> {
     let validated_folder = tempfile::tempdir()?;
     let validated = phase("child-sync", validated_folder.path(), "first-validated")?;
     let unchanged = phase("child-sync", validated_folder.path(), "again-validated")?;
-    let number = |value: &Value, name: &str| value[name].as_f64().context("a number is missing");
     let (cpu, bare_cpu) = (number(&first, "cpu_s")?, number(&bare, "cpu_s")?);
-    let rows = (ROWS.0 + ROWS.1 * 2 + ROWS.2) as f64;
     eprintln!(
         "again: {:.2} CPU s, {:.1} s, {:.0} MiB",
         number(&again, "cpu_s")?,
@@ -45,11 +102,11 @@ pub fn figures() -> Result<Vec<Figure>> {
         },
         Figure {
             name: "sync_1m_rows_per_s",
-            value: rows / number(&first, "wall_s")?,
+            value: LARGE.rows() / number(&first, "wall_s")?,
             unit: "rows/s",
             baseline: Some((
                 "bare sqlx insert of the assignments",
-                ROWS.2 as f64 / number(&bare, "wall_s")?,
+                LARGE.assignments as f64 / number(&bare, "wall_s")?,
             )),
         },
         Figure {
@@ -79,9 +136,9 @@ pub fn figures() -> Result<Vec<Figure>> {
     ])
 }
 
-fn phase(command: &str, folder: &Path, part: &str) -> Result<Value> {
+fn phase(command: &str, folder: &Path, part: &str, size: Size) -> Result<Value> {
     let output = Command::new(std::env::current_exe()?)
-        .args([command, &folder.display().to_string(), part])
+        .args([command, &folder.display().to_string(), part, size.name])
         .stderr(std::process::Stdio::inherit())
         .output()?;
     ensure!(output.status.success(), "{command} {part} failed");
@@ -91,10 +148,12 @@ fn phase(command: &str, folder: &Path, part: &str) -> Result<Value> {
 
 /// One aggregation in this process; tells what it used.
 pub async fn child(arguments: &[String]) -> Result<()> {
-    let [folder, part] = arguments else { anyhow::bail!("FOLDER (first|again)[-validated]") };
+    let [folder, part, size] = arguments else {
+        anyhow::bail!("FOLDER (first|again)[-validated] (10k|100k|1m)")
+    };
     let folder = Path::new(folder);
     let engine = host::engine(folder).await?;
-    let (users, groups, assignments) = ROWS;
+    let Size { users, groups, assignments, .. } = Size::of(size)?;
     let (ctx, integration) = if part.starts_with("first") {
         let connection = serde_json::json!({
             "users": users, "groups": groups, "assignments": assignments, "seed": 1,
