@@ -46,6 +46,10 @@ pub struct Loss {
     pub recent: u64,
     /// Rows that are new.
     pub added: u64,
+    /// Rows when the aggregation began that were there a day ago, where that were fewer.
+    pub known_before: Option<u64>,
+    /// Of these, rows that are gone.
+    pub known_removals: Option<u64>,
     /// Why this needs a decision: `emptied`, `percent`, `count` or `restored`.
     pub excess: Option<String>,
     /// The loss in words.

@@ -2,12 +2,13 @@
 //!
 //! [`DeletionGuard::judge`] is pure. It looks at every kind of rows by itself, so that one type that
 //! comes back empty is noticed in a large directory, and at what was removed within a day, so that a
-//! slow bleed over many runs is. No directory is too small for it.
+//! slow bleed over many runs is; and once more at the rows that were there a day ago, so that nobody hides
+//! a loss among rows that were made up for it. No directory is too small for it.
 
 use serde::{Deserialize, Serialize};
 
 use crate::fault::FieldIssue;
-use crate::removal::{Excess, KindLoss};
+use crate::removal::{Excess, KindLoss, KnownLoss};
 
 /// How far back removals are added up, in milliseconds: a day.
 pub const WINDOW_MS: i64 = 24 * 3_600_000;
@@ -120,11 +121,20 @@ impl DeletionGuard {
         if loss.restored > 0 {
             return Some(Excess::Restored);
         }
-        // Rows that this run added do not make a loss smaller.
-        if !self.may_empty && loss.removals >= loss.before {
+        let of_known = |known: KnownLoss| self.excess_of(known.before, known.removals, loss.recent);
+        self.excess_of(loss.before, loss.removals, loss.recent)
+            .or_else(|| loss.known.and_then(of_known))
+    }
+
+    /// Rows that this run added do not make a loss smaller.
+    fn excess_of(&self, before: u64, removals: u64, recent: u64) -> Option<Excess> {
+        if removals == 0 {
+            return None;
+        }
+        if !self.may_empty && removals >= before {
             return Some(Excess::Emptied);
         }
-        let (total, base) = (loss.removals + loss.recent, loss.before + loss.recent);
+        let (total, base) = (removals + recent, before + recent);
         if total.saturating_mul(100) > base.saturating_mul(u64::from(self.percent_max)) {
             return Some(Excess::Percent);
         }
@@ -151,6 +161,7 @@ mod tests {
             recent: 0,
             added: 0,
             restored: 0,
+            known: None,
             excess: None,
         }
     }
@@ -182,6 +193,18 @@ mod tests {
     fn a_slow_bleed_adds_up_within_a_day() {
         assert_eq!(excess(KindLoss { recent: 18, ..loss(82, 2) }), None);
         assert_eq!(excess(KindLoss { recent: 18, ..loss(82, 3) }), Some(Excess::Percent));
+    }
+
+    #[test]
+    fn rows_that_came_within_a_day_do_not_make_a_loss_smaller() {
+        let padded = |known| KindLoss { known, ..loss(660, 50) };
+        let known = |before, removals| Some(KnownLoss { before, removals });
+        assert_eq!(excess(padded(None)), None);
+        assert_eq!(excess(padded(known(60, 50))), Some(Excess::Percent));
+        assert_eq!(excess(padded(known(60, 12))), None);
+        assert_eq!(excess(padded(known(60, 0))), None);
+        assert_eq!(excess(padded(known(50, 50))), Some(Excess::Emptied));
+        assert_eq!(excess(KindLoss { recent: 6, ..padded(known(54, 7)) }), Some(Excess::Percent));
     }
 
     #[test]

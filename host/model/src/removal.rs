@@ -101,8 +101,20 @@ pub struct KindLoss {
     pub added: u64,
     /// How many of the removals a person brought back not long ago.
     pub restored: u64,
+    /// Those that were there a day ago, where others have come since: these do not make a loss smaller.
+    #[serde(default)]
+    pub known: Option<KnownLoss>,
     /// Why this needs a person's word, if it does.
     pub excess: Option<Excess>,
+}
+
+/// What a run would take from the rows of one kind that were there a day ago.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KnownLoss {
+    /// How many of them there were when the run began.
+    pub before: u64,
+    /// How many of them the run would remove.
+    pub removals: u64,
 }
 
 impl KindLoss {
@@ -122,8 +134,14 @@ impl KindLoss {
             0 => String::new(),
             added => format!("; {added} others are new"),
         };
+        let known = match self.known {
+            Some(known) => {
+                format!("; {} of the {} that were there a day ago", known.removals, known.before)
+            }
+            None => String::new(),
+        };
         let (removals, before) = (self.removals, self.before);
-        format!("{removals} of {before} {rows} `{kind}` are gone{recent}{share}{added}")
+        format!("{removals} of {before} {rows} `{kind}` are gone{recent}{known}{share}{added}")
     }
 }
 

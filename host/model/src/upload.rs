@@ -136,6 +136,7 @@ impl Diff {
             recent,
             added: 0,
             restored: 0,
+            known: None,
             excess: None,
         };
         let Self { before, active_before, grants_before, recent, .. } = *self;

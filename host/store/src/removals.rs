@@ -7,7 +7,7 @@
 use std::collections::HashSet;
 
 use grantry_authz::{Permit, actions};
-use grantry_model::aggregation::Complete;
+use grantry_model::aggregation::{Complete, Progress};
 use grantry_model::clock::UnixMs;
 use grantry_model::fingerprint::Key;
 use grantry_model::ids::{IntegrationId, PrincipalId, RunId};
@@ -85,6 +85,10 @@ statements! {
     COUNT_REMOVED = "SELECT CAST(COALESCE(SUM(row_count), 0) AS BIGINT) FROM removal_steps WHERE run_id = $1 AND removed_ms IS NOT NULL AND restored_ms IS NULL";
     /// What a person approved or brought back does not count against later runs.
     RECENT = "SELECT what, kind, CAST(SUM(row_count) AS BIGINT) FROM removal_steps WHERE integration_id = $1 AND removed_ms > $2 AND restored_ms IS NULL AND is_approved = 0 GROUP BY what, kind ORDER BY what, kind";
+    ALL_RECENT = "SELECT what, kind, CAST(SUM(row_count) AS BIGINT) FROM removal_steps WHERE integration_id = $1 AND removed_ms > $2 AND restored_ms IS NULL GROUP BY what, kind ORDER BY what, kind";
+    /// Of the first run that ended after that moment, or has not ended.
+    LIVED = "SELECT progress, started_ms FROM runs WHERE integration_id = $1 AND live_before > 0 AND progress IS NOT NULL AND (finished_ms IS NULL OR finished_ms > $2) ORDER BY started_ms, id LIMIT 1";
+    CAME = "SELECT id FROM objects WHERE integration_id = $1 AND removed_ms IS NULL AND first_seen_ms > $2 UNION ALL SELECT id FROM entitlements WHERE integration_id = $1 AND removed_ms IS NULL AND first_seen_ms > $2";
     RESTORED = "SELECT row_keys FROM removal_steps WHERE integration_id = $1 AND what = $2 AND restored_ms > $3";
     REMOVE_OBJECT = "UPDATE objects SET removed_ms = $2 WHERE id = $1 AND removed_ms IS NULL";
     REMOVE_ENTITLEMENT = "UPDATE entitlements SET removed_ms = $2, changed_ms = $2 WHERE id = $1 AND removed_ms IS NULL";
@@ -184,6 +188,39 @@ impl Db {
     ) -> Result<Vec<KindCount>> {
         let rows = self.fetch(RECENT, args![integration.as_str(), since]).await?;
         rows.iter().map(|row| Ok((row_kind(row, 0)?, count(row, 2)?))).collect()
+    }
+
+    /// Rows of each kind that runs removed since then, also those that a person approved.
+    pub async fn all_removed_since(
+        &self,
+        integration: &IntegrationId,
+        since: UnixMs,
+    ) -> Result<Vec<KindCount>> {
+        let rows = self.fetch(ALL_RECENT, args![integration.as_str(), since]).await?;
+        rows.iter().map(|row| Ok((row_kind(row, 0)?, count(row, 2)?))).collect()
+    }
+
+    /// Living rows of each kind when the first run after a moment began, and when that was; nothing where
+    /// none has counted any.
+    pub async fn lived_at(
+        &self,
+        integration: &IntegrationId,
+        at: UnixMs,
+    ) -> Result<Option<(UnixMs, Vec<KindCount>)>> {
+        let row = self.fetch_one(LIVED, args![integration.as_str(), at]).await?;
+        let Some(row) = row else { return Ok(None) };
+        let progress: Progress = row.json(0, "progress")?;
+        Ok(Some((row.time(1)?, progress.live_before)))
+    }
+
+    /// Living objects and entitlements that nobody had seen before that moment.
+    pub async fn came_since(
+        &self,
+        integration: &IntegrationId,
+        since: UnixMs,
+    ) -> Result<HashSet<Key>> {
+        let rows = self.fetch(CAME, args![integration.as_str(), since]).await?;
+        rows.iter().map(|row| row.parsed(0, "catalogue key", Key::parse)).collect()
     }
 
     /// Rows that a person has brought back since then.

@@ -194,7 +194,7 @@ statements! {
     LIST = "SELECT id, integration_id, job_id, status, progress, started_ms, finished_ms, created_ms, added, changed, removed, live_before, error_code, error_detail, schedule_id, part, types, mode, is_delta FROM runs WHERE integration_id = $1 AND ($2 = '' OR id < $2) ORDER BY id DESC LIMIT $3";
     LAST_WHOLE = "SELECT progress FROM runs WHERE integration_id = $1 AND status = 'succeeded' AND part = $2 AND types = $3 AND is_delta = 0 ORDER BY id DESC LIMIT 1";
     START = "UPDATE runs SET status = 'running', progress = $2, started_ms = $3, live_before = $4, is_delta = $5 WHERE id = $1 AND status IN ('queued', 'running')";
-    CHECKPOINT = "UPDATE runs SET progress = $2 WHERE id = $1 AND status = 'running'";
+    CHECKPOINT = "UPDATE runs SET progress = $2, live_before = $3 WHERE id = $1 AND status = 'running'";
     REMOVED = "UPDATE runs SET removed = $2 WHERE id = $1";
     FINISH = "UPDATE runs SET status = $2, progress = $3, finished_ms = $4, added = $5, changed = $6, removed = $7, error_code = $8, error_detail = $9 WHERE id = $1 AND status IN ('queued', 'running')";
     HOLD = "UPDATE jobs SET lease_until_ms = CASE WHEN lease_until_ms > $3 THEN lease_until_ms ELSE $3 END WHERE id = $1 AND fence = $2 AND status = 'running'";
@@ -426,8 +426,10 @@ impl HousekeepingTx {
     }
 
     pub(crate) async fn checkpoint(&mut self, run: &RunId, progress: &Progress) -> Result<()> {
+        let live: u64 = progress.live_before.iter().map(|(_, count)| count).sum();
+        let live = i64::try_from(live).unwrap_or(i64::MAX);
         let progress = json("progress", progress)?;
-        match self.execute(CHECKPOINT, args![run.as_str(), &progress]).await? {
+        match self.execute(CHECKPOINT, args![run.as_str(), &progress, live]).await? {
             0 => Err(StoreError::NotFound { what: "running aggregation" }),
             _ => Ok(()),
         }

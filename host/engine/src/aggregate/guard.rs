@@ -7,8 +7,9 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use grantry_model::aggregation::Progress;
 use grantry_model::clock::UnixMs;
 use grantry_model::deletion_guard::{Block, DeletionGuard, WINDOW_MS};
+use grantry_model::fingerprint::Key;
 use grantry_model::ids::IntegrationId;
-use grantry_model::removal::{KindCount, KindLoss, RemovalState, RowKind};
+use grantry_model::removal::{KindCount, KindLoss, KnownLoss, RemovalState, RowKind};
 use grantry_store::{Db, Removal, Run, Seen, Vanished};
 
 use crate::Result;
@@ -37,10 +38,12 @@ pub(super) async fn judge(
     let (before, live) = (by_kind(&progress.live_before), by_kind(live));
     let of = |counts: &BTreeMap<RowKind, u64>, kind: &RowKind| counts.get(kind).copied();
     let restored_since = now.plus_ms(-guard.undo_ms());
+    let mut known = Known::since(db, run, now.plus_ms(-WINDOW_MS)).await?;
     let mut losses = Vec::with_capacity(vanished.rows.len());
     for (kind, rows) in &vanished.rows {
         let before = of(&before, kind).unwrap_or(0);
         let restored = db.restored_since(id, kind.what, restored_since).await?;
+        let known = known.loss(db, run, (kind, before), rows).await?;
         losses.push(KindLoss {
             of: kind.clone(),
             before,
@@ -48,11 +51,59 @@ pub(super) async fn judge(
             recent: of(&recent, kind).unwrap_or(0),
             added: of(&live, kind).unwrap_or(0).saturating_sub(before),
             restored: count_in(rows, &restored),
+            known,
             excess: None,
         });
     }
     let block = guard.judge(&mut losses);
     Ok(Some(Judged { guard, losses, block }))
+}
+
+/// What was there a day ago: what came since may have been made up to hide a loss.
+struct Known {
+    since: UnixMs,
+    /// Living rows then, without those that were removed since.
+    living: BTreeMap<RowKind, u64>,
+    /// Objects and entitlements that came since; read where they matter.
+    came: Option<HashSet<Key>>,
+}
+
+impl Known {
+    async fn since(db: &Db, run: &Run, since: UnixMs) -> Result<Self> {
+        let id = &run.integration_id;
+        let (counted, living) = db.lived_at(id, since).await?.unwrap_or((since, Vec::new()));
+        let mut living = by_kind(&living);
+        for (kind, removed) in db.all_removed_since(id, counted).await? {
+            if let Some(count) = living.get_mut(&kind) {
+                *count = count.saturating_sub(removed);
+            }
+        }
+        Ok(Self { since, living, came: None })
+    }
+
+    /// The loss among them; nothing where no fewer were there than now, or none.
+    async fn loss(
+        &mut self,
+        db: &Db,
+        run: &Run,
+        (kind, now): (&RowKind, u64),
+        rows: &[Seen],
+    ) -> Result<Option<KnownLoss>> {
+        let Some(before) =
+            self.living.get(kind).copied().filter(|before| (1..now).contains(before))
+        else {
+            return Ok(None);
+        };
+        let came = match self.came.take() {
+            Some(came) => came,
+            None => db.came_since(&run.integration_id, self.since).await?,
+        };
+        // Nobody knows since when an assignment between known rows is there: it counts as known.
+        let is_known = |row: &&Seen| !came.contains(&row.0) && !came.contains(&row.1);
+        let removals = rows.iter().filter(is_known).count() as u64;
+        self.came = Some(came);
+        Ok(Some(KnownLoss { before, removals }))
+    }
 }
 
 fn by_kind(counts: &[KindCount]) -> BTreeMap<RowKind, u64> {

@@ -368,6 +368,76 @@ async fn a_slow_bleed_is_stopped_and_what_it_took_comes_back() {
 }
 
 #[tokio::test]
+async fn rows_that_are_made_up_for_it_do_not_hide_a_loss() {
+    let pads: [(&str, fn(&mut Directory)); 2] = [
+        ("people", |d| {
+            for nth in 0..USERS * 10 {
+                d.users.insert(format!("made-up-{nth:04}"), "Nobody".into());
+            }
+        }),
+        ("memberships", |d| {
+            for (group, user) in (0..GROUPS).flat_map(|group| (0..USERS).map(move |u| (group, u))) {
+                d.members.insert((format!("g{group:02}"), format!("u{user:03}")));
+            }
+        }),
+    ];
+    for (name, pad) in pads {
+        for host in hosts(USERS, GROUPS).await {
+            host.aggregate_at_once().await;
+            let before = known(&host).await;
+            host.advance(24 * HOUR_MS);
+            pad(&mut host.directory.lock().unwrap());
+            assert_eq!(host.aggregate_at_once().await.status, RunStatus::Succeeded, "{name}");
+            host.advance(HOUR_MS);
+            // Less than a fifth of what is there, more than a fifth of what was.
+            {
+                let mut directory = host.directory.lock().unwrap();
+                if name == "people" {
+                    (0..USERS / 2).for_each(|n| drop(directory.users.remove(&format!("u{n:03}"))));
+                    let users = directory.users.clone();
+                    directory.members.retain(|(_, user)| users.contains_key(user));
+                } else {
+                    let real = |g: &str, u: &str| {
+                        let number = |text: &str| text[1..].parse::<usize>().unwrap();
+                        (number(g) + number(u)).is_multiple_of(3)
+                    };
+                    let mut left = 40;
+                    directory.members.retain(|(group, user)| {
+                        let goes = left > 0 && real(group, user);
+                        left -= u32::from(goes);
+                        !goes
+                    });
+                }
+            }
+            let run = host.aggregate_at_once().await;
+            assert_eq!((run.status, run.removed), (Blocked, 0), "{name}: {run:?}");
+            let error = run.error.unwrap();
+            assert_eq!(error.0, "blocked_threshold", "{name}");
+            assert!(error.1.contains("that were there a day ago"), "{name}: {}", error.1);
+            assert_nothing_lost(&host, &before, name).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn people_who_came_today_may_go_again() {
+    for host in hosts(USERS, GROUPS).await {
+        host.aggregate_at_once().await;
+        host.advance(24 * HOUR_MS);
+        let come = |d: &mut Directory| {
+            (0..USERS).for_each(|n| drop(d.users.insert(format!("n{n:03}"), "New".into())));
+        };
+        come(&mut host.directory.lock().unwrap());
+        assert_eq!(host.aggregate_at_once().await.status, RunStatus::Succeeded);
+        host.advance(HOUR_MS);
+        (0..20)
+            .for_each(|n| drop(host.directory.lock().unwrap().users.remove(&format!("n{n:03}"))));
+        let run = host.aggregate_at_once().await;
+        assert_eq!((run.status, run.removed), (RunStatus::Succeeded, 20), "{run:?}");
+    }
+}
+
+#[tokio::test]
 async fn references_that_point_at_nothing_are_left_out_and_nothing_is_removed() {
     for host in hosts(USERS, GROUPS).await {
         host.aggregate_at_once().await;

@@ -13,6 +13,8 @@ pub(crate) fn removal(view: &RemovalView) -> wire::Removal {
         removals: loss.removals,
         recent: loss.recent,
         added: loss.added,
+        known_before: loss.known.map(|known| known.before),
+        known_removals: loss.known.map(|known| known.removals),
         excess: loss.excess.map(|excess| excess.name().to_owned()),
         words: loss.words(),
     };
