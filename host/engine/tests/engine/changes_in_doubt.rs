@@ -11,12 +11,12 @@ use grantry_model::selection::Mode;
 use crate::changes::watched;
 use crate::entitlement_types::attributes;
 use crate::host::hosts;
-use crate::scripted::{Directory, assignment, entitlement, object};
+use crate::scripted::{Story, assignment, entitlement, object};
 
 #[tokio::test]
 async fn a_feed_that_lost_its_place_is_made_up_for_by_reading_everything() {
     for host in watched(20, 4).await {
-        let stories: [fn(&mut Directory); 3] = [
+        let stories: [Story; 3] = [
             |directory| directory.log_of_changes.forgotten = directory.log_of_changes.changes.len(),
             |directory| directory.log_of_changes.changes.push(Change::Resync("User".into())),
             // Somebody whom nobody has seen.
@@ -45,7 +45,7 @@ async fn a_feed_that_lost_its_place_is_made_up_for_by_reading_everything() {
 #[tokio::test]
 async fn a_feed_that_does_not_end_ends_the_run_and_removes_nothing() {
     for host in watched(20, 4).await {
-        let stories: [(fn(&mut Directory), &str); 2] = [
+        let stories: [(Story, &str); 2] = [
             (|directory| directory.log_of_changes.loops = true, "cursor_loop"),
             (|directory| directory.log_of_changes.endless = true, "sync_limit"),
         ];

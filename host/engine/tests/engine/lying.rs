@@ -9,7 +9,7 @@ use grantry_model::fault::{Fault, PluginError};
 use grantry_model::notification::NoticeKind;
 
 use crate::host::{Host, hosts};
-use crate::scripted::{Directory, Lie, object, unavailable};
+use crate::scripted::{Directory, Lie, Story, object, unavailable};
 
 const USERS: usize = 60;
 const GROUPS: usize = 6;
@@ -369,7 +369,7 @@ async fn a_slow_bleed_is_stopped_and_what_it_took_comes_back() {
 
 #[tokio::test]
 async fn rows_that_are_made_up_for_it_do_not_hide_a_loss() {
-    let pads: [(&str, fn(&mut Directory)); 2] = [
+    let pads: [(&str, Story); 2] = [
         ("people", |d| {
             for nth in 0..USERS * 10 {
                 d.users.insert(format!("made-up-{nth:04}"), "Nobody".into());

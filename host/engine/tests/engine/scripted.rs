@@ -234,6 +234,9 @@ pub fn manifest() -> Manifest {
     }
 }
 
+/// Something that happens in a directory.
+pub type Story = fn(&mut Directory);
+
 impl Directory {
     /// An object as it is now.
     pub fn object(&self, kind: &str, id: &str) -> Object {
