@@ -43,10 +43,36 @@ pub struct Ticket {
     fields: Map<String, Value>,
 }
 
+/// A ticket that a plugin opened.
+#[derive(Clone, Debug)]
+pub struct Opened {
+    /// Such as `ACCESS-1`.
+    pub key: String,
+    /// Its fields, as they were sent.
+    pub fields: Value,
+    /// Name and category of its status, its resolution, and what was commented.
+    standing: (String, &'static str, Option<String>, String),
+}
+
+impl Opened {
+    fn shown(&self) -> Value {
+        let (status, category, resolution, comment) = &self.standing;
+        let said = json!({ "type": "doc", "version": 1, "content": [
+            { "type": "paragraph", "content": [{ "type": "text", "text": comment }] }] });
+        json!({ "id": "1", "key": self.key, "fields": {
+            "status": { "name": status, "statusCategory": { "key": category } },
+            "resolution": resolution.as_ref().map(|name| json!({ "name": name })),
+            "updated": "2026-01-02T03:04:05.000+0000",
+            "comment": { "comments": [{ "body": said }] },
+        } })
+    }
+}
+
 #[derive(Debug)]
 struct Shared {
     judge: Judge,
     tickets: Mutex<Vec<Ticket>>,
+    opened: Mutex<Vec<Opened>>,
 }
 
 /// A running desk; dropping it ends it.
@@ -63,11 +89,15 @@ impl Desk {
     /// When no port is free, or Jira's description cannot be read.
     pub fn start() -> Result<Self> {
         let judge = Judge::of("jira/swagger-v3.v3.json")?;
-        let shared = Arc::new(Shared { judge, tickets: Mutex::default() });
+        let (tickets, opened) = (Mutex::default(), Mutex::default());
+        let shared = Arc::new(Shared { judge, tickets, opened });
         let router = Router::new()
             .route("/rest/api/3/myself", get(myself))
             .route("/rest/api/3/search/jql", get(search))
             .route("/rest/api/3/issue/{key}/transitions", post(transition))
+            .route("/rest/api/3/issue", post(open))
+            .route("/rest/api/3/issue/{key}", get(show))
+            .route("/rest/api/3/project/{project}/statuses", get(statuses))
             .with_state(shared.clone());
         Ok(Self { server: LoopbackServer::start(router, 0)?, shared })
     }
@@ -88,6 +118,30 @@ impl Desk {
             "fields": { "app": "app", "role": "role", "account": "account", "until": "until" },
             "transitions": { "granted": GRANTED, "refused": REFUSED },
         })
+    }
+
+    /// What an integration of the Jira plugin connects with.
+    #[must_use]
+    pub fn ticketing_connection(&self) -> Value {
+        json!({
+            "url": format!("http://{}", self.address()),
+            "auth": { "type": "basic", "username": USER, "token": TOKEN },
+            "project": "ACCESS",
+        })
+    }
+
+    /// The tickets that were opened.
+    #[must_use]
+    pub fn opened(&self) -> Vec<Opened> {
+        lock(&self.shared.opened).clone()
+    }
+
+    /// Closes a ticket that was opened, with a comment.
+    pub fn close(&self, key: &str, status: &str, resolution: Option<&str>, comment: &str) {
+        for one in lock(&self.shared.opened).iter_mut().filter(|one| one.key == key) {
+            let resolution = resolution.map(str::to_owned);
+            one.standing = (status.to_owned(), "done", resolution, comment.to_owned());
+        }
     }
 
     /// Files an approved ticket; answers its key. `fields` holds `app`, `role`, `account`, `until`.
@@ -150,8 +204,9 @@ async fn myself(
     Ok(Json(json!({ "displayName": "Bridge", "emailAddress": USER })).into_response())
 }
 
-/// The only query that it knows is "what is approved". The token of the next page is the number of
-/// tickets before it, so that a page stays where it is while tickets move on.
+/// The only queries that it knows are "what has this label" and "what is approved". The token of the
+/// next page is the number of tickets before it, so that a page stays where it is while tickets move
+/// on.
 async fn search(
     State(desk): State<Arc<Shared>>,
     uri: Uri,
@@ -159,6 +214,15 @@ async fn search(
     Query(query): Query<HashMap<String, String>>,
 ) -> Result<Response, StatusCode> {
     desk.receive(&Method::GET, &uri, &headers, None)?;
+    let label = query.get("jql").and_then(|jql| jql.split("labels = \"").nth(1));
+    if let Some(label) = label.and_then(|rest| rest.split('"').next()) {
+        let opened = lock(&desk.opened);
+        let has_it = |one: &&Opened| {
+            one.fields["labels"].as_array().is_some_and(|all| all.iter().any(|it| it == label))
+        };
+        let issues: Vec<Value> = opened.iter().filter(has_it).map(Opened::shown).collect();
+        return Ok(Json(json!({ "issues": issues, "isLast": true })).into_response());
+    }
     if query.get("jql").map(String::as_str) != Some("(status = Approved) ORDER BY created ASC") {
         return Err(StatusCode::BAD_REQUEST);
     }
@@ -199,4 +263,49 @@ async fn transition(
     ticket.status = to.to_owned();
     ticket.comment = body["update"]["comment"].to_string();
     Ok(StatusCode::NO_CONTENT)
+}
+
+async fn open(
+    State(desk): State<Arc<Shared>>,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, StatusCode> {
+    let body: Value = serde_json::from_slice(&body).map_err(|_| StatusCode::BAD_REQUEST)?;
+    desk.receive(&Method::POST, &uri, &headers, Some(&body))?;
+    let mut opened = lock(&desk.opened);
+    let key = format!("ACCESS-{}", opened.len() + 1);
+    let standing = ("To Do".to_owned(), "new", None, String::new());
+    opened.push(Opened { key: key.clone(), fields: body["fields"].clone(), standing });
+    Ok((StatusCode::CREATED, Json(json!({ "id": "1", "key": key }))).into_response())
+}
+
+async fn show(
+    State(desk): State<Arc<Shared>>,
+    Path(key): Path<String>,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Result<Response, StatusCode> {
+    desk.receive(&Method::GET, &uri, &headers, None)?;
+    let opened = lock(&desk.opened);
+    let one = opened.iter().find(|one| one.key == key).ok_or(StatusCode::NOT_FOUND)?;
+    Ok(Json(one.shown()).into_response())
+}
+
+async fn statuses(
+    State(desk): State<Arc<Shared>>,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Result<Response, StatusCode> {
+    desk.receive(&Method::GET, &uri, &headers, None)?;
+    let status = |name: &str, category: &str| {
+        let category = json!({ "key": category });
+        json!({ "id": "1", "name": name, "statusCategory": category })
+    };
+    let all = [status("To Do", "new"), status("Done", "done"), status("Declined", "done")];
+    let kinds = json!([
+        { "id": "10002", "name": "Task", "subtask": false, "statuses": all },
+        { "id": "10003", "name": "Sub-task", "subtask": true, "statuses": [] },
+    ]);
+    Ok(Json(kinds).into_response())
 }

@@ -11,6 +11,7 @@ use crate::method::{self, Method};
 use crate::plugin::TestDepth;
 use crate::provision::Operation;
 use crate::settings::Settings;
+use crate::ticket::TicketRequest;
 
 /// Why nothing is written to a target. A membership that meets it waits for a person.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, thiserror::Error)]
@@ -115,6 +116,25 @@ impl Licence {
     }
 }
 
+/// Proof that the gate let a ticket be opened in an integration's service desk.
+#[derive(Debug)]
+pub struct AdmittedTicket {
+    integration: IntegrationId,
+    request: TicketRequest,
+}
+
+impl AdmittedTicket {
+    /// In whose desk.
+    pub fn integration(&self) -> &IntegrationId {
+        &self.integration
+    }
+
+    /// What is opened.
+    pub fn request(&self) -> &TicketRequest {
+        &self.request
+    }
+}
+
 /// Proof that the gate let a connection test go this far.
 #[derive(Debug)]
 pub struct AdmittedTest {
@@ -166,6 +186,18 @@ pub fn admit(
             Ok(Licence { integration: integration.clone(), operation, method })
         }
     }
+}
+
+/// Lets a ticket be opened in the desk of an integration, or says which setting keeps it.
+pub fn admit_ticket(
+    integration: &IntegrationId,
+    settings: &Settings,
+    request: TicketRequest,
+) -> Result<AdmittedTicket, Closed> {
+    if settings.is_read_only {
+        return Err(Closed::ReadOnly);
+    }
+    Ok(AdmittedTicket { integration: integration.clone(), request })
 }
 
 /// Lets a connection test go as far as asked, or says which setting keeps it. Only a write probe

@@ -41,5 +41,6 @@ pub mod selection;
 pub mod settings;
 pub mod task;
 pub mod text;
+pub mod ticket;
 pub mod upload;
 pub mod workflow;

@@ -10,12 +10,13 @@ use crate::approval::Granted;
 use crate::catalogue::{Cursor, Page, PageRequest};
 use crate::changes::{ChangePage, Feed};
 use crate::fault::{Fault, FieldIssue};
-use crate::gate::{AdmittedTest, Licence};
+use crate::gate::{AdmittedTest, AdmittedTicket, Licence};
 use crate::ids::IntegrationId;
 use crate::platform::Platform;
 use crate::plugin::{AuthScheme, ConnectionReport, Digest, KindSchema};
 use crate::provision::{Operation, OperationContext, Outcome, Plan, Verification};
 use crate::secret::SecretSource;
+use crate::ticket::{Ticket, TicketSchemas};
 
 /// Everything that one call of a plugin may touch. There is nothing else that it can reach.
 #[derive(Clone)]
@@ -238,4 +239,15 @@ pub trait TaskRunner: Send + Sync {
         operation: &Operation,
         context: &OperationContext,
     ) -> CallResult<Verification>;
+    /// What kinds of tickets a service desk takes: a page of them.
+    async fn ticket_schemas(
+        &self,
+        scope: &CallScope,
+        at: Option<Vec<u8>>,
+    ) -> CallResult<TicketSchemas>;
+    /// Opens the ticket that the gate let through, unless it is there. It is of the scope's
+    /// integration.
+    async fn create_ticket(&self, scope: &CallScope, ticket: AdmittedTicket) -> CallResult<Ticket>;
+    /// How a ticket stands.
+    async fn ticket(&self, scope: &CallScope, id: &str) -> CallResult<Ticket>;
 }

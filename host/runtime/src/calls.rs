@@ -5,6 +5,7 @@ use grantry_model::changes::{ChangePage, Feed};
 use grantry_model::fault::FieldIssue;
 use grantry_model::plugin::{ConnectionReport, KindSchema, Manifest};
 use grantry_model::provision::{self, Outcome, Plan, Verification};
+use grantry_model::ticket::{Ticket, TicketSchemas};
 use wasmtime::Store;
 use wasmtime::component::Instance;
 
@@ -298,5 +299,71 @@ impl GuestCall for Verify {
         let provision = provision(plugin, store, instance)?;
         let verification = provision.call_verify(store, operation, context).await?;
         verification.map(convert::provision::verification).map_err(guest)
+    }
+}
+
+/// The `tickets` interface of the instance.
+fn tickets(
+    plugin: &Plugin,
+    store: &mut GuestStore,
+    instance: &Instance,
+) -> Result<wit::tickets::Guest, CallError> {
+    Ok(offered(plugin.tickets.as_ref(), "tickets")?.load(store, instance)?)
+}
+
+/// `tickets.schemas`.
+pub(crate) struct TicketSchemasAt(pub(crate) Option<Vec<u8>>);
+
+impl GuestCall for TicketSchemasAt {
+    const NAME: &str = "schemas";
+    type Answer = TicketSchemas;
+
+    async fn run(
+        self,
+        plugin: &Plugin,
+        store: &mut GuestStore,
+        instance: &Instance,
+    ) -> Result<TicketSchemas, CallError> {
+        let tickets = tickets(plugin, store, instance)?;
+        let page = tickets.call_schemas(store, self.0.as_ref()).await?;
+        page.map(convert::tickets::schemas).map_err(guest)
+    }
+}
+
+/// `tickets.create`.
+pub(crate) struct CreateTicket(pub(crate) wit::tickets::TicketRequest);
+
+impl GuestCall for CreateTicket {
+    const NAME: &str = "create";
+    type Answer = Ticket;
+
+    async fn run(
+        self,
+        plugin: &Plugin,
+        store: &mut GuestStore,
+        instance: &Instance,
+    ) -> Result<Ticket, CallError> {
+        let tickets = tickets(plugin, store, instance)?;
+        let ticket = tickets.call_create(store, &self.0).await?;
+        ticket.map(convert::tickets::ticket).map_err(guest)
+    }
+}
+
+/// `tickets.get`.
+pub(crate) struct GetTicket(pub(crate) String);
+
+impl GuestCall for GetTicket {
+    const NAME: &str = "get";
+    type Answer = Ticket;
+
+    async fn run(
+        self,
+        plugin: &Plugin,
+        store: &mut GuestStore,
+        instance: &Instance,
+    ) -> Result<Ticket, CallError> {
+        let tickets = tickets(plugin, store, instance)?;
+        let ticket = tickets.call_get(store, &self.0).await?;
+        ticket.map(convert::tickets::ticket).map_err(guest)
     }
 }

@@ -10,6 +10,7 @@ pub(crate) mod faults;
 pub(crate) mod lifecycle;
 pub(crate) mod platform;
 pub(crate) mod provision;
+pub(crate) mod tickets;
 
 /// Moves a list over.
 pub(crate) fn all<From, To>(list: Vec<From>, convert: impl FnMut(From) -> To) -> Vec<To> {

@@ -9,10 +9,11 @@ use async_trait::async_trait;
 use grantry_model::catalogue::{Cursor, Page, PageRequest};
 use grantry_model::changes::{ChangePage, Feed};
 use grantry_model::fault::{Fault, FieldIssue};
-use grantry_model::gate::{AdmittedTest, Licence};
+use grantry_model::gate::{AdmittedTest, AdmittedTicket, Licence};
 use grantry_model::plugin::{ConnectionReport, Digest, KindSchema, TestDepth};
 use grantry_model::provision::{Operation, OperationContext, Outcome, Plan, Verification};
 use grantry_model::runner::{CallFailure, CallReport, CallResult, CallScope, TaskRunner};
+use grantry_model::ticket::{Ticket, TicketSchemas};
 
 use crate::Runtime;
 use crate::calls;
@@ -103,8 +104,7 @@ impl TaskRunner for LocalRunner {
         context: &OperationContext,
     ) -> CallResult<Outcome> {
         if *licence.integration() != scope.integration {
-            let fault = Fault::Host("the licence is another integration's".to_owned());
-            return Err(Box::new(CallFailure { fault, report: CallReport::default() }));
+            return Err(of_another());
         }
         let call = calls::Apply(calls::operation(licence.operation(), context));
         self.runtime.call(&scope.plugin, Some(scope), Access::ReadWrite, call).await
@@ -124,4 +124,32 @@ impl TaskRunner for LocalRunner {
         let call = calls::Verify(calls::operation(operation, context));
         self.runtime.call(&scope.plugin, Some(scope), Access::ReadOnly, call).await
     }
+
+    async fn ticket_schemas(
+        &self,
+        scope: &CallScope,
+        at: Option<Vec<u8>>,
+    ) -> CallResult<TicketSchemas> {
+        let call = calls::TicketSchemasAt(at);
+        self.runtime.call(&scope.plugin, Some(scope), Access::ReadWrite, call).await
+    }
+
+    async fn create_ticket(&self, scope: &CallScope, ticket: AdmittedTicket) -> CallResult<Ticket> {
+        if *ticket.integration() != scope.integration {
+            return Err(of_another());
+        }
+        let call = calls::CreateTicket(convert::tickets::to_request(ticket.request()));
+        self.runtime.call(&scope.plugin, Some(scope), Access::ReadWrite, call).await
+    }
+
+    async fn ticket(&self, scope: &CallScope, id: &str) -> CallResult<Ticket> {
+        let call = calls::GetTicket(id.to_owned());
+        self.runtime.call(&scope.plugin, Some(scope), Access::ReadWrite, call).await
+    }
+}
+
+/// A proof of the gate's that was made for another integration: nothing is called.
+fn of_another() -> Box<CallFailure> {
+    let fault = Fault::Host("the gate let another integration through".to_owned());
+    Box::new(CallFailure { fault, report: CallReport::default() })
 }

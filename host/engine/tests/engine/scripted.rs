@@ -13,7 +13,7 @@ use grantry_model::catalogue::{
 };
 use grantry_model::changes::{ChangePage, Feed};
 use grantry_model::fault::{Backoff, Fault, FieldIssue, PluginError};
-use grantry_model::gate::{AdmittedTest, Licence};
+use grantry_model::gate::{AdmittedTest, AdmittedTicket, Licence};
 use grantry_model::package::{Interface, PackageInspector, PackageRejection, PackageReport};
 use grantry_model::platform::Platform;
 use grantry_model::plugin::{
@@ -24,6 +24,7 @@ use grantry_model::provision::{Effects, Operation, OperationContext, Outcome, Pl
 use grantry_model::runner::{
     CallFailure, CallReport, CallResult, CallScope, Called, LogLine, TaskRunner,
 };
+use grantry_model::ticket::{Ticket, TicketSchemas};
 
 /// Changes an honest page before the connector returns it.
 pub type Lie = Box<dyn FnMut(&PageRequest, &mut Page) + Send>;
@@ -470,6 +471,18 @@ impl TaskRunner for Scripted {
             meanwhile.await;
         }
         called(self.0.lock().unwrap().verify(operation))
+    }
+
+    async fn ticket_schemas(&self, _: &CallScope, _: Option<Vec<u8>>) -> CallResult<TicketSchemas> {
+        failed(Fault::NotOffered("tickets".to_owned()))
+    }
+
+    async fn create_ticket(&self, _: &CallScope, _: AdmittedTicket) -> CallResult<Ticket> {
+        failed(Fault::NotOffered("tickets".to_owned()))
+    }
+
+    async fn ticket(&self, _: &CallScope, _: &str) -> CallResult<Ticket> {
+        failed(Fault::NotOffered("tickets".to_owned()))
     }
 }
 

@@ -1,6 +1,7 @@
 //! What the runtime promises, shown with hand-made guests: one test binary.
 
 mod support;
+mod tickets;
 
 mod answers;
 mod cache;

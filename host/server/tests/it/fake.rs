@@ -14,7 +14,7 @@ use grantry_model::delivery::{
     NoticeMessage, SinkSettings, Undelivered,
 };
 use grantry_model::fault::{Fault, FieldIssue};
-use grantry_model::gate::{AdmittedTest, Licence};
+use grantry_model::gate::{AdmittedTest, AdmittedTicket, Licence};
 use grantry_model::package::{Interface, PackageInspector, PackageRejection, PackageReport};
 use grantry_model::permission::Action;
 use grantry_model::plugin::{
@@ -25,6 +25,7 @@ use grantry_model::provision::{Effects, Operation, OperationContext, Outcome, Pl
 use grantry_model::runner::{
     CallFailure, CallReport, CallResult, CallScope, Called, LogLevel, LogLine, TaskRunner,
 };
+use grantry_model::ticket::{Ticket, TicketSchemas};
 
 /// Accepts what begins like a component, and panics on request.
 pub struct FakeInspector;
@@ -179,6 +180,12 @@ fn access(operation: &Operation) -> (String, String) {
     }
 }
 
+/// It is no service desk.
+fn no_desk<T>() -> CallResult<T> {
+    let fault = Fault::NotOffered("tickets".to_owned());
+    Err(Box::new(CallFailure { fault, report: CallReport::default() }))
+}
+
 #[async_trait]
 impl TaskRunner for FakeRunner {
     async fn validate_config(&self, _: &Digest, connection: &str) -> CallResult<Vec<FieldIssue>> {
@@ -285,6 +292,18 @@ impl TaskRunner for FakeRunner {
         let is_held = self.granted.lock().unwrap().contains(&access(operation));
         let is_wanted = matches!(operation, Operation::Grant(_));
         done(if is_held == is_wanted { Verification::Holds } else { Verification::Absent })
+    }
+
+    async fn ticket_schemas(&self, _: &CallScope, _: Option<Vec<u8>>) -> CallResult<TicketSchemas> {
+        no_desk()
+    }
+
+    async fn create_ticket(&self, _: &CallScope, _: AdmittedTicket) -> CallResult<Ticket> {
+        no_desk()
+    }
+
+    async fn ticket(&self, _: &CallScope, _: &str) -> CallResult<Ticket> {
+        no_desk()
     }
 }
 
