@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 
 use crate::{Ctx, EngineError, Page, PageQuery, Result};
 
-pub(crate) use apply::{How, apply, apply_all, apply_or_tell};
+pub(crate) use apply::{How, apply, apply_all, apply_or_tell, apply_to_lists};
 pub use own::OwnAccount;
 
 /// Changes that a preview, or an application of the rules, names.
@@ -327,8 +327,10 @@ impl Ctx {
         // More than one is refused, so two tell enough; a few more are named.
         let accounts = self.db().accounts_of_identity(identity, Some(source), "", 10).await?;
         match &accounts[..] {
-            [] => Err(EngineError::AccountUnmapped),
-            [one] => Ok(one.account.clone()),
+            [one] if self.db().mapping(&one.account).await?.is_surely_of(identity) => {
+                Ok(one.account.clone())
+            }
+            [] | [_] => Err(EngineError::AccountUnmapped),
             several => {
                 let ids = several.iter().map(|account| account.account.to_string()).collect();
                 Err(EngineError::SeveralAccounts(ids))

@@ -4,6 +4,8 @@
 //! What the rules make of an account is decided by the engine with [`grantry_model::mapping::judge`];
 //! here are the rows that it needs, some at a time and without a lock, and the writing of what differs.
 
+pub(crate) mod gone;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use grantry_authz::{Permit, actions};
@@ -41,6 +43,11 @@ pub struct StoredMapping {
 }
 
 impl StoredMapping {
+    /// Whether the account is this identity's, and the rules say nothing else.
+    pub fn is_surely_of(&self, identity: &IdentityId) -> bool {
+        self.identity.as_ref() == Some(identity) && self.proposal.is_none()
+    }
+
     /// What is known of an account that was never looked at.
     pub fn unknown() -> Self {
         Self {

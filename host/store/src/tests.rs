@@ -126,6 +126,7 @@ async fn every_statement_prepares_on_both_databases() {
         kv::STATEMENTS,
         leftovers::STATEMENTS,
         mappings::STATEMENTS,
+        mappings::gone::STATEMENTS,
         memberships::STATEMENTS,
         memberships::lists::STATEMENTS,
         migrate::STATEMENTS,

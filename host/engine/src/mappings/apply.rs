@@ -60,6 +60,21 @@ struct Judged {
 
 /// Applies the rules of all integrations and lists, once the change that calls for it is committed.
 pub(crate) async fn apply_all(db: &Db, provenance: &Provenance, how: How) {
+    apply_to(db, provenance, how, |_| true).await;
+}
+
+/// Applies the rules of all lists: nothing else makes up for a mapping that broke off until their next
+/// one comes, which may be never.
+pub(crate) async fn apply_to_lists(db: &Db, provenance: &Provenance, how: How) {
+    apply_to(db, provenance, how, |source| matches!(source, CatalogueSource::List(_))).await;
+}
+
+async fn apply_to(
+    db: &Db,
+    provenance: &Provenance,
+    how: How,
+    is_wanted: impl Fn(&CatalogueSource) -> bool,
+) {
     let mut after = String::new();
     loop {
         let sources = match db.account_sources(&after, SOURCES_A_TIME).await {
@@ -68,7 +83,7 @@ pub(crate) async fn apply_all(db: &Db, provenance: &Provenance, how: How) {
         };
         let Some(last) = sources.last() else { return };
         after = last.id().to_string();
-        for source in &sources {
+        for source in sources.iter().filter(|source| is_wanted(source)) {
             apply_or_tell(db, provenance, source, how).await;
         }
     }

@@ -243,15 +243,17 @@ impl Ctx {
         if let Some(named) = &wanted.account {
             let found = self.db().account(source, named).await?;
             let found = found.filter(|found| found.removed.is_none());
-            let is_own = found.is_some_and(|found| found.mapping.identity.as_ref() == Some(id));
+            let is_own = found.is_some_and(|found| found.mapping.is_surely_of(id));
             let message = "this account is not one of theirs there";
             let unknown = || refusal("account_id", "unknown_account", message);
             return Ok(if is_own { Ok(named.clone()) } else { Err(unknown()) });
         }
         let accounts = self.db().accounts_of_identity(id, Some(source), "", 20).await?;
         Ok(match &accounts[..] {
-            [one] => Ok(one.account.clone()),
-            [] => {
+            [one] if self.db().mapping(&one.account).await?.is_surely_of(id) => {
+                Ok(one.account.clone())
+            }
+            [] | [_] => {
                 let message = "they have no account there that is known as theirs: an \
                     administrator maps it, or it has to be created first";
                 Err(refusal("role_id", "no_account", message))

@@ -74,7 +74,7 @@ impl Engine {
             return Ok(Gift::Refused("the account is no longer there"));
         };
         // What was approved for one person must not go to whoever has the account by now.
-        if account.mapping.identity.as_ref() != Some(&request.identity) {
+        if !account.mapping.is_surely_of(&request.identity) {
             return Ok(Gift::Refused("the account is no longer theirs: ask again"));
         }
         let route = feed.route(db.entitlement_method(&item.role).await?.0);

@@ -441,6 +441,11 @@ impl Host {
                  BEGIN UPDATE jobs SET is_cancel_requested = 1 WHERE id = NEW.id; END"
             )
         };
+        self.run_sql(sql).await;
+    }
+
+    /// Changes the database behind the engine's back.
+    pub async fn run_sql(&self, sql: String) {
         if self.db().is_postgres() {
             let pool = sqlx::PgPool::connect(&self.url).await.unwrap();
             sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(&pool).await.unwrap();

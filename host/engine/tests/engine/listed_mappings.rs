@@ -152,6 +152,64 @@ async fn what_is_said_by_hand_survives_lists_also_where_the_account_was_gone() {
 }
 
 #[tokio::test]
+async fn a_name_that_goes_and_comes_back_for_somebody_else_is_somebody_elses() {
+    for host in hosts(0, 0).await {
+        let people = host.data_source().await;
+        host.put(&people, PEOPLE).await;
+        let listed = Listed::on(&host).await;
+        let list = |line: &str| format!("external_id,email,roles\nc,cy@x.example,Audit\n{line}");
+        host.put(&listed.entity, &list("jsmith,ada@x.example,\n")).await;
+        let (ada, bob) = (host.identity(&people, "1").await, host.identity(&people, "2").await);
+        let account = listed.account("jsmith").await;
+        assert_eq!(listed.mapping("jsmith").await.identity, Some(ada.clone()));
+        host.put(&listed.entity, &list("")).await;
+        assert_eq!(host.db().mapping(&account).await.unwrap().identity, None);
+        assert_eq!(host.audited("mapping.applied").await, 2);
+        host.put(&listed.entity, &list("jsmith,bob@x.example,\n")).await;
+        let found = listed.mapping("jsmith").await;
+        assert_eq!((found.identity.as_ref(), found.proposal), (Some(&bob), None));
+        let refused = listed.grant(&ada).await;
+        assert!(matches!(refused, Err(EngineError::AccountUnmapped)), "{refused:?}");
+        // Where the line never went, it takes a person's word, and until then nobody gets access.
+        host.put(&listed.entity, &list("jsmith,ada@x.example,\n")).await;
+        let held = listed.mapping("jsmith").await;
+        assert_eq!(held.identity.as_ref(), Some(&bob));
+        assert_eq!(held.proposal, Some(Proposal::AnotherIdentity(ada.clone())));
+        for person in [&ada, &bob] {
+            let refused = listed.grant(person).await;
+            assert!(matches!(refused, Err(EngineError::AccountUnmapped)), "{refused:?}");
+        }
+        listed.say("jsmith", Some(&ada)).await;
+        assert_eq!(
+            listed.grant(&ada).await.unwrap(),
+            format!("{account} {:?}", Status::Provisioning)
+        );
+    }
+}
+
+#[tokio::test]
+async fn lists_that_nobody_mapped_are_mapped_later_and_what_is_of_nothing_goes() {
+    for host in hosts(0, 0).await {
+        let people = host.data_source().await;
+        host.put(&people, PEOPLE).await;
+        let listed = Listed::on(&host).await;
+        host.put(&listed.entity, MEMBERS).await;
+        host.run_sql("DELETE FROM mappings; DELETE FROM mapping_states".to_owned()).await;
+        assert_eq!(listed.unmapped().await.len(), 3);
+        let left = "INSERT INTO mapping_states (integration_id, identities, rules_version) VALUES ('gone', 1, 1); \
+            INSERT INTO mappings (account_id, integration_id, origin, version) VALUES ('gone', 'gone', 'rule', 1)";
+        host.run_sql(left.to_owned()).await;
+        host.work().await;
+        assert_eq!(listed.unmapped().await.len(), 1);
+        let counts = host.db().count_rows().await.unwrap();
+        assert_eq!((counts["mappings"], counts["mapping_states"]), (3, 1));
+        let audited = host.audited("mapping.applied").await;
+        host.work().await;
+        assert_eq!(host.audited("mapping.applied").await, audited);
+    }
+}
+
+#[tokio::test]
 async fn access_is_granted_to_the_one_account_of_an_identity_on_a_list() {
     for host in hosts(0, 0).await {
         let people = host.data_source().await;

@@ -75,9 +75,12 @@ impl Tx {
         let (now, reading) = (self.now(), reading_of(upload)?);
         let resource = self.write_own_resource(app).await?;
         let args = args![reading.as_str(), app.as_str(), now];
-        for sql in [REMOVE_GRANTS, REMOVE_ROLES, REMOVE_MEMBERS, WRITE_MEMBERS] {
+        for sql in [REMOVE_GRANTS, REMOVE_ROLES, REMOVE_MEMBERS] {
             self.execute(sql, args).await?;
         }
+        // Before anybody comes back.
+        self.unmap_gone(app).await?;
+        self.execute(WRITE_MEMBERS, args).await?;
         let with_resource = args![reading.as_str(), app.as_str(), now, &resource];
         self.execute(WRITE_ROLES, with_resource).await?;
         self.execute(WRITE_GRANTS, args![reading.as_str()]).await.map(drop)
