@@ -6,6 +6,7 @@
 mod tally;
 
 use std::process::Command;
+use std::thread::available_parallelism;
 
 use anyhow::{Result, bail, ensure};
 
@@ -107,6 +108,11 @@ impl Runner {
                 cargo.args(["test", "--workspace", "--locked", "--no-fail-fast"]);
                 cargo.args(["--lib", "--bins", "--tests"]);
             }
+        }
+        // Some tests wait for the time of day or a peer: one more than the cores keeps these busy.
+        let threads = available_parallelism().map_or(1, usize::from) + 1;
+        for variable in ["NEXTEST_TEST_THREADS", "RUST_TEST_THREADS"] {
+            cargo.env(variable, threads.to_string());
         }
         cargo.arg("--").args(options.filter);
         cargo

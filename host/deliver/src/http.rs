@@ -91,11 +91,14 @@ fn judge(status: StatusCode, after_ms: Option<u64>) -> Result<(), Undelivered> {
     }
 }
 
-/// An app that refuses a request (4xx) does so for good, unless it says that it is only too early.
+/// An app that refuses a change (4xx) does so for good, unless it says that it is only too early, or
+/// speaks of the endpoint: a key that it does not have yet, a path that is not there yet.
 fn judge_app(status: StatusCode, after_ms: Option<u64>) -> Result<AppAnswer, Undelivered> {
     match status.as_u16() {
         202 => Ok(AppAnswer::Accepted),
-        408 | 410 | 425 | 429 => judge(status, after_ms).map(|()| AppAnswer::Done),
+        401 | 403 | 404 | 405 | 408 | 410 | 425 | 429 => {
+            judge(status, after_ms).map(|()| AppAnswer::Done)
+        }
         400..=499 => Err(Undelivered::Refused(format!("the app answered {status}"))),
         _ => judge(status, after_ms).map(|()| AppAnswer::Done),
     }
@@ -122,10 +125,10 @@ mod tests {
         assert_eq!((of(200), of(204)), (Ok(AppAnswer::Done), Ok(AppAnswer::Done)));
         assert_eq!(of(202), Ok(AppAnswer::Accepted));
         assert_eq!(of(410), Err(Undelivered::Gone));
-        for status in [400, 401, 404, 409, 422] {
+        for status in [400, 409, 422] {
             assert!(matches!(of(status), Err(Undelivered::Refused(_))), "{status}");
         }
-        for status in [301, 408, 425, 429, 500, 503] {
+        for status in [301, 401, 403, 404, 408, 425, 429, 500, 503] {
             assert!(matches!(of(status), Err(Undelivered::Later { .. })), "{status}");
         }
     }

@@ -272,9 +272,25 @@ impl Provisioning<'_> {
             open::Earlier::MayAppear => true,
             open::Earlier::Pending(known) => return Ok(known),
         };
-        if let Some(known) = self.called_back(asked, is_haunted).await? {
+        // A connector that works on it by now has the word.
+        if asked.token.is_none()
+            && let Some(known) = self.called_back(asked, is_haunted).await?
+        {
             return Ok(known);
         }
+        let known = self.go_on(asked, is_haunted).await?;
+        if matches!(known, Known::Confirmed(_))
+            && is_haunted
+            && !self.is_grant()
+            && self.method != Method::Webhook
+            && self.engine.db().may_be_given(&self.membership.id).await?
+        {
+            return Ok(webhook::may_be_given());
+        }
+        Ok(known)
+    }
+
+    async fn go_on(&self, asked: &Asked, is_haunted: bool) -> Result<Known> {
         match &asked.token {
             Some(token) => self.pending(token, asked.attempts, is_haunted).await,
             None if self.is_grant() && self.membership.waiting == Some(Closed::Fallback) => {

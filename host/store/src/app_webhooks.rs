@@ -53,6 +53,14 @@ statements! {
     STANDING = "SELECT is_done, detail FROM callbacks WHERE operation_id = $1 ORDER BY CASE WHEN answered_ms IS NULL THEN 1 ELSE 0 END LIMIT 1";
     /// Unless the callback was faster than the answer.
     AWAIT = "UPDATE operations SET open_until_ms = $2 WHERE id = $1 AND NOT EXISTS (SELECT 1 FROM callbacks c WHERE c.operation_id = $1 AND c.answered_ms IS NOT NULL)";
+    FORGET_ONE = "DELETE FROM callbacks WHERE token_hash = $1";
+    /// An app that was asked for longer ago has nothing to say any more.
+    FORGET_EXPIRED = "DELETE FROM callbacks WHERE operation_id = $1 AND answered_ms IS NULL AND expires_ms <= $2";
+    /// Access that an app was asked to give and may give yet.
+    MAY_BE_GIVEN = "SELECT 1 FROM callbacks c JOIN operations p ON p.id = c.operation_id WHERE p.membership_id = $1 AND p.verb = 'grant' AND c.answered_ms IS NULL AND c.expires_ms > $2 LIMIT 1";
+    IS_AWAITED = "SELECT 1 FROM callbacks WHERE operation_id = $1 AND answered_ms IS NULL AND expires_ms > $2 LIMIT 1";
+    /// Whoever was asked by another way meanwhile, and knows the operation by a token, still does.
+    ANSWERED = "UPDATE operations SET open_until_ms = NULL WHERE id = $1";
     FORGET = "DELETE FROM callbacks WHERE operation_id = $1";
     FORGET_ALL = "DELETE FROM callbacks WHERE operation_id IN (SELECT id FROM operations WHERE membership_id = $1)";
     ADOPT = "UPDATE callbacks SET operation_id = $1 WHERE operation_id = $2";
@@ -95,6 +103,12 @@ impl Db {
             None => StoredCallback::Awaited,
             Some(is_done) => StoredCallback::Said { is_done: is_done == 1, detail: row.text(1)? },
         }))
+    }
+
+    /// Whether an app that was asked to give this access may do so yet.
+    pub async fn may_be_given(&self, membership: &MembershipId) -> Result<bool> {
+        let row = self.fetch_one(MAY_BE_GIVEN, args![membership.as_str(), self.now()]).await?;
+        Ok(row.is_some())
     }
 }
 
@@ -152,7 +166,17 @@ impl Tx {
         token_hash: &str,
         expires: UnixMs,
     ) -> Result<()> {
+        let now = self.now();
+        self.execute(FORGET_EXPIRED, args![operation, now]).await?;
         self.execute(ADD_CALLBACK, args![token_hash, operation, expires]).await.map(drop)
+    }
+
+    /// The request with that callback was answered; false if an earlier one of the operation was not,
+    /// and may have been taken in.
+    pub async fn answer_attempt(&mut self, operation: &str, token_hash: &str) -> Result<bool> {
+        self.execute(FORGET_ONE, args![token_hash]).await?;
+        let now = self.now();
+        Ok(self.fetch_one(IS_AWAITED, args![operation, now]).await?.is_none())
     }
 
     /// An app took an operation in: nothing else is done about it until then, or until it has said
@@ -206,7 +230,7 @@ impl Tx {
         let row = self.fetch_one(OF_CALLBACK, args![token_hash]).await?;
         let row = row.ok_or(StoreError::NotFound { what: "operation" })?;
         let (_, operation) = of_callback(&row)?;
-        self.settle_operation(&operation).await?;
+        self.execute(ANSWERED, args![&operation]).await?;
         Ok(Some(operation))
     }
 }

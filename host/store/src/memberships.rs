@@ -385,7 +385,8 @@ impl Tx {
         self.execute(NOTE, args![operation, outcome]).await.map(drop)
     }
 
-    /// Ends an operation.
+    /// Ends an operation. An app that was asked by a webhook and has not answered may still do what
+    /// failed: that it was asked is forgotten once the operation is confirmed.
     pub async fn close_operation(
         &mut self,
         operation: &str,
@@ -394,7 +395,7 @@ impl Tx {
     ) -> Result<()> {
         let now = self.now();
         self.execute(CLOSE, args![operation, state, now, outcome]).await?;
-        self.forget_callbacks(operation).await
+        if state == "confirmed" { self.forget_callbacks(operation).await } else { Ok(()) }
     }
 
     /// Brings the catalogue in line with a confirmed grant or revocation. The pages of the

@@ -1,4 +1,5 @@
-//! Operations that the target has not ended: it knows them by a token, or waits for a person.
+//! Operations that the target has not ended: it knows them by a token, waits for a person, or is an
+//! app that was asked by a webhook and has not answered.
 //!
 //! What was written down before the target heard of it, and how often it was asked, is in
 //! `memberships`.
@@ -14,7 +15,7 @@ use crate::{Result, StoredOperation, statements};
 const OPEN_MAX: u32 = 20;
 
 statements! {
-    OPEN = "SELECT id, membership_id, verb, state, attempts, started_ms, finished_ms, outcome, token, attempted_ms, open_until_ms FROM operations WHERE membership_id = $1 AND id <> $2 AND state <> 'confirmed' AND (token IS NOT NULL OR open_until_ms > $3) ORDER BY started_ms, id LIMIT $4";
+    OPEN = "SELECT id, membership_id, verb, state, attempts, started_ms, finished_ms, outcome, token, attempted_ms, open_until_ms FROM operations WHERE membership_id = $1 AND id <> $2 AND state <> 'confirmed' AND (token IS NOT NULL OR open_until_ms > $3 OR EXISTS (SELECT 1 FROM callbacks c WHERE c.operation_id = operations.id AND c.answered_ms IS NULL AND c.expires_ms > $3)) ORDER BY started_ms, id LIMIT $4";
     /// The target was asked, or a person was to do it there.
     LAST_ASKED = "SELECT MAX(a.at_ms) FROM (SELECT COALESCE(attempted_ms, started_ms) AS at_ms FROM operations WHERE membership_id = $1 AND attempts > 0 UNION ALL SELECT COALESCE(decided_ms, created_ms) AS at_ms FROM tasks WHERE membership_id = $1) a";
     SET_TOKEN = "UPDATE operations SET token = $2 WHERE id = $1";

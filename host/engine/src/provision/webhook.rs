@@ -23,6 +23,8 @@ use crate::app_webhooks::callback_hash;
 const CALLBACK_MS: i64 = 7 * 24 * 3_600_000;
 /// How often a grant is sent before it fails: with the pauses between, over about three days.
 pub(super) const ATTEMPTS_MAX: u32 = NOTICE_ATTEMPTS_MAX;
+/// How often access is taken away again that an app may give yet, in milliseconds.
+const GIVEN_LOOK_MS: u64 = 15 * 60_000;
 /// Bytes of a callback's token.
 const TOKEN_BYTES: usize = 32;
 /// Longest explanation that is kept, in characters.
@@ -32,6 +34,8 @@ const DETAIL_CHARACTERS_MAX: usize = 500;
 pub(super) struct Prepared {
     webhook: StoredAppWebhook,
     message: AppMessage,
+    /// The hash of the token by which the app may answer this attempt.
+    token_hash: String,
 }
 
 /// Why an app does not do it.
@@ -93,21 +97,22 @@ impl Provisioning<'_> {
         self.engine.db().random().fill(&mut token);
         let (now, token) = (tx.now(), URL_SAFE_NO_PAD.encode(token));
         let expires = now.plus_ms(CALLBACK_MS);
-        tx.add_callback(&self.operation_id, &callback_hash(&token), expires).await?;
+        let token_hash = callback_hash(&token);
+        tx.add_callback(&self.operation_id, &token_hash, expires).await?;
         let id = match tx.operation_round(&self.operation_id).await? {
             0 => self.operation_id.clone(),
             round => format!("{}.{round}", self.operation_id),
         };
         let callback = format!("{}/api/v1/callbacks/{token}", webhook.public_url);
         let message = AppMessage { id, body: self.body(&callback), now };
-        Ok(Ok(Prepared { webhook, message }))
+        Ok(Ok(Prepared { webhook, message, token_hash }))
     }
 
     /// Sends it. The licence is used up.
     pub(super) async fn send(
         &self,
         licence: Licence,
-        Prepared { webhook, message }: Prepared,
+        Prepared { webhook, message, token_hash }: Prepared,
         attempt: u32,
         is_haunted: bool,
     ) -> Result<Known> {
@@ -134,14 +139,14 @@ impl Provisioning<'_> {
             }
             Err(Undelivered::Gone) => {
                 let detail = Undelivered::Gone.to_string();
-                self.disable(version, &detail).await?;
+                self.disable(version, &detail, &token_hash).await?;
                 let why = TurnedDown::unsent("webhook_gone", &detail);
                 self.turned_down(why, attempt - 1, is_haunted).await
             }
             Err(Undelivered::Refused(detail)) => {
                 let detail = printable(&detail, DETAIL_CHARACTERS_MAX);
-                self.begin_round(&detail).await?;
-                let why = TurnedDown { code: "webhook_refused", detail, is_answer: true };
+                let is_answer = self.answered(&token_hash, &detail).await?;
+                let why = TurnedDown { code: "webhook_refused", detail, is_answer };
                 self.turned_down(why, attempt, is_haunted).await
             }
             Err(Undelivered::Later { detail, after_ms }) => Ok(later(&detail, after_ms)),
@@ -199,10 +204,27 @@ impl Provisioning<'_> {
         Ok(tx.commit(self.audit("operation.answered", json!({ "detail": detail }))).await?)
     }
 
-    /// An endpoint that is gone is not asked again until an admin says so, who is told.
-    async fn disable(&self, version: i64, reason: &str) -> Result<()> {
+    /// The app has refused an attempt. That is for good, unless an earlier one got no answer, which
+    /// the app may have taken in.
+    async fn answered(&self, token_hash: &str, detail: &str) -> Result<bool> {
         let mut tx = self.begin().await?;
+        let is_last = tx.answer_attempt(&self.operation_id, token_hash).await?;
+        if is_last {
+            tx.begin_round(&self.operation_id).await?;
+        }
+        let detail = json!({ "detail": detail });
+        tx.commit(self.audit("operation.answered", detail)).await?;
+        Ok(is_last)
+    }
+
+    /// An endpoint that is gone is not asked again until an admin says so, who is told.
+    async fn disable(&self, version: i64, reason: &str, token_hash: &str) -> Result<()> {
         let id = &self.integration.id;
+        let mut tx = self.begin().await?;
+        tx.answer_attempt(&self.operation_id, token_hash).await?;
+        let detail = json!({ "detail": reason });
+        tx.commit(self.audit("operation.answered", detail)).await?;
+        let mut tx = self.begin().await?;
         if !tx.disable_app_webhook(id, version, reason).await? {
             return Ok(());
         }
@@ -228,11 +250,20 @@ impl Provisioning<'_> {
                 "integration_id": self.integration.id,
                 "entitlement": { "id": role.native_id, "name": role.display, "kind": role.kind },
                 "account": { "id": account.native_id, "name": account.display },
-                "ends_ms": self.membership.ends,
                 "callback_url": callback,
             },
         })
         .to_string()
+    }
+}
+
+/// Access is taken away where another way leads, and the app that was asked to give it may do so yet:
+/// it is taken away again until the app can do so no more.
+pub(super) fn may_be_given() -> Known {
+    Known::Open {
+        asked_ms: GIVEN_LOOK_MS,
+        code: "callback_awaited".to_owned(),
+        detail: "the app was asked to give this access, and may do so yet".to_owned(),
     }
 }
 
