@@ -1,5 +1,6 @@
 //! The one test binary: whole journeys through real peers, and the harness's own tests.
 
+mod author;
 mod bridge;
 mod credentials;
 mod deliveries;

@@ -1,5 +1,6 @@
 //! The command line.
 
+mod plugin;
 mod sync;
 
 use std::net::SocketAddr;
@@ -7,6 +8,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub(crate) use plugin::{Call, PluginCommand, RunOptions, TargetOptions};
 pub(crate) use sync::{
     KindOption, ModeOption, OneSchedule, PlanOptions, ScheduleCommand, SelectionOptions,
     SyncCommand,
@@ -31,6 +33,7 @@ Examples:
   grantry serve                                     everything, on http://127.0.0.1:8080
   grantry serve --database-url postgres://grantry@db/grantry --listen 0.0.0.0:8080
   grantry plugin inspect scim.wasm                  what a plugin asks for, before you trust it
+  grantry plugin run scim.wasm accounts --connection directory.json --secret /auth/token=TOKEN
   GRANTRY_TOKEN=… grantry plugin install scim.wasm
   grantry sync run Directory --watch                read a target now, and see it happen
   grantry doctor                                    what is wrong, and how to mend it
@@ -48,7 +51,7 @@ pub(crate) enum Command {
     Migrate(DataOptions),
     /// Look for what is wrong, and say how to mend it.
     Doctor(DoctorOptions),
-    /// Look at, install and list plugins.
+    /// Look at, run, install and list plugins.
     #[command(subcommand)]
     Plugin(PluginCommand),
     /// Read integrations' targets, and set when that happens by itself.
@@ -163,28 +166,6 @@ pub(crate) struct AdminRecoverOptions {
     /// The id of the person who shall be the admin.
     #[arg(long, value_name = "ID")]
     pub person: Option<String>,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum PluginCommand {
-    /// Check a component on this machine and show what it is and what it asks for. Nothing is
-    /// installed, and no server is needed.
-    Inspect {
-        /// The component.
-        file: PathBuf,
-    },
-    /// Install a component on a running server.
-    Install {
-        /// The component.
-        file: PathBuf,
-        #[command(flatten)]
-        server: ServerOptions,
-    },
-    /// List the plugins of a running server.
-    List {
-        #[command(flatten)]
-        server: ServerOptions,
-    },
 }
 
 #[derive(Debug, Subcommand)]

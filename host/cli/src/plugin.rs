@@ -1,6 +1,9 @@
-//! `grantry plugin …`: look at, install and list plugins.
+//! `grantry plugin …`: look at, check, run, install and list plugins.
 
+mod author;
+mod check;
 mod inspect;
+mod run;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -21,6 +24,8 @@ const PAGES_MAX: usize = 100;
 pub(crate) async fn run(command: PluginCommand, output: Output) -> anyhow::Result<ExitCode> {
     match command {
         PluginCommand::Inspect { file } => inspect::run(&file, output).await?,
+        PluginCommand::Check { file } => return check::run(&file, output).await,
+        PluginCommand::Run(options) => return run::run(&options, output).await,
         PluginCommand::Install { file, server } => install(&file, &server, output).await?,
         PluginCommand::List { server } => list(&server, output).await?,
     }

@@ -85,15 +85,24 @@ pub(crate) fn runtime(
     source: Arc<dyn ComponentSource>,
     proxy: Option<Proxy>,
 ) -> anyhow::Result<Arc<Runtime>> {
+    let settings = runtime_settings(cache, cache_key, proxy)?;
+    Runtime::start(settings, source).context("cannot start the plugin runtime")
+}
+
+/// How plugins are run, here as on a server.
+pub(crate) fn runtime_settings(
+    cache: PathBuf,
+    cache_key: [u8; grantry_store::seal::KEY_BYTES],
+    proxy: Option<Proxy>,
+) -> anyhow::Result<Settings> {
     let program = std::env::current_exe().context("cannot find this program's own file")?;
     let process = CompileProcess::new(program, vec![COMPILE_COMMAND.into()]);
     let (clock, random) = (Arc::new(SystemClock), Arc::new(SystemRandom));
-    let settings = Settings {
+    Ok(Settings {
         compiler: Compiler::Process(process),
         http: HttpSettings { proxy, ..HttpSettings::default() },
         ..Settings::new(cache, cache_key, clock, random)
-    };
-    Runtime::start(settings, source).context("cannot start the plugin runtime")
+    })
 }
 
 /// A ring for what is thrown away at once, such as the inspection of a file.

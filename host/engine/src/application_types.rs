@@ -1,9 +1,10 @@
 //! The application picker: what installed plugins connect to (INT-2).
 
 use grantry_authz::actions;
+use grantry_model::connection;
 use grantry_model::package::Interface;
 
-use crate::{Ctx, Installed, Page, Result, connection};
+use crate::{Ctx, Installed, Page, Result};
 
 /// Installed plugin versions that are looked at.
 const PLUGINS_MAX: u32 = 5_000;

@@ -7,6 +7,7 @@ mod deletion;
 
 use grantry_authz::actions;
 use grantry_model::approval::Approval;
+use grantry_model::connection::{self, Split};
 use grantry_model::entitlement_types::DeclaredType;
 use grantry_model::fault::{Fault, FieldIssue, PluginError};
 use grantry_model::ids::{AppId, IntegrationId, PluginId, PrincipalId};
@@ -17,7 +18,6 @@ use grantry_model::settings::{Settings, SettingsChange};
 use grantry_store::{AuditEntry, Integration, NewIntegration, NewPrincipal, Plugin, Tx};
 use serde_json::{Value, json};
 
-use crate::connection::{self, Split};
 use crate::error::{check_description, check_name};
 use crate::idempotency::Turn;
 use crate::scope::secret_place;
@@ -182,7 +182,8 @@ impl Ctx {
         whole: &Value,
         sealed: &[String],
     ) -> Result<Split> {
-        let split = connection::split(&plugin.manifest.connection_schema, whole)?;
+        let split = connection::split(&plugin.manifest.connection_schema, whole)
+            .map_err(EngineError::Invalid)?;
         let is_kept = |place: &String| split.secrets.iter().any(|(kept, _)| kept == place);
         let is_there = |place: &&String| whole.pointer(place).is_some();
         if let Some(lost) = sealed.iter().filter(is_there).find(|place| !is_kept(place)) {

@@ -15,7 +15,6 @@ mod authentication;
 mod channels;
 mod checkpoints;
 mod clients;
-mod connection;
 mod connection_tests;
 mod cursor;
 mod data_sources;

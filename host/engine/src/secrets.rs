@@ -1,12 +1,13 @@
 //! One secret of a connection, replaced by itself (INT-2).
 
 use grantry_authz::actions;
+use grantry_model::connection;
 use grantry_model::ids::IntegrationId;
 use grantry_model::secret::Secret;
 use grantry_store::{AuditEntry, Integration};
 use serde_json::{Value, json};
 
-use crate::{Ctx, EngineError, IntegrationView, Result, connection};
+use crate::{Ctx, EngineError, IntegrationView, Result};
 
 impl Ctx {
     /// Replaces one secret of an integration that is still at that version; the connection need not

@@ -3,13 +3,14 @@
 
 use grantry_authz::{Permit, actions};
 use grantry_model::approval::{Approval, widening};
+use grantry_model::connection;
 use grantry_model::entitlement_types::DeclaredType;
 use grantry_model::ids::{IntegrationId, PluginId};
 use grantry_store::{AuditEntry, Integration, Plugin, PreviousVersion};
 use serde_json::{Value, json};
 
 use crate::integrations::check_approval;
-use crate::{Ctx, EngineError, IntegrationView, Result, connection};
+use crate::{Ctx, EngineError, IntegrationView, Result};
 
 /// Integrations that are looked at by one roll-out.
 const INTEGRATIONS_MAX: u32 = 10_000;

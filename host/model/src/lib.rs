@@ -9,6 +9,7 @@ pub mod approval;
 pub mod catalogue;
 pub mod changes;
 pub mod clock;
+pub mod connection;
 pub mod csv;
 pub mod deletion_guard;
 pub mod delivery;

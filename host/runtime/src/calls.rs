@@ -1,6 +1,6 @@
 //! The exported functions that the host calls, each with its arguments and its answer.
 
-use grantry_model::catalogue::{Cursor, Page};
+use grantry_model::catalogue::{Cursor, Object, ObjectRef, Page};
 use grantry_model::changes::{ChangePage, Feed};
 use grantry_model::fault::FieldIssue;
 use grantry_model::plugin::{ConnectionReport, KindSchema, Manifest};
@@ -126,6 +126,50 @@ impl GuestCall for ReadPage {
         let aggregate = indices.load(&mut *store, instance)?;
         let page = aggregate.call_read_page(store, &self.request).await?;
         page.map(convert::aggregate::page).map_err(guest)
+    }
+}
+
+/// `aggregate.get`.
+pub(crate) struct Get {
+    pub(crate) id: ObjectRef,
+}
+
+impl GuestCall for Get {
+    const NAME: &str = "get";
+    type Answer = Option<Object>;
+
+    async fn run(
+        self,
+        plugin: &Plugin,
+        store: &mut GuestStore,
+        instance: &Instance,
+    ) -> Result<Option<Object>, CallError> {
+        let indices = offered(plugin.aggregate.as_ref(), "aggregate")?;
+        let aggregate = indices.load(&mut *store, instance)?;
+        let id = convert::catalogue::to_object_ref(&self.id);
+        let object = aggregate.call_get(store, &id).await?;
+        object.map(|object| object.map(convert::catalogue::object)).map_err(guest)
+    }
+}
+
+/// `aggregate.count`.
+pub(crate) struct Count {
+    pub(crate) kind: String,
+}
+
+impl GuestCall for Count {
+    const NAME: &str = "count";
+    type Answer = Option<u64>;
+
+    async fn run(
+        self,
+        plugin: &Plugin,
+        store: &mut GuestStore,
+        instance: &Instance,
+    ) -> Result<Option<u64>, CallError> {
+        let indices = offered(plugin.aggregate.as_ref(), "aggregate")?;
+        let aggregate = indices.load(&mut *store, instance)?;
+        aggregate.call_count(store, &self.kind).await?.map_err(guest)
     }
 }
 

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use grantry_model::catalogue::{Cursor, Page, PageRequest};
+use grantry_model::catalogue::{Cursor, Object, ObjectRef, Page, PageRequest};
 use grantry_model::changes::{ChangePage, Feed};
 use grantry_model::fault::{Fault, FieldIssue};
 use grantry_model::gate::{AdmittedTest, AdmittedTicket, Licence};
@@ -29,6 +29,18 @@ impl LocalRunner {
     /// A runner on this runtime.
     pub fn new(runtime: Arc<Runtime>) -> Self {
         Self { runtime }
+    }
+
+    /// One object as it is now: for authors of plugins, nothing else asks for it yet.
+    pub async fn get(&self, scope: &CallScope, id: ObjectRef) -> CallResult<Option<Object>> {
+        let call = calls::Get { id };
+        self.runtime.call(&scope.plugin, Some(scope), Access::ReadWrite, call).await
+    }
+
+    /// How many objects of a kind the target says that it has: for authors of plugins too.
+    pub async fn count(&self, scope: &CallScope, kind: String) -> CallResult<Option<u64>> {
+        let call = calls::Count { kind };
+        self.runtime.call(&scope.plugin, Some(scope), Access::ReadWrite, call).await
     }
 }
 

@@ -3,17 +3,21 @@
 //! Secret fields are those that the schema marks `"writeOnly": true`. What is stored and shown never
 //! holds them; they are named by their place (a JSON pointer).
 
-use grantry_model::fault::FieldIssue;
-use grantry_model::secret::Secret;
 use serde_json::Value;
 
-use crate::{EngineError, Result};
+use crate::fault::FieldIssue;
+use crate::secret::Secret;
 
 /// Most faults that are told at once.
 const ISSUES_MAX: usize = 50;
 
+/// What is wrong with a connection, or with the schema that it is held against. Paths begin with
+/// `/connection`; values are never repeated.
+type Result<T> = std::result::Result<T, Vec<FieldIssue>>;
+
 /// A checked connection.
-pub(crate) struct Split {
+#[derive(Debug)]
+pub struct Split {
     /// Without the secret fields.
     pub public: Value,
     /// The secrets, by place.
@@ -21,13 +25,11 @@ pub(crate) struct Split {
 }
 
 /// Checks a connection against its schema.
-pub(crate) fn validate(schema: &str, connection: &Value) -> Result<()> {
-    let schema: Value = serde_json::from_str(schema).map_err(|_| {
-        EngineError::field("/connection", "bad_schema", "the plugin's schema is not JSON")
-    })?;
-    let validator = jsonschema::validator_for(&schema).map_err(|_| {
-        EngineError::field("/connection", "bad_schema", "the plugin's schema is not a JSON Schema")
-    })?;
+pub fn validate(schema: &str, connection: &Value) -> Result<()> {
+    let schema: Value =
+        serde_json::from_str(schema).map_err(|_| bad_schema("the plugin's schema is not JSON"))?;
+    let validator = jsonschema::validator_for(&schema)
+        .map_err(|_| bad_schema("the plugin's schema is not a JSON Schema"))?;
     let issues: Vec<FieldIssue> = validator
         .iter_errors(connection)
         .take(ISSUES_MAX)
@@ -38,11 +40,11 @@ pub(crate) fn validate(schema: &str, connection: &Value) -> Result<()> {
             message: error.masked().to_string(),
         })
         .collect();
-    if issues.is_empty() { Ok(()) } else { Err(EngineError::Invalid(issues)) }
+    if issues.is_empty() { Ok(()) } else { Err(issues) }
 }
 
 /// Takes the secret fields out of a valid connection.
-pub(crate) fn split(schema: &str, connection: &Value) -> Result<Split> {
+pub fn split(schema: &str, connection: &Value) -> Result<Split> {
     let text = schema;
     let schema: Value = serde_json::from_str(text).unwrap_or(Value::Null);
     let mut walk = Walk { root: &schema, steps: 0, found: Vec::new() };
@@ -59,7 +61,7 @@ pub(crate) fn split(schema: &str, connection: &Value) -> Result<Split> {
             Some(Value::String(text)) => secrets.push((pointer, Secret::new(text))),
             Some(_) => {
                 let path = format!("/connection{pointer}");
-                return Err(EngineError::field(&path, "not_text", "a secret must be a text"));
+                return Err(issue(&path, "not_text", "a secret must be a text"));
             }
             None => {}
         }
@@ -69,7 +71,7 @@ pub(crate) fn split(schema: &str, connection: &Value) -> Result<Split> {
 
 /// The places of all fields that a schema marks as secret, in whatever branch, for showing before
 /// there is a connection. A schema that hides or multiplies them shows those that are found.
-pub(crate) fn secret_places(schema: &str) -> Vec<String> {
+pub fn secret_places(schema: &str) -> Vec<String> {
     let schema: Value = serde_json::from_str(schema).unwrap_or(Value::Null);
     let mut found = Vec::new();
     let mut steps = 0;
@@ -165,8 +167,12 @@ impl Walk<'_> {
     }
 }
 
-fn bad_schema(message: impl Into<String>) -> EngineError {
-    EngineError::field("/connection", "bad_schema", message)
+fn bad_schema(message: impl Into<String>) -> Vec<FieldIssue> {
+    issue("/connection", "bad_schema", message)
+}
+
+fn issue(path: &str, code: &str, message: impl Into<String>) -> Vec<FieldIssue> {
+    vec![FieldIssue { path: path.to_owned(), code: code.to_owned(), message: message.into() }]
 }
 
 fn marks_secret(schema: &Value) -> bool {
@@ -188,7 +194,7 @@ fn unescape(field: &str) -> String {
 }
 
 /// Puts texts back at their places, making objects on the way.
-pub(crate) fn join(public: &Value, secrets: &[(String, String)]) -> Value {
+pub fn join(public: &Value, secrets: &[(String, String)]) -> Value {
     let mut whole = public.clone();
     for (pointer, text) in secrets {
         let Some((parent, field)) = pointer.rsplit_once('/') else { continue };
@@ -245,8 +251,7 @@ mod tests {
             r#"{"properties": {"tokens": {"items": {"writeOnly": true}}}}"#.to_owned(),
             r#"{"additionalProperties": {"writeOnly": true}}"#.to_owned(),
         ] {
-            let Err(EngineError::Invalid(issues)) = split(&schema, &json!({"tokens": ["a"]}))
-            else {
+            let Err(issues) = split(&schema, &json!({"tokens": ["a"]})) else {
                 panic!("must be refused: {schema}")
             };
             assert_eq!(issues[0].code, "bad_schema");
@@ -267,7 +272,7 @@ mod tests {
     fn faults_name_the_place_and_never_the_value() {
         let error =
             validate(SCHEMA, &json!({"url": 5, "auth": {"type": "bearer", "token": "s3cret"}}));
-        let Err(EngineError::Invalid(issues)) = error else { panic!("must be refused") };
+        let Err(issues) = error else { panic!("must be refused") };
         assert_eq!(issues[0].path, "/connection/url");
         let error = validate(SCHEMA, &json!({"auth": {"token": "s3cret"}}));
         assert!(!format!("{error:?}").contains("s3cret"));

@@ -1,0 +1,137 @@
+//! The path of a plugin's author: a component on the command line, without server and database.
+
+use std::io::Write as _;
+use std::process::{Command, Output};
+
+use anyhow::{Context as _, Result, ensure};
+use grantry_tests::directory::Directory;
+use grantry_tests::host::{component, program};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+const PEOPLE: usize = 12;
+const GROUPS: usize = 4;
+
+/// A component's file and a connection's, in a folder of their own.
+struct Desk {
+    folder: TempDir,
+    directory: Directory,
+}
+
+impl Desk {
+    fn new(plugin: &str) -> Result<Self> {
+        let directory = Directory::builder().people(PEOPLE).groups(GROUPS).start()?;
+        let desk = Self { folder: tempfile::tempdir()?, directory };
+        std::fs::write(desk.path("plugin.wasm"), component(plugin)?)?;
+        let connection = json!({ "url": desk.directory.base_url(), "auth": { "type": "bearer" } });
+        std::fs::write(desk.path("connection.json"), connection.to_string())?;
+        Ok(desk)
+    }
+
+    fn path(&self, name: &str) -> std::path::PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn run(&self, words: &[&str]) -> Result<Output> {
+        self.command(&["--allow-loopback"], words)
+    }
+
+    fn command(&self, approval: &[&str], words: &[&str]) -> Result<Output> {
+        let mut command = Command::new(program()?);
+        command.args(["plugin", "run"]).arg(self.path("plugin.wasm")).args(words).args(approval);
+        command.arg("--connection").arg(self.path("connection.json"));
+        command.args(["--secret", "/auth/token=AUTHORS_TOKEN"]);
+        command.env("AUTHORS_TOKEN", self.directory.token());
+        command.output().context("run grantry")
+    }
+}
+
+fn text(output: &Output) -> String {
+    let (out, err) = (&output.stdout, &output.stderr);
+    format!("{}{}", String::from_utf8_lossy(out), String::from_utf8_lossy(err))
+}
+
+fn json_lines(output: &Output) -> Result<Vec<Value>> {
+    ensure!(output.status.success(), "{}", text(output));
+    let lines = String::from_utf8(output.stdout.clone())?;
+    lines.lines().map(|line| Ok(serde_json::from_str(line)?)).collect()
+}
+
+#[test]
+fn every_plugin_of_ours_is_in_order_and_others_are_told_what_to_do() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let file = folder.path().join("plugin.wasm");
+    let check = |bytes: &[u8]| -> Result<Output> {
+        std::fs::File::create(&file)?.write_all(bytes)?;
+        let mut command = Command::new(program()?);
+        command.args(["--json", "plugin", "check"]).arg(&file).output().context("run grantry")
+    };
+    for plugin in ["scim", "jumpcloud-admin", "itsm-bridge", "synthetic"] {
+        let output = check(&component(plugin)?)?;
+        assert!(output.status.success(), "{plugin}: {}", text(&output));
+        let report: Value = serde_json::from_slice(&output.stdout)?;
+        assert_eq!((&report["failed"], &report["skipped"]), (&json!(0), &json!(0)), "{report}");
+    }
+    let output = check(b"no component")?;
+    assert_eq!(output.status.code(), Some(1), "{}", text(&output));
+    let report: Value = serde_json::from_slice(&output.stdout)?;
+    let finding = &report["findings"][0];
+    assert_eq!(
+        (&finding["check"], &finding["outcome"]),
+        (&json!("manifest.accepted"), &json!("failed"))
+    );
+    assert!(finding["evidence"].as_str().is_some_and(|seen| seen.contains("not_a_component")));
+    assert!(finding["fix"].as_str().is_some_and(|fix| fix.contains("plugin build")));
+    Ok(())
+}
+
+#[test]
+fn a_connector_is_read_and_writes_without_a_server() -> Result<()> {
+    let desk = Desk::new("scim")?;
+    let tested = desk.run(&["test-connection"])?;
+    assert!(text(&tested).contains("The connection works."), "{}", text(&tested));
+
+    let accounts = json_lines(&desk.run(&["accounts", "--json"])?)?;
+    assert_eq!(accounts.len(), PEOPLE);
+    assert_eq!(json_lines(&desk.run(&["accounts", "--json", "--rows", "5"])?)?.len(), 5);
+    let assignments = json_lines(&desk.run(&["assignments", "--json"])?)?;
+    assert_eq!(assignments.len(), desk.directory.memberships().len());
+    let table = desk.run(&["resources"])?;
+    assert!(text(&table).contains("All employees"), "{}", text(&table));
+
+    let group = desk.directory.group_id("Finance").context("a group")?;
+    let members = desk.directory.members_of(&group);
+    let outside = accounts.iter().filter_map(|row| row["id"]["id"].as_str());
+    let person = outside.into_iter().find(|id| !members.contains(*id)).context("an outsider")?;
+    let entitlement = format!("{group}:member");
+    let change = |verb: &str, more: &[&str]| {
+        desk.run(&[&[verb, &entitlement, "User", person], more].concat())
+    };
+    let planned = change("grant", &["--plan"])?;
+    assert!(text(&planned).contains("PATCH"), "{}", text(&planned));
+    assert!(!desk.directory.members_of(&group).contains(person), "a plan changes nothing");
+    let granted = change("grant", &[])?;
+    assert!(text(&granted).contains("read back: it is so"), "{}", text(&granted));
+    assert!(desk.directory.members_of(&group).contains(person));
+    assert!(text(&change("grant", &[])?).contains("already"));
+    assert!(change("revoke", &[])?.status.success());
+    assert_eq!(desk.directory.members_of(&group), members);
+    Ok(())
+}
+
+#[test]
+fn nothing_is_reached_that_was_not_approved() -> Result<()> {
+    let desk = Desk::new("scim")?;
+    let refused = desk.command(&[], &["accounts"])?;
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(text(&refused).contains("--allow-loopback"), "{}", text(&refused));
+    assert_eq!(desk.directory.requests().len(), 0);
+    let unasked = desk.command(&["--host", "evil.example.com"], &["accounts"])?;
+    assert!(text(&unasked).contains("does not ask for the host"), "{}", text(&unasked));
+
+    let exact = desk.directory.address().to_string();
+    let reached = desk.command(&["--address", &exact], &["accounts"])?;
+    assert!(reached.status.success(), "{}", text(&reached));
+    assert!(!text(&reached).contains(desk.directory.token()));
+    Ok(())
+}
