@@ -6,6 +6,7 @@ use std::process::{Command, Output};
 use anyhow::{Context as _, Result, ensure};
 use grantry_tests::directory::Directory;
 use grantry_tests::host::{component, program};
+use grantry_tests::peers::{ScimServer, Variant};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -133,5 +134,126 @@ fn nothing_is_reached_that_was_not_approved() -> Result<()> {
     let reached = desk.command(&["--address", &exact], &["accounts"])?;
     assert!(reached.status.success(), "{}", text(&reached));
     assert!(!text(&reached).contains(desk.directory.token()));
+    Ok(())
+}
+
+/// Runs the conformance suite and answers its report.
+fn conformance(plugin: &std::path::Path, config: &Value, token: &str) -> Result<Value> {
+    let folder = tempfile::tempdir()?;
+    let file = folder.path().join("test.json");
+    std::fs::write(&file, config.to_string())?;
+    let mut command = Command::new(program()?);
+    command.args(["--json", "plugin", "test"]).arg(plugin).arg("--config").arg(&file);
+    command.args(["--allow-loopback", "--allow-writes"]).env("AUTHORS_TOKEN", token);
+    let output = command.output().context("run grantry")?;
+    serde_json::from_slice(&output.stdout).with_context(|| text(&output))
+}
+
+fn failures(report: &Value) -> Vec<&Value> {
+    let findings = report["findings"].as_array().into_iter().flatten();
+    findings.filter(|finding| finding["outcome"] == "failed").collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn our_scim_connector_keeps_every_rule_on_a_real_server() -> Result<()> {
+    let server = ScimServer::start(Variant::Default).await?;
+    server.seed(9, 4).await?;
+    let folder = tempfile::tempdir()?;
+    let plugin = folder.path().join("scim.wasm");
+    std::fs::write(&plugin, component("scim")?)?;
+    let config = json!({
+        "connection": { "url": server.base_url(), "auth": { "type": "bearer" } },
+        "secrets": { "/auth/token": "AUTHORS_TOKEN" },
+        "bad_connections": [
+            { "why": "a path without a SCIM service",
+              "connection": { "url": format!("http://{}/nothing", server.address()) } },
+        ],
+        "create": {
+            "kind": "User",
+            "attributes": { "userName": "conformance-{unique}", "displayName": "Conformance" },
+            "update": { "displayName": "Changed" },
+        },
+    });
+    let before = server.truth().snapshot().await?.memberships();
+    let report = conformance(&plugin, &config, server.token())?;
+    assert_eq!(failures(&report), Vec::<&Value>::new(), "{report:#}");
+    assert!(report["passed"].as_u64() > Some(50), "{report:#}");
+    assert_eq!(server.truth().snapshot().await?.memberships(), before);
+    Ok(())
+}
+
+#[test]
+fn a_connector_that_only_reads_is_not_asked_to_write() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let plugin = folder.path().join("synthetic.wasm");
+    std::fs::write(&plugin, component("synthetic")?)?;
+    let connection = json!({ "users": 40, "groups": 5, "assignments": 60, "validators": true });
+    let config = json!({ "connection": connection });
+    let report = conformance(&plugin, &config, "")?;
+    assert_eq!(failures(&report), Vec::<&Value>::new(), "{report:#}");
+    let faulty = json!({ "connection": {
+        "users": 40, "groups": 5, "assignments": 60, "fault": { "dangling": true }
+    } });
+    let report = conformance(&plugin, &faulty, "")?;
+    let failed: Vec<&Value> = failures(&report).iter().map(|finding| &finding["check"]).collect();
+    assert_eq!(failed, ["reading.references"], "{report:#}");
+    Ok(())
+}
+
+/// The way of the template's README.
+#[test]
+fn a_newcomer_has_a_working_connector_by_the_templates_readme() -> Result<()> {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize()?;
+    let desk = tempfile::tempdir()?;
+    let folder = desk.path().join("my-directory");
+    // With what the repository's own plugins left there the standard library is not built again.
+    let grantry = |words: &[&str]| -> Result<Output> {
+        let mut command = Command::new(program()?);
+        command.args(words).current_dir(desk.path()).env("GRANTRY_CHECKOUT", &root);
+        command.env("CARGO_TARGET_DIR", root.join("target/guests"));
+        command.env("DIRECTORY_TOKEN", "demo-token").output().context("run grantry")
+    };
+    let done = |words: &[&str]| -> Result<Output> {
+        let output = grantry(words)?;
+        ensure!(output.status.success(), "{words:?}: {}", text(&output));
+        Ok(output)
+    };
+    for language in ["js", "python"] {
+        let refused = grantry(&["plugin", "new", "--lang", language, "my-directory"])?;
+        assert_eq!(refused.status.code(), Some(1));
+        assert!(text(&refused).contains("there is no SDK for this language yet"));
+    }
+    done(&["plugin", "new", "--lang", "rust", "my-directory"])?;
+    assert!(!grantry(&["plugin", "new", "--lang", "rust", "my-directory"])?.status.success());
+    done(&["plugin", "build", "my-directory"])?;
+    let component = "my-directory/dist/my-directory.wasm";
+    done(&["plugin", "check", component])?;
+
+    let directory =
+        Directory::builder().people(PEOPLE).groups(GROUPS).token("demo-token").start()?;
+    for file in ["connection.json", "conformance.json"] {
+        let file = folder.join(file);
+        let at_port_9000 = std::fs::read_to_string(&file)?;
+        let moved = at_port_9000.replace("127.0.0.1:9000", &directory.address().to_string());
+        std::fs::write(&file, moved)?;
+    }
+    let connection = ["--connection", "my-directory/connection.json"];
+    let approval = ["--secret", "/token=DIRECTORY_TOKEN", "--allow-loopback"];
+    let run = |words: &[&str]| {
+        done(&[&["plugin", "run", component], words, &connection, &approval].concat())
+    };
+    assert!(text(&run(&["test-connection"])?).contains("The connection works."));
+    assert_eq!(json_lines(&run(&["accounts", "--json"])?)?.len(), PEOPLE);
+    assert_eq!(json_lines(&run(&["entitlements", "--json"])?)?.len(), GROUPS);
+    let held = json_lines(&run(&["assignments", "--json", "--rows", "500"])?)?;
+    assert_eq!(held.len(), directory.memberships().len());
+    let test = ["plugin", "test", component, "--config", "my-directory/conformance.json"];
+    done(&[test.as_slice(), &["--allow-loopback", "--allow-writes"]].concat())?;
+
+    let mut unit_tests = Command::new("cargo");
+    unit_tests.args(["test", "--quiet"]).current_dir(&folder);
+    unit_tests.env("CARGO_TARGET_DIR", root.join("target/guests-native"));
+    let unit_tests = unit_tests.output()?;
+    ensure!(unit_tests.status.success(), "{}", text(&unit_tests));
     Ok(())
 }

@@ -1,22 +1,20 @@
 //! Builds the guest workspace (`plugins/`, `sdk/rust`) and turns each plugin into a component.
 //!
 //! Every member with a `cdylib` target becomes `target/guests/out/<package>.wasm`. Which compiler is
-//! used is decided in [`toolchain`]; the checked-in bindings are written by [`bindings`].
+//! used is decided in `grantry-guest-build`; the checked-in bindings are written by [`bindings`].
 
 mod bindings;
-mod toolchain;
 
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 
 use anyhow::{Context, Result, bail, ensure};
+use grantry_guest_build::{Toolchain, componentize, find, module_path, write_if_changed};
 use serde::Deserialize;
-use wit_component::ComponentEncoder;
 
 use crate::command::root;
 
-pub use toolchain::{ToolchainMissing, ensure_toolchain};
+pub use grantry_guest_build::{ToolchainMissing, ensure_toolchain};
 
 /// Runs `cargo xtask plugins …`.
 pub fn run(arguments: &[&str]) -> Result<()> {
@@ -32,14 +30,14 @@ pub fn run(arguments: &[&str]) -> Result<()> {
 /// Builds all plugins and prints one line for each.
 pub fn build() -> Result<()> {
     let root = root();
-    let toolchain = toolchain::find()?;
+    let toolchain = find()?;
     println!("guest toolchain: {toolchain}");
 
     let workspace = root.join("plugins");
     let target = root.join("target/guests");
     let names = plugin_names(&toolchain, &workspace)?;
     let status = toolchain
-        .build_command(&root)
+        .build_command(Some(&root), true)
         .current_dir(&workspace)
         .env("CARGO_TARGET_DIR", &target)
         .status()
@@ -49,10 +47,7 @@ pub fn build() -> Result<()> {
     let out = target.join("out");
     fs::create_dir_all(&out)?;
     for name in &names {
-        let module = target
-            .join(toolchain::TARGET)
-            .join("release")
-            .join(format!("{}.wasm", name.replace('-', "_")));
+        let module = module_path(&target, name);
         let bytes = componentize(&module).with_context(|| format!("plugin `{name}`"))?;
         write_if_changed(&out.join(format!("{name}.wasm")), &bytes)?;
         println!("{name:24} {:5} KiB", bytes.len().div_ceil(1024));
@@ -77,7 +72,7 @@ struct Target {
 }
 
 /// The members that are plugins, by package name.
-fn plugin_names(toolchain: &toolchain::Toolchain, workspace: &Path) -> Result<Vec<String>> {
+fn plugin_names(toolchain: &Toolchain, workspace: &Path) -> Result<Vec<String>> {
     let output = toolchain
         .cargo()
         .args(["metadata", "--no-deps", "--format-version=1", "--locked"])
@@ -91,45 +86,4 @@ fn plugin_names(toolchain: &toolchain::Toolchain, workspace: &Path) -> Result<Ve
     let is_cdylib = |target: &Target| target.crate_types.iter().any(|kind| kind == "cdylib");
     let plugins = metadata.packages.into_iter().filter(|p| p.targets.iter().any(is_cdylib));
     Ok(plugins.map(|package| package.name).collect())
-}
-
-/// Wraps a core module, which carries its component type in custom sections, into a component.
-fn componentize(module: &Path) -> Result<Vec<u8>> {
-    let core =
-        fs::read(module).with_context(|| format!("could not read `{}`", module.display()))?;
-    ComponentEncoder::default().module(&core)?.validate(true).encode()
-}
-
-/// Leaves the file's time alone when nothing changed, so that nothing downstream is rebuilt.
-fn write_if_changed(path: &Path, bytes: &[u8]) -> Result<()> {
-    if fs::read(path).is_ok_and(|old| old == bytes) {
-        return Ok(());
-    }
-    fs::write(path, bytes).with_context(|| format!("could not write `{}`", path.display()))
-}
-
-/// A command without what an outer cargo or rustup put into its environment.
-fn clean_command(program: &Path) -> Command {
-    const KEPT: [&str; 5] =
-        ["CARGO_HOME", "CARGO_NET_", "CARGO_HTTP_", "CARGO_REGISTRIES_", "CARGO_TERM_"];
-    const DROPPED: [&str; 7] = [
-        "CARGO",
-        "RUSTC",
-        "RUSTFLAGS",
-        "RUSTDOC",
-        "RUSTUP_TOOLCHAIN",
-        "RUST_RECURSION_",
-        "__CARGO",
-    ];
-    let mut command = Command::new(program);
-    for (name, _) in std::env::vars_os() {
-        let Some(name) = name.to_str() else { continue };
-        let begins = |prefixes: &[&str]| prefixes.iter().any(|prefix| name.starts_with(prefix));
-        if begins(&DROPPED) && !begins(&KEPT) {
-            command.env_remove(name);
-        }
-    }
-    // `cargo run` puts its own toolchain's libraries first.
-    command.env_remove("LD_LIBRARY_PATH");
-    command
 }

@@ -8,7 +8,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-pub(crate) use plugin::{Call, PluginCommand, RunOptions, TargetOptions};
+pub(crate) use plugin::{
+    ApprovalOptions, Call, Language, NewOptions, PluginCommand, RunOptions, TestOptions,
+};
 pub(crate) use sync::{
     KindOption, ModeOption, OneSchedule, PlanOptions, ScheduleCommand, SelectionOptions,
     SyncCommand,

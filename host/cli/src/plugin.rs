@@ -1,9 +1,12 @@
 //! `grantry plugin …`: look at, check, run, install and list plugins.
 
 mod author;
+mod build;
 mod check;
 mod inspect;
+mod new;
 mod run;
+mod test;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -24,7 +27,10 @@ const PAGES_MAX: usize = 100;
 pub(crate) async fn run(command: PluginCommand, output: Output) -> anyhow::Result<ExitCode> {
     match command {
         PluginCommand::Inspect { file } => inspect::run(&file, output).await?,
+        PluginCommand::New(options) => new::run(&options, output)?,
+        PluginCommand::Build { folder } => build::run(&folder, output)?,
         PluginCommand::Check { file } => return check::run(&file, output).await,
+        PluginCommand::Test(options) => return test::run(&options, output).await,
         PluginCommand::Run(options) => return run::run(&options, output).await,
         PluginCommand::Install { file, server } => install(&file, &server, output).await?,
         PluginCommand::List { server } => list(&server, output).await?,

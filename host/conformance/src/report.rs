@@ -1,7 +1,13 @@
 //! What a check says, and how a whole report looks to people.
 
 use grantry_model::package::PackageReport;
+use grantry_model::text::printable;
 use serde::Serialize;
+
+use crate::checks::ALL;
+
+/// Longest evidence, in characters: it may repeat what a plugin says.
+const EVIDENCE_MAX: usize = 1_000;
 
 /// One rule that a plugin is held to.
 #[derive(Debug, PartialEq, Eq)]
@@ -119,8 +125,8 @@ impl Report {
         }
         let outcome = match verdict {
             Ok(()) => Outcome::Passed,
-            Err(Not::Kept(evidence)) => Outcome::Failed { evidence },
-            Err(Not::Judged(reason)) => Outcome::Skipped { reason },
+            Err(Not::Kept(seen)) => Outcome::Failed { evidence: printable(&seen, EVIDENCE_MAX) },
+            Err(Not::Judged(why)) => Outcome::Skipped { reason: printable(&why, EVIDENCE_MAX) },
         };
         let count = match &outcome {
             Outcome::Passed => &mut self.passed,
@@ -130,6 +136,24 @@ impl Report {
         *count += 1;
         let fix = matches!(outcome, Outcome::Failed { .. }).then_some(check.fix);
         self.findings.push(Finding { check: check.id, sentence: check.sentence, outcome, fix });
+    }
+
+    /// Drops what is not of this group.
+    pub(crate) fn keep(&mut self, group: &str) {
+        let is_of = |finding: &Finding| finding.check.split('.').next() == Some(group);
+        self.findings.retain(is_of);
+        let count =
+            |is: fn(&Outcome) -> bool| self.findings.iter().filter(|f| is(&f.outcome)).count();
+        let passed = count(|outcome| matches!(outcome, Outcome::Passed));
+        let failed = count(|outcome| matches!(outcome, Outcome::Failed { .. }));
+        let skipped = count(|outcome| matches!(outcome, Outcome::Skipped { .. }));
+        (self.passed, self.failed, self.skipped) = (passed, failed, skipped);
+    }
+
+    /// Into the order in which the checks are listed.
+    pub(crate) fn sort(&mut self) {
+        let place = |id: &str| ALL.iter().copied().flatten().position(|check| check.id == id);
+        self.findings.sort_by_key(|finding| place(finding.check));
     }
 
     /// Whether nothing failed.

@@ -15,12 +15,23 @@ pub(crate) enum PluginCommand {
         /// The component.
         file: PathBuf,
     },
+    /// Make a folder with a connector that works, to change into yours.
+    New(NewOptions),
+    /// Build a plugin that is written in Rust into `dist/NAME.wasm`.
+    Build {
+        /// The plugin's folder.
+        #[arg(default_value = ".")]
+        folder: PathBuf,
+    },
     /// Say whether the host would install a component, and what is wrong with what it says of itself.
     /// For authors; no server and no connection are needed. Exits with 1 if something is wrong.
     Check {
         /// The component.
         file: PathBuf,
     },
+    /// Hold a component against the conformance suite, with a target: docs/plugin-guide.md lists what
+    /// it judges. Exits with 1 if the plugin breaks a rule.
+    Test(TestOptions),
     /// Run one call of a component in the real sandbox, without server and database.
     Run(RunOptions),
     /// Install a component on a running server.
@@ -37,12 +48,9 @@ pub(crate) enum PluginCommand {
     },
 }
 
-/// A connection, and what a person approves for it.
+/// What a person gives and approves beside the connection.
 #[derive(Debug, Args)]
-pub(crate) struct TargetOptions {
-    /// The connection, as JSON. Leave secrets out and give them with `--secret`.
-    #[arg(long, value_name = "FILE")]
-    pub connection: PathBuf,
+pub(crate) struct ApprovalOptions {
     /// A secret of the connection, from the environment: its place and the name of the variable,
     /// such as `/auth/token=DIRECTORY_TOKEN`.
     #[arg(long = "secret", value_name = "PLACE=VARIABLE", value_parser = place_and_variable)]
@@ -60,6 +68,33 @@ pub(crate) struct TargetOptions {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct NewOptions {
+    /// The plugin's name: lower case letters, digits and hyphens.
+    pub name: String,
+    /// In which language.
+    #[arg(long, value_enum)]
+    pub lang: Language,
+    /// The folder to make; by default one of the plugin's name.
+    #[arg(long, value_name = "DIR")]
+    pub path: Option<PathBuf>,
+    /// A checkout of Grantry's repository, whose SDK is used. The SDK is not published yet, so there
+    /// is no other way.
+    #[arg(long, value_name = "DIR", env = "GRANTRY_CHECKOUT")]
+    pub sdk: Option<PathBuf>,
+}
+
+/// The languages that there are, or will be, an SDK for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Language {
+    /// Rust.
+    Rust,
+    /// JavaScript or TypeScript: not there yet.
+    Js,
+    /// Python: not there yet.
+    Python,
+}
+
+#[derive(Debug, Args)]
 #[command(after_help = RUN_EXAMPLES)]
 pub(crate) struct RunOptions {
     /// The component.
@@ -69,8 +104,11 @@ pub(crate) struct RunOptions {
     pub call: Call,
     /// What the call is about: see the examples.
     pub arguments: Vec<String>,
+    /// The connection, as JSON. Leave secrets out and give them with `--secret`.
+    #[arg(long, value_name = "FILE")]
+    pub connection: PathBuf,
     #[command(flatten)]
-    pub target: TargetOptions,
+    pub approval: ApprovalOptions,
     /// Rows to read at most.
     #[arg(long, default_value_t = 50, value_name = "N",
         value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
@@ -81,6 +119,24 @@ pub(crate) struct RunOptions {
     /// Ask what a change would send, and change nothing.
     #[arg(long)]
     pub plan: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TestOptions {
+    /// The component.
+    pub file: PathBuf,
+    /// What to test with: the connection, and what may be written (JSON).
+    #[arg(long, value_name = "FILE")]
+    pub config: PathBuf,
+    #[command(flatten)]
+    pub approval: ApprovalOptions,
+    /// Change the target: grants, revocations, new objects. What is made is removed again.
+    #[arg(long)]
+    pub allow_writes: bool,
+    /// Only the checks of this group.
+    #[arg(long, value_name = "GROUP",
+        value_parser = ["manifest", "connection", "reading", "faults", "writing", "calls"])]
+    pub only: Option<String>,
 }
 
 const RUN_EXAMPLES: &str = "\

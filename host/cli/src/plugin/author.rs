@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Context as _, anyhow, bail};
-use grantry_conformance::approval::{Said, approval};
+use grantry_conformance::approval::Said;
 use grantry_conformance::sandbox::Refused;
 use grantry_conformance::{Sandbox, SandboxError, Session};
 use grantry_model::approval::{AddressException, Approval};
@@ -11,11 +11,12 @@ use grantry_model::connection;
 use grantry_model::fault::FieldIssue;
 use grantry_model::runner::LogLine;
 use grantry_model::text::printable;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tempfile::TempDir;
 
 use super::read;
-use crate::options::TargetOptions;
+use crate::options::ApprovalOptions;
 use crate::wiring;
 
 const CHARACTERS_MAX: usize = 2_000;
@@ -36,37 +37,42 @@ pub(super) async fn open(file: &Path) -> anyhow::Result<Result<Bench, SandboxErr
     Ok(opened.map(|sandbox| Bench { sandbox, _cache: cache }))
 }
 
-/// The whole connection of a file, with the secrets from the environment, and what is approved for it.
-pub(super) fn target(
-    sandbox: &Sandbox,
-    options: &TargetOptions,
-) -> anyhow::Result<(Value, Approval)> {
-    let file = options.connection.display();
-    let text = std::fs::read_to_string(&options.connection)
-        .with_context(|| format!("cannot read `{file}`"))?;
-    let public: Value =
-        serde_json::from_str(&text).with_context(|| format!("`{file}` is not JSON"))?;
-    let mut secrets = Vec::new();
-    for (place, variable) in &options.secrets {
+/// A file with JSON in it.
+pub(super) fn json<T: DeserializeOwned>(file: &Path) -> anyhow::Result<T> {
+    let text = std::fs::read_to_string(file);
+    let text = text.with_context(|| format!("cannot read `{}`", file.display()))?;
+    serde_json::from_str(&text)
+        .with_context(|| format!("`{}` is not as it should be", file.display()))
+}
+
+/// The whole connection: with secrets from the environment, by place and name of the variable.
+pub(super) fn whole<'a>(
+    public: &Value,
+    secrets: impl IntoIterator<Item = (&'a String, &'a String)>,
+) -> anyhow::Result<Value> {
+    let mut opened = Vec::new();
+    for (place, variable) in secrets {
         if public.pointer(place).is_some() {
-            bail!("`{file}` has a value at `{place}` already: leave one of the two out");
+            bail!("the connection has a value at `{place}` already: leave one of the two out");
         }
         let value = std::env::var(variable);
         let value = value.with_context(|| format!("`{variable}` is not set in the environment"))?;
-        secrets.push((place.clone(), value));
+        opened.push((place.clone(), value));
     }
-    let whole = connection::join(&public, &secrets);
+    Ok(connection::join(public, &opened))
+}
+
+/// What the person approved.
+pub(super) fn said(options: &ApprovalOptions) -> Said {
     let exception = |address: &std::net::SocketAddr| AddressException {
         ip: address.ip(),
         port: address.port(),
     };
-    let said = Said {
+    Said {
         hosts: options.hosts.clone(),
         addresses: options.addresses.iter().map(exception).collect(),
         allows_loopback: options.allow_loopback,
-    };
-    let approval = approval(&sandbox.report.manifest, &whole, &said)?;
-    Ok((whole, approval))
+    }
 }
 
 /// A session, or what is wrong with the connection.

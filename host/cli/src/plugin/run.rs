@@ -7,10 +7,12 @@ use std::process::ExitCode;
 
 use anyhow::{anyhow, bail};
 use grantry_conformance::Session;
+use grantry_conformance::approval::approval;
 use grantry_model::catalogue::{Object, ObjectRef};
 use grantry_model::fault::Fault;
 use grantry_model::plugin::{ConnectionReport, KindSchema, TestDepth};
 use grantry_model::text::printable;
+use serde_json::Value;
 
 use super::author;
 use crate::options::{Call, RunOptions};
@@ -20,7 +22,11 @@ const CELL_CHARACTERS_MAX: usize = 80;
 
 pub(super) async fn run(options: &RunOptions, output: Output) -> anyhow::Result<ExitCode> {
     let bench = author::open(&options.file).await??;
-    let (whole, approval) = author::target(&bench.sandbox, &options.target)?;
+    let public: Value = author::json(&options.connection)?;
+    let secrets = options.approval.secrets.iter().map(|(place, name)| (place, name));
+    let whole = author::whole(&public, secrets)?;
+    let said = author::said(&options.approval);
+    let approval = approval(&bench.sandbox.report.manifest, &whole, &said)?;
     let session = author::session(&bench.sandbox, &whole, &approval)?;
     let outcome = call(&session, options, output).await;
     author::tell(&session);

@@ -31,6 +31,9 @@ pub struct Journal {
     pub crashes: Vec<String>,
     /// Where a secret came out, in words without it.
     pub leaks: Vec<String>,
+    /// Where a text came out that somebody watches for.
+    pub canaries: Vec<String>,
+    watched: Vec<String>,
     /// Peak of linear memory of any call, in bytes.
     pub memory_bytes: u64,
     /// Outgoing requests of all calls.
@@ -48,10 +51,17 @@ impl Journal {
             refused: Vec::new(),
             crashes: Vec::new(),
             leaks: Vec::new(),
+            canaries: Vec::new(),
+            watched: Vec::new(),
             memory_bytes: 0,
             requests: 0,
             calls: 0,
         }
+    }
+
+    /// Looks for these texts too.
+    pub fn watch_for(&mut self, texts: &[String]) {
+        self.watched.extend_from_slice(texts);
     }
 
     pub(super) fn begin(&mut self, call: &'static str) {
@@ -100,6 +110,10 @@ impl Journal {
     }
 
     fn look_for_secrets(&mut self, call: &'static str, place: &str, mut text: String) {
+        let is_watched = self.watched.iter().any(|watched| text.contains(watched));
+        if is_watched && self.canaries.len() < KEPT_MAX {
+            self.canaries.push(format!("it is in {place} (`{call}`)"));
+        }
         let is_leak = text.contains(TAKEN_OUT) || self.scrubber.text(&mut text);
         if is_leak && self.leaks.len() < KEPT_MAX {
             self.leaks.push(format!("a secret of the connection is in {place} (`{call}`)"));

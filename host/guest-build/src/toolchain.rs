@@ -11,8 +11,6 @@ use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 
-use super::clean_command;
-
 /// What plugins are compiled for.
 pub const TARGET: &str = "wasm32-unknown-unknown";
 
@@ -66,11 +64,16 @@ impl Toolchain {
         command
     }
 
-    /// The release build of the guest workspace. Paths of this machine are kept out of its output.
-    pub fn build_command(&self, root: &Path) -> Command {
+    /// A release build for plugins. Paths of this machine are kept out of its output: `checkout` is
+    /// the folder of this repository, where one is used.
+    pub fn build_command(&self, checkout: Option<&Path>, is_locked: bool) -> Command {
         let mut command = self.cargo();
-        command.args(["build", "--release", "--locked", "--target", TARGET]);
-        let mut flags = vec![remap(root, "grantry")];
+        command.args(["build", "--release", "--target", TARGET]);
+        if is_locked {
+            command.arg("--locked");
+        }
+        let mut flags: Vec<String> =
+            checkout.into_iter().map(|root| remap(root, "grantry")).collect();
         flags.extend(cargo_home().map(|home| remap(&home, "cargo")));
         if self.builds_std {
             command.arg("-Zbuild-std=std,panic_abort").env("RUSTC_BOOTSTRAP", "1");
@@ -185,4 +188,30 @@ fn cargo_home() -> Option<PathBuf> {
 
 fn remap(from: &Path, to: impl AsRef<OsStr>) -> String {
     format!("--remap-path-prefix={}={}", from.display(), to.as_ref().to_string_lossy())
+}
+
+/// A command without what an outer cargo or rustup put into its environment.
+fn clean_command(program: &Path) -> Command {
+    const KEPT: [&str; 5] =
+        ["CARGO_HOME", "CARGO_NET_", "CARGO_HTTP_", "CARGO_REGISTRIES_", "CARGO_TERM_"];
+    const DROPPED: [&str; 7] = [
+        "CARGO",
+        "RUSTC",
+        "RUSTFLAGS",
+        "RUSTDOC",
+        "RUSTUP_TOOLCHAIN",
+        "RUST_RECURSION_",
+        "__CARGO",
+    ];
+    let mut command = Command::new(program);
+    for (name, _) in std::env::vars_os() {
+        let Some(name) = name.to_str() else { continue };
+        let begins = |prefixes: &[&str]| prefixes.iter().any(|prefix| name.starts_with(prefix));
+        if begins(&DROPPED) && !begins(&KEPT) {
+            command.env_remove(name);
+        }
+    }
+    // `cargo run` puts its own toolchain's libraries first.
+    command.env_remove("LD_LIBRARY_PATH");
+    command
 }
