@@ -174,7 +174,7 @@ checks! {
             "An incremental reading sees a change.",
             "let the validator cover everything that the scope's rows are made of";
         UNKNOWN_HOLDER: "writing.unknown-holder",
-            "A grant to somebody who is not there fails.",
+            "A grant to somebody who is not there fails, unless the target takes anybody.",
             "look the holder up, if the target does not";
         UNKNOWN_ENTITLEMENT: "writing.unknown-entitlement",
             "A grant of an entitlement that is not there fails.",

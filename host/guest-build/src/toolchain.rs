@@ -192,8 +192,14 @@ fn remap(from: &Path, to: impl AsRef<OsStr>) -> String {
 
 /// A command without what an outer cargo or rustup put into its environment.
 fn clean_command(program: &Path) -> Command {
-    const KEPT: [&str; 5] =
-        ["CARGO_HOME", "CARGO_NET_", "CARGO_HTTP_", "CARGO_REGISTRIES_", "CARGO_TERM_"];
+    const KEPT: [&str; 6] = [
+        "CARGO_HOME",
+        "CARGO_NET_",
+        "CARGO_HTTP_",
+        "CARGO_REGISTRIES_",
+        "CARGO_TARGET_DIR",
+        "CARGO_TERM_",
+    ];
     const DROPPED: [&str; 7] = [
         "CARGO",
         "RUSTC",

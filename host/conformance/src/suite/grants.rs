@@ -187,8 +187,7 @@ async fn judge(
     report.note(&VERIFY_TRUE, truth.said);
     report.note(&VERIFY_READS_ONLY, reads_only(session));
 
-    let nobody = case.grant_to(&case.entitlement.id, NO_ID);
-    report.note(&UNKNOWN_HOLDER, is_refused(session, &nobody, case, &after).await);
+    report.note(&UNKNOWN_HOLDER, to_nobody(session, case, &after).await);
     let nothing = case.grant_to(NO_ID, &case.holder.id);
     report.note(&UNKNOWN_ENTITLEMENT, is_refused(session, &nothing, case, &after).await);
     report.note(&NOBODY_ELSE, Ok(()));
@@ -279,12 +278,30 @@ pub(super) fn is_success(outcome: &Answer<Outcome>) -> Verdict {
     }
 }
 
+/// A target may take anybody; then it is so. A success that is not so is the connector's.
+async fn to_nobody(session: &Session, case: &Case, rows: &Rows) -> Verdict {
+    let holder = ObjectRef { kind: case.holder.kind.clone(), id: NO_ID.to_owned() };
+    let nobody = Case { entitlement: case.entitlement.clone(), holder };
+    let outcome = session.apply(&nobody.grant(), &session.new_operation()).await;
+    let found = case.rows(session).await?;
+    if found.contains_key(&nobody.key()) {
+        let _ = session.apply(&nobody.revoke(), &session.new_operation()).await;
+        return skipped("the target takes holders that are not there");
+    }
+    is_refusal(&outcome)?;
+    same(rows, &found, "after a refused grant")
+}
+
+fn is_refusal(outcome: &Answer<Outcome>) -> Verdict {
+    match outcome {
+        Ok(outcome) => broken(format!("the outcome is {outcome:?}")),
+        Err(fault) if fault.is_misbehaviour() => broken(fault.to_string()),
+        Err(_) => Ok(()),
+    }
+}
+
 /// An error of the plugin's own, and nothing happened.
 async fn is_refused(session: &Session, operation: &Operation, case: &Case, rows: &Rows) -> Verdict {
-    match session.apply(operation, &session.new_operation()).await {
-        Ok(outcome) => return broken(format!("the outcome is {outcome:?}")),
-        Err(fault) if fault.is_misbehaviour() => return broken(fault.to_string()),
-        Err(_) => {}
-    }
+    is_refusal(&session.apply(operation, &session.new_operation()).await)?;
     same(rows, &case.rows(session).await?, "after a refused grant")
 }
