@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::aggregation::{CycleFinder, EMPTY_PAGES_MAX, PAGES_MAX, PageFault};
 use crate::catalogue::{
-    Assignment, Attribute, AttributeDelta, CURSOR_BYTES_MAX, Completeness, Cursor, Entitlement,
-    NATIVE_ID_BYTES_MAX, Object, ObjectRef, Value,
+    Assignment, Attribute, AttributeDelta, Completeness, Cursor, Entitlement, NATIVE_ID_BYTES_MAX,
+    Object, ObjectRef, Value,
 };
 use crate::clock::UnixMs;
 
@@ -17,6 +17,10 @@ use crate::clock::UnixMs;
 pub const FEEDS_MAX: usize = 8;
 /// A full run is due when the last one began so long ago, in milliseconds: a week.
 pub const FULL_EVERY_MS: i64 = 7 * 24 * 3_600_000;
+/// Where a person wants changes alone, a full run is due all the same after so long, in milliseconds.
+pub const FULL_AGE_MS_MAX: i64 = 30 * 24 * 3_600_000;
+/// Longest position in a feed that is kept, in bytes.
+pub const POSITION_BYTES_MAX: usize = 4 * 1024;
 
 /// A log of changes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -132,8 +136,8 @@ impl Following {
     /// # Errors
     /// If the feed goes round in circles or does not end.
     pub fn advance(&mut self, page: &ChangePage, pages: u64) -> Result<(), PageFault> {
-        if page.next.len() > CURSOR_BYTES_MAX {
-            return Err(PageFault::InvalidId("a cursor has more than 64 KiB".to_owned()));
+        if page.next.len() > POSITION_BYTES_MAX {
+            return Err(PageFault::InvalidId("a position has more than 4 KiB".to_owned()));
         }
         self.events += page.changes.len() as u64;
         self.empty_pages = if page.changes.is_empty() { self.empty_pages + 1 } else { 0 };

@@ -121,7 +121,8 @@ impl DeletionGuard {
         if loss.restored > 0 {
             return Some(Excess::Restored);
         }
-        let of_known = |known: KnownLoss| self.excess_of(known.before, known.removals, loss.recent);
+        let of_known =
+            |known: KnownLoss| self.excess_of(known.before, known.removals, known.recent);
         self.excess_of(loss.before, loss.removals, loss.recent)
             .or_else(|| loss.known.and_then(of_known))
     }
@@ -198,13 +199,14 @@ mod tests {
     #[test]
     fn rows_that_came_within_a_day_do_not_make_a_loss_smaller() {
         let padded = |known| KindLoss { known, ..loss(660, 50) };
-        let known = |before, removals| Some(KnownLoss { before, removals });
+        let known = |before, removals| Some(KnownLoss { before, removals, recent: 0 });
         assert_eq!(excess(padded(None)), None);
         assert_eq!(excess(padded(known(60, 50))), Some(Excess::Percent));
         assert_eq!(excess(padded(known(60, 12))), None);
         assert_eq!(excess(padded(known(60, 0))), None);
         assert_eq!(excess(padded(known(50, 50))), Some(Excess::Emptied));
-        assert_eq!(excess(KindLoss { recent: 6, ..padded(known(54, 7)) }), Some(Excess::Percent));
+        let after = KnownLoss { before: 54, removals: 7, recent: 6 };
+        assert_eq!(excess(padded(Some(after))), Some(Excess::Percent));
     }
 
     #[test]

@@ -115,6 +115,8 @@ pub struct KnownLoss {
     pub before: u64,
     /// How many of them the run would remove.
     pub removals: u64,
+    /// How many of them earlier runs removed since, without a person's word.
+    pub recent: u64,
 }
 
 impl KindLoss {

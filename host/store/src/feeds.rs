@@ -73,6 +73,12 @@ statements! {
     HAS_NEW = "SELECT 1 FROM staged_changes s WHERE s.run_id = $1 AND s.change IS NOT NULL AND ((s.domain = 0 AND NOT EXISTS (SELECT 1 FROM objects o WHERE o.id = s.first_key AND o.removed_ms IS NULL)) OR (s.domain = 1 AND NOT EXISTS (SELECT 1 FROM entitlements e WHERE e.id = s.first_key AND e.removed_ms IS NULL))) LIMIT 1";
     /// A resource that is not as it was, with entitlements that are not said anew.
     HAS_RESOURCES = "SELECT 1 FROM staged_changes s JOIN entitlements e ON e.resource_id = s.first_key AND e.removed_ms IS NULL WHERE s.run_id = $1 AND s.domain = 0 AND s.change IS NOT NULL AND NOT EXISTS (SELECT 1 FROM staged_changes n WHERE n.run_id = $1 AND n.domain = 1 AND n.first_key = e.id) LIMIT 1";
+    /// A row that hangs on one that is gone.
+    HAS_ON_GONE = "SELECT 1 FROM staged_changes s JOIN staged_changes g ON g.run_id = s.run_id AND g.domain = 0 AND g.first_key = s.second_key AND g.change IS NULL WHERE s.run_id = $1 AND s.domain = 2 AND s.change IS NOT NULL \
+        UNION ALL SELECT 1 FROM staged_changes s JOIN staged_changes g ON g.run_id = s.run_id AND g.domain = 1 AND g.first_key = s.first_key AND g.change IS NULL WHERE s.run_id = $1 AND s.domain = 2 AND s.change IS NOT NULL \
+        UNION ALL SELECT 1 FROM staged_changes s JOIN staged_changes g ON g.run_id = s.run_id AND g.domain = 0 AND g.first_key = s.resource_key AND g.change IS NULL WHERE s.run_id = $1 AND s.domain = 1 AND s.change IS NOT NULL LIMIT 1";
+    SET_GONE = "UPDATE staged_changes SET change = NULL WHERE run_id = $1 AND domain = $2 AND first_key = $3 AND second_key = $4";
+    LIVES = "SELECT 1 FROM objects WHERE $1 = 0 AND id = $2 AND removed_ms IS NULL UNION ALL SELECT 1 FROM entitlements WHERE $1 = 1 AND id = $2 AND removed_ms IS NULL UNION ALL SELECT 1 FROM assignments WHERE $1 = 2 AND entitlement_id = $2 AND holder_id = $3 AND removed_ms IS NULL";
     IS_STAGED = "SELECT 1 FROM staged_changes WHERE run_id = $1 LIMIT 1";
     GONE = "SELECT first_key, second_key FROM staged_changes WHERE run_id = $1 AND domain = $2 AND change IS NULL";
     CLEAR = "DELETE FROM staged_changes WHERE run_id = $1";
@@ -146,6 +152,11 @@ impl Db {
         found.iter().map(staged).collect()
     }
 
+    /// Whether the feeds brought something that hangs on what they say is gone.
+    pub async fn has_staged_on_gone(&self, run: &RunId) -> Result<bool> {
+        Ok(self.fetch_one(HAS_ON_GONE, args![run.as_str()]).await?.is_some())
+    }
+
     /// Whether the feeds said anything.
     pub async fn has_staged(&self, run: &RunId) -> Result<bool> {
         Ok(self.fetch_one(IS_STAGED, args![run.as_str()]).await?.is_some())
@@ -187,10 +198,16 @@ impl Tx {
         self.execute(STAGE, args).await.map(drop)
     }
 
-    /// Stages that a row is gone, and nothing else.
+    /// Stages that a row is gone, and nothing else; not where nobody has seen it.
     pub async fn stage_gone(&mut self, run: &Run, domain: Domain, row: Seen) -> Result<()> {
         let (first, second, zero) = (row.0.text(), row.1.text(), ZERO.text());
         let (run, domain) = (run.id.as_str(), number(domain));
+        if self.execute(SET_GONE, args![run, domain, &first, &second]).await? > 0 {
+            return Ok(());
+        }
+        if self.fetch_one(LIVES, args![domain, &first, &second]).await?.is_none() {
+            return Ok(());
+        }
         let nothing: Option<&str> = None;
         let args = args![run, domain, &first, &second, "", &zero, nothing];
         self.execute(STAGE, args).await.map(drop)

@@ -85,10 +85,10 @@ statements! {
     COUNT_REMOVED = "SELECT CAST(COALESCE(SUM(row_count), 0) AS BIGINT) FROM removal_steps WHERE run_id = $1 AND removed_ms IS NOT NULL AND restored_ms IS NULL";
     /// What a person approved or brought back does not count against later runs.
     RECENT = "SELECT what, kind, CAST(SUM(row_count) AS BIGINT) FROM removal_steps WHERE integration_id = $1 AND removed_ms > $2 AND restored_ms IS NULL AND is_approved = 0 GROUP BY what, kind ORDER BY what, kind";
-    ALL_RECENT = "SELECT what, kind, CAST(SUM(row_count) AS BIGINT) FROM removal_steps WHERE integration_id = $1 AND removed_ms > $2 AND restored_ms IS NULL GROUP BY what, kind ORDER BY what, kind";
+    ROWS_RECENT = "SELECT what, kind, is_approved, row_keys FROM removal_steps WHERE integration_id = $1 AND removed_ms > $2 AND restored_ms IS NULL";
     /// Of the first run that ended after that moment, or has not ended.
     LIVED = "SELECT progress, started_ms FROM runs WHERE integration_id = $1 AND live_before > 0 AND progress IS NOT NULL AND (finished_ms IS NULL OR finished_ms > $2) ORDER BY started_ms, id LIMIT 1";
-    CAME = "SELECT id FROM objects WHERE integration_id = $1 AND removed_ms IS NULL AND first_seen_ms > $2 UNION ALL SELECT id FROM entitlements WHERE integration_id = $1 AND removed_ms IS NULL AND first_seen_ms > $2";
+    CAME = "SELECT id FROM objects WHERE integration_id = $1 AND first_seen_ms >= $2 UNION ALL SELECT id FROM entitlements WHERE integration_id = $1 AND first_seen_ms >= $2";
     RESTORED = "SELECT row_keys FROM removal_steps WHERE integration_id = $1 AND what = $2 AND restored_ms > $3";
     REMOVE_OBJECT = "UPDATE objects SET removed_ms = $2 WHERE id = $1 AND removed_ms IS NULL";
     REMOVE_ENTITLEMENT = "UPDATE entitlements SET removed_ms = $2, changed_ms = $2 WHERE id = $1 AND removed_ms IS NULL";
@@ -190,14 +190,19 @@ impl Db {
         rows.iter().map(|row| Ok((row_kind(row, 0)?, count(row, 2)?))).collect()
     }
 
-    /// Rows of each kind that runs removed since then, also those that a person approved.
-    pub async fn all_removed_since(
+    /// Rows that runs removed since then, and whether a person approved that.
+    pub async fn rows_removed_since(
         &self,
         integration: &IntegrationId,
         since: UnixMs,
-    ) -> Result<Vec<KindCount>> {
-        let rows = self.fetch(ALL_RECENT, args![integration.as_str(), since]).await?;
-        rows.iter().map(|row| Ok((row_kind(row, 0)?, count(row, 2)?))).collect()
+    ) -> Result<Vec<(RowKind, bool, Vec<Seen>)>> {
+        let mut removed = Vec::new();
+        for row in self.fetch(ROWS_RECENT, args![integration.as_str(), since]).await? {
+            let mut rows = Vec::new();
+            decode(&row.blob(3)?, |seen| rows.push(seen))?;
+            removed.push((row_kind(&row, 0)?, row.is_true(2)?, rows));
+        }
+        Ok(removed)
     }
 
     /// Living rows of each kind when the first run after a moment began, and when that was; nothing where
@@ -213,7 +218,7 @@ impl Db {
         Ok(Some((row.time(1)?, progress.live_before)))
     }
 
-    /// Living objects and entitlements that nobody had seen before that moment.
+    /// Objects and entitlements that nobody had seen before that moment, also those that went again.
     pub async fn came_since(
         &self,
         integration: &IntegrationId,

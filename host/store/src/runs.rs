@@ -591,7 +591,10 @@ impl Tx {
 
     /// Ends a run.
     pub async fn finish_run(&mut self, id: &RunId, end: &RunEnd<'_>) -> Result<()> {
-        let (now, progress) = (self.now(), json("progress", end.progress)?);
+        // Where feeds are followed from is kept elsewhere, once.
+        let (feeds, following) = (Vec::new(), None);
+        let ended = Progress { feeds, following, ..end.progress.clone() };
+        let (now, progress) = (self.now(), json("progress", &ended)?);
         let count = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
         let args = args![
             id.as_str(),

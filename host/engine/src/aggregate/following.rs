@@ -8,8 +8,10 @@
 mod staging;
 
 use grantry_model::aggregation::{PAGE_BYTES_MAX, PAGE_ITEMS_MAX, PageFault, Progress};
-use grantry_model::catalogue::{CURSOR_BYTES_MAX, Page, Target};
-use grantry_model::changes::{FULL_EVERY_MS, Feed, FeedPosition, Following, can_follow};
+use grantry_model::catalogue::{Page, Target};
+use grantry_model::changes::{
+    FULL_AGE_MS_MAX, FULL_EVERY_MS, Feed, FeedPosition, Following, POSITION_BYTES_MAX, can_follow,
+};
 use grantry_model::fault::{Fault, PluginError};
 use grantry_model::package::Interface;
 use grantry_model::runner::{CallResult, CallScope};
@@ -23,6 +25,8 @@ use super::{Aggregation, Beginning, Stop, Turn, is_worth_repeating, later, log_o
 use crate::worker::Verdict;
 use crate::{Engine, Result};
 
+/// Most events of one run; with more it costs less to read everything.
+const EVENTS_MAX: u64 = 1_000_000;
 /// Rows that are taken over at once.
 const ROWS_MAX: u32 = 500;
 
@@ -73,7 +77,7 @@ impl Preparing<'_> {
         for Feed { id: feed, .. } in feeds {
             let latest = self.engine.parts.runner.latest(self.scope, &feed).await;
             match self.answer(latest).await? {
-                Ok(Some(at)) if at.len() <= CURSOR_BYTES_MAX => {
+                Ok(Some(at)) if at.len() <= POSITION_BYTES_MAX => {
                     positions.push(FeedPosition { feed, at });
                 }
                 // A log that cannot be read does not keep the lists from being read.
@@ -85,7 +89,7 @@ impl Preparing<'_> {
         Ok(Ok(progress))
     }
 
-    /// What the connector answers; nothing where it says that it cannot.
+    /// What the connector answers; nothing where it does not.
     async fn answer<T>(
         &self,
         result: CallResult<T>,
@@ -97,14 +101,19 @@ impl Preparing<'_> {
         }
         Ok(match self.engine.observe(&self.integration.id, result).await? {
             Ok(called) => Ok(Some(called.value)),
-            Err(fault) if is_worth_repeating(&fault) && self.may_wait => {
-                Err(Beginning::Later(later(&fault, false)))
-            }
-            Err(Fault::Plugin(_)) => Ok(None),
-            Err(fault) => {
+            Err(fault @ (Fault::DigestMismatch | Fault::Missing(_))) => {
                 let (code, detail) = (fault.code().to_owned(), fault.to_string());
                 Err(Beginning::Never(Stop { code, detail }))
             }
+            // Who orders a full run does not wait for a log.
+            Err(fault)
+                if is_worth_repeating(&fault)
+                    && self.may_wait
+                    && self.run.selection.mode != Mode::Full =>
+            {
+                Err(Beginning::Later(later(&fault, false)))
+            }
+            Err(_) => Ok(None),
         })
     }
 
@@ -112,7 +121,10 @@ impl Preparing<'_> {
     async fn followed(&self, feeds: &[Feed], basis: &str) -> Result<Option<Followed>> {
         let db = self.engine.db();
         let mode = self.run.selection.mode;
-        if mode == Mode::Full {
+        // What such a connector wrote is settled by a run that reads.
+        let manifest = &self.plugin.manifest;
+        let writes = self.plugin.interfaces.contains(&Interface::Provision);
+        if mode == Mode::Full || (writes && !manifest.can_read_back) {
             return Ok(None);
         }
         let Some(followed) = db.followed(&self.integration.id).await? else { return Ok(None) };
@@ -121,7 +133,8 @@ impl Preparing<'_> {
             && feeds.iter().all(is_followed)
             && followed.basis == basis;
         let age_ms = db.now().0.saturating_sub(followed.full.0);
-        let is_fresh = mode == Mode::Changes || age_ms < FULL_EVERY_MS;
+        let age_ms_max = if mode == Mode::Changes { FULL_AGE_MS_MAX } else { FULL_EVERY_MS };
+        let is_fresh = (0..age_ms_max).contains(&age_ms);
         Ok(Some(followed).filter(|_| is_same && is_fresh))
     }
 }
@@ -205,6 +218,11 @@ impl Aggregation<'_> {
             let what = format!("the feed has more than {PAGE_ITEMS_MAX} events on a page");
             return Ok(Turn::End(Err(PageFault::UnexpectedRow(what).into())));
         }
+        let events = self.progress.following.as_ref().map_or(0, |following| following.events);
+        if events > EVENTS_MAX {
+            let why = format!("the feeds have more than {EVENTS_MAX} events since");
+            return self.read_in_full(&why).await;
+        }
         let mut progress = self.progress.clone();
         progress.last_page = Some(self.engine.db().now());
         progress.pages += 1;
@@ -241,6 +259,10 @@ impl Aggregation<'_> {
         let (db, id) = (self.engine.db(), &self.integration.id);
         if following.has_left_out && db.has_staged_new(&self.run.id).await? {
             let why = "what was left out before may fit what is new";
+            return self.read_in_full(why).await;
+        }
+        if db.has_staged_on_gone(&self.run.id).await? {
+            let why = "something was granted on what was deleted, and may be there again";
             return self.read_in_full(why).await;
         }
         if self.types.reads_attributes() && db.has_staged_resources(&self.run.id).await? {
@@ -300,7 +322,7 @@ impl Aggregation<'_> {
         let (detail, id) = (json!({ "run": self.run.id, "detail": why }), &self.integration.id);
         let event = "aggregation.reads_in_full";
         tx.commit(AuditEntry::about(event, "integration", id.as_str(), detail)).await?;
-        tracing::info!(run.id = %self.run.id, "aggregation reads in full: {why}");
+        tracing::info!(run.id = %self.run.id, "aggregation reads in full; the audit log says why");
         Ok(Turn::Again(Verdict::Later {
             has_progressed: true,
             asked_ms: Some(0),

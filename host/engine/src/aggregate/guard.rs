@@ -38,12 +38,12 @@ pub(super) async fn judge(
     let (before, live) = (by_kind(&progress.live_before), by_kind(live));
     let of = |counts: &BTreeMap<RowKind, u64>, kind: &RowKind| counts.get(kind).copied();
     let restored_since = now.plus_ms(-guard.undo_ms());
-    let mut known = Known::since(db, run, now.plus_ms(-WINDOW_MS)).await?;
+    let known = Known::since(db, run, now.plus_ms(-WINDOW_MS)).await?;
     let mut losses = Vec::with_capacity(vanished.rows.len());
     for (kind, rows) in &vanished.rows {
         let before = of(&before, kind).unwrap_or(0);
         let restored = db.restored_since(id, kind.what, restored_since).await?;
-        let known = known.loss(db, run, (kind, before), rows).await?;
+        let known = known.loss(kind, before, rows);
         losses.push(KindLoss {
             of: kind.clone(),
             before,
@@ -61,48 +61,44 @@ pub(super) async fn judge(
 
 /// What was there a day ago: what came since may have been made up to hide a loss.
 struct Known {
-    since: UnixMs,
-    /// Living rows then, without those that were removed since.
+    /// Living rows then, without those of them that were removed since.
     living: BTreeMap<RowKind, u64>,
-    /// Objects and entitlements that came since; read where they matter.
-    came: Option<HashSet<Key>>,
+    /// How many of them earlier runs removed since, without a person's word.
+    recent: BTreeMap<RowKind, u64>,
+    /// Objects and entitlements that came since, also those that went again.
+    came: HashSet<Key>,
 }
 
 impl Known {
     async fn since(db: &Db, run: &Run, since: UnixMs) -> Result<Self> {
         let id = &run.integration_id;
-        let (counted, living) = db.lived_at(id, since).await?.unwrap_or((since, Vec::new()));
-        let mut living = by_kind(&living);
-        for (kind, removed) in db.all_removed_since(id, counted).await? {
-            if let Some(count) = living.get_mut(&kind) {
+        let mut known =
+            Self { living: BTreeMap::new(), recent: BTreeMap::new(), came: HashSet::new() };
+        let Some((counted, living)) = db.lived_at(id, since).await? else { return Ok(known) };
+        (known.living, known.came) = (by_kind(&living), db.came_since(id, counted).await?);
+        for (kind, is_approved, rows) in db.rows_removed_since(id, counted).await? {
+            let removed = known.count(&rows);
+            if let Some(count) = known.living.get_mut(&kind) {
                 *count = count.saturating_sub(removed);
             }
+            if !is_approved {
+                *known.recent.entry(kind).or_default() += removed;
+            }
         }
-        Ok(Self { since, living, came: None })
+        Ok(known)
+    }
+
+    /// Nobody knows since when an assignment between known rows is there: it counts as known.
+    fn count(&self, rows: &[Seen]) -> u64 {
+        let is_known = |row: &&Seen| !self.came.contains(&row.0) && !self.came.contains(&row.1);
+        rows.iter().filter(is_known).count() as u64
     }
 
     /// The loss among them; nothing where no fewer were there than now, or none.
-    async fn loss(
-        &mut self,
-        db: &Db,
-        run: &Run,
-        (kind, now): (&RowKind, u64),
-        rows: &[Seen],
-    ) -> Result<Option<KnownLoss>> {
-        let Some(before) =
-            self.living.get(kind).copied().filter(|before| (1..now).contains(before))
-        else {
-            return Ok(None);
-        };
-        let came = match self.came.take() {
-            Some(came) => came,
-            None => db.came_since(&run.integration_id, self.since).await?,
-        };
-        // Nobody knows since when an assignment between known rows is there: it counts as known.
-        let is_known = |row: &&Seen| !came.contains(&row.0) && !came.contains(&row.1);
-        let removals = rows.iter().filter(is_known).count() as u64;
-        self.came = Some(came);
-        Ok(Some(KnownLoss { before, removals }))
+    fn loss(&self, kind: &RowKind, now: u64, rows: &[Seen]) -> Option<KnownLoss> {
+        let before = *self.living.get(kind)?;
+        let recent = self.recent.get(kind).copied().unwrap_or(0);
+        (before < now).then(|| KnownLoss { before, removals: self.count(rows), recent })
     }
 }
 

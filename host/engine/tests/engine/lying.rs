@@ -7,6 +7,7 @@ use grantry_model::aggregation::RunStatus;
 use grantry_model::catalogue::{Disposition, ObjectRef, Page, Scope, Skip, Target};
 use grantry_model::fault::{Fault, PluginError};
 use grantry_model::notification::NoticeKind;
+use grantry_model::removal::What;
 
 use crate::host::{Host, hosts};
 use crate::scripted::{Directory, Lie, Story, object, unavailable};
@@ -416,6 +417,28 @@ async fn rows_that_are_made_up_for_it_do_not_hide_a_loss() {
             assert!(error.1.contains("that were there a day ago"), "{name}: {}", error.1);
             assert_nothing_lost(&host, &before, name).await;
         }
+    }
+}
+
+#[tokio::test]
+async fn rows_that_were_made_up_and_went_again_do_not_hide_a_loss() {
+    for host in hosts(USERS, GROUPS).await {
+        host.aggregate_at_once().await;
+        let before = known(&host).await;
+        host.advance(24 * HOUR_MS);
+        let made_up = |nth: usize| format!("made-up-{nth:04}");
+        let with = |act: &dyn Fn(&mut Directory)| act(&mut host.directory.lock().unwrap());
+        with(&|d| (0..600).for_each(|n| drop(d.users.insert(made_up(n), "Nobody".into()))));
+        assert_eq!(host.aggregate_at_once().await.status, RunStatus::Succeeded);
+        with(&|d| (0..60).for_each(|n| drop(d.users.remove(&made_up(n)))));
+        assert_eq!(host.aggregate_at_once().await.removed, 60);
+        with(&|d| (0..USERS).for_each(|n| drop(d.users.remove(&format!("u{n:03}")))));
+        let run = host.aggregate_at_once().await;
+        assert_eq!((run.status, run.removed), (Blocked, 0), "{run:?}");
+        let losses = host.removal(&run.id).await.removal.losses;
+        let of_accounts = losses.iter().find(|loss| loss.of.what == What::Account).unwrap();
+        assert!(of_accounts.excess.is_some(), "{of_accounts:?}");
+        assert_nothing_lost(&host, &before, "made up and gone").await;
     }
 }
 
