@@ -1,7 +1,7 @@
 //! Issuers: who is trusted to say who somebody is.
 
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 /// Which habits an issuer has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -135,4 +135,34 @@ pub struct IssuerCheck {
     pub jwks_uri: String,
     /// How many of its keys can be used.
     pub keys: usize,
+}
+
+/// What applications are searched by.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct ApplicationQuery {
+    /// Words of the name, or their beginnings.
+    #[param(example = "help desk", min_length = 1, max_length = 200)]
+    pub search: String,
+}
+
+/// An application of an issuer's directory, which could be registered as a client.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct DirectoryApplication {
+    /// For the registration's `application_id`.
+    pub application_id: String,
+    /// For the registration's `object_id`: that of Entra's enterprise application.
+    pub object_id: String,
+    /// What the directory calls it.
+    pub name: String,
+}
+
+/// What a search in an issuer's directory found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Applications {
+    /// At most fifty, in the directory's order.
+    pub items: Vec<DirectoryApplication>,
+    /// Whether there are others: say more words.
+    pub has_more: bool,
 }

@@ -5,6 +5,7 @@ use grantry_model::csv::LineError;
 use grantry_model::fault::{Fault, FieldIssue};
 use grantry_model::gate::Closed;
 use grantry_model::membership::{InvalidDuration, NotPossible};
+use grantry_model::oidc::DirectoryFault;
 use grantry_model::package::PackageRejection;
 use grantry_model::upload::{
     Diff, UPLOAD_BYTES_MAX, UPLOAD_SENDER_BYTES_MAX, UPLOADS_WAITING_MAX, UploadStatus,
@@ -93,6 +94,9 @@ pub enum EngineError {
     /// The app's accounts come from its integration.
     #[error("an integration feeds this app: its accounts come from there, and are mapped there")]
     FedByIntegration,
+    /// An issuer's directory cannot be searched.
+    #[error(transparent)]
+    Directory(DirectoryFault),
     /// The identity has no account where access is to be given.
     #[error(
         "this identity has no account on the app: map one to it \

@@ -7,7 +7,10 @@ use std::net::SocketAddr;
 
 use grantry_authz::actions;
 use grantry_model::ids::IssuerId;
-use grantry_model::oidc::{Discovery, IssuerKind, ProviderFault, SigningAlgorithm, TrustedIssuer};
+use grantry_model::oidc::{
+    Applications, DirectoryFault, Discovery, IssuerKind, ProviderFault, SigningAlgorithm,
+    TrustedIssuer,
+};
 use grantry_model::secret::Secret;
 use grantry_store::{AuditEntry, Issuer};
 use serde_json::json;
@@ -257,6 +260,19 @@ impl Ctx {
         self.permit_admin::<actions::IssuerWrite>().await?;
         let issuer = self.db().issuer(id).await?.ok_or(NO_ISSUER)?;
         self.engine.parts.identity.discover(&issuer.trusted).await.map_err(unusable)
+    }
+
+    /// Applications of an issuer's directory whose names have these words, for whoever adds a client:
+    /// it is Grantry's own registration that looks, so this takes more than reading issuers.
+    pub async fn search_applications(&self, id: &IssuerId, search: &str) -> Result<Applications> {
+        self.permit_admin::<actions::ClientWrite>().await?;
+        let issuer = self.db().issuer(id).await?.ok_or(NO_ISSUER)?.trusted;
+        check_name("search", search)?;
+        let Some(secret) = self.engine.issuer_secret(id).await? else {
+            return Err(EngineError::Directory(DirectoryFault::NotOffered));
+        };
+        let found = self.engine.parts.identity.applications(&issuer, &secret, search.trim());
+        found.await.map_err(EngineError::Directory)
     }
 
     /// Changes what is trusted of an issuer. A secret does not move to another registration: it

@@ -105,6 +105,7 @@ fn refused(error: EngineError) -> PlatformError {
         | EngineError::AccountUnmapped
         | EngineError::SeveralAccounts(_)
         | EngineError::IssuerInUse
+        | EngineError::Directory(_)
         | EngineError::SignInRefused(_)
         | EngineError::PluginInstalled(_)
         | EngineError::Quarantined => PlatformError::Conflict(error.to_string()),

@@ -130,6 +130,25 @@ impl TrustedIssuer {
         Some(format!("https://{host}/{tenant}/"))
     }
 
+    /// Where the directory of an Entra tenant is searched: Microsoft Graph of its cloud. An issuer at an
+    /// excepted address has it there.
+    pub fn graph_url(&self) -> Option<String> {
+        if self.kind != IssuerKind::Entra {
+            return None;
+        }
+        let clouds = [
+            ("https://login.microsoftonline.com/", "https://graph.microsoft.com"),
+            ("https://login.microsoftonline.us/", "https://graph.microsoft.us"),
+            (
+                "https://login.partner.microsoftonline.cn/",
+                "https://microsoftgraph.chinacloudapi.cn",
+            ),
+        ];
+        let cloud = clouds.iter().find(|(login, _)| self.url.starts_with(login));
+        let excepted = || self.address_exception.map(|address| format!("http://{address}"));
+        cloud.map(|(_, graph)| (*graph).to_owned()).or_else(excepted)
+    }
+
     /// Whether an access token may name this issuer.
     pub fn is_issuer(&self, iss: &str) -> bool {
         iss == self.url || self.v1_url().as_deref() == Some(iss)
@@ -187,6 +206,69 @@ pub enum TokenFault {
     /// The issuer's keys cannot be had now.
     #[error(transparent)]
     Provider(#[from] ProviderFault),
+}
+
+/// Why an issuer's directory cannot be searched.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum DirectoryFault {
+    /// The issuer has none that can be searched, or Grantry has no registration with a secret there.
+    #[error(
+        "applications are searched in the directory of an issuer of the kind `entra` that has a \
+         `client_id` and `client_secret`: type the ids instead"
+    )]
+    NotOffered,
+    /// The token endpoint does not take Grantry's own registration.
+    #[error(
+        "the issuer refuses Grantry's own registration: its secret is wrong or has expired. Make a \
+         new one and tell it as `client_secret`"
+    )]
+    RegistrationRefused,
+    /// The directory does not show applications to Grantry's own registration.
+    #[error(
+        "Grantry's own registration `{client_id}` may not read applications. In the Entra admin \
+         centre, *App registrations*, *API permissions*, add the application permission \
+         `Application.Read.All` of Microsoft Graph to it, then choose *Grant admin consent*. Or type \
+         the ids instead"
+    )]
+    ConsentMissing {
+        /// The registration's application id.
+        client_id: String,
+    },
+    /// The issuer, or its directory, cannot be asked now.
+    #[error(transparent)]
+    Provider(#[from] ProviderFault),
+}
+
+impl DirectoryFault {
+    /// Its problem's code.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::NotOffered => "directory_not_offered",
+            Self::RegistrationRefused => "registration_refused",
+            Self::ConsentMissing { .. } => "consent_missing",
+            Self::Provider(_) => "issuer_unavailable",
+        }
+    }
+}
+
+/// An application that could be registered as a client.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names say it")]
+pub struct DirectoryApplication {
+    /// The application (client) id.
+    pub application_id: String,
+    /// Of its service principal: Entra's enterprise application.
+    pub object_id: String,
+    pub name: String,
+}
+
+/// What a search in a directory found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Applications {
+    /// At most fifty.
+    pub items: Vec<DirectoryApplication>,
+    /// Whether there are others: the words fit too many.
+    pub has_more: bool,
 }
 
 /// Which application an access token was issued to.
@@ -257,6 +339,15 @@ pub trait IdentityProvider: Send + Sync {
         request: &SignInRequest,
         code: &str,
     ) -> Result<PersonClaims, TokenFault>;
+
+    /// Applications of the issuer's directory whose names have these words, asked for by Grantry's own
+    /// registration with its secret.
+    async fn applications(
+        &self,
+        issuer: &TrustedIssuer,
+        secret: &Secret,
+        search: &str,
+    ) -> Result<Applications, DirectoryFault>;
 }
 
 #[cfg(test)]
@@ -284,6 +375,16 @@ mod tests {
         assert!(!issuer.is_issuer("https://sts.windows.net/other/"));
         assert!(issuer.is_audience("api://g") && issuer.is_audience("g"));
         assert!(!issuer.is_audience("api://other") && !issuer.is_audience(""));
+    }
+
+    #[test]
+    fn each_cloud_has_its_own_graph_and_other_issuers_have_none() {
+        let at = |url: &str| TrustedIssuer { url: url.to_owned(), ..entra() }.graph_url();
+        assert_eq!(entra().graph_url().unwrap(), "https://graph.microsoft.com");
+        let china = "https://login.partner.microsoftonline.cn/t/v2.0";
+        assert_eq!(at(china).unwrap(), "https://microsoftgraph.chinacloudapi.cn");
+        assert_eq!(at("https://login.microsoftonline.com.evil.example/t/v2.0"), None);
+        assert_eq!(TrustedIssuer { kind: IssuerKind::Generic, ..entra() }.graph_url(), None);
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use grantry_model::oidc::ProviderFault;
 use grantry_model::secret::Secret;
+use reqwest::RequestBuilder;
 use reqwest::redirect::Policy;
 use url::{Host, Url};
 
@@ -24,14 +25,24 @@ pub struct Question<'a> {
     pub exception: Option<SocketAddr>,
     /// Fields to POST; `None` is a GET.
     pub form: Option<Vec<(&'static str, &'a str)>>,
-    /// User and password.
-    pub credential: Option<(&'a str, &'a Secret)>,
+    /// Who asks.
+    pub credential: Option<Credential<'a>>,
+    /// Further headers.
+    pub headers: &'static [(&'static str, &'static str)],
+}
+
+/// How somebody who asks is known.
+pub enum Credential<'a> {
+    /// By user and password.
+    Basic(&'a str, &'a Secret),
+    /// By a token.
+    Bearer(&'a Secret),
 }
 
 impl Question<'_> {
     /// A GET.
     pub fn get(url: Url, exception: Option<SocketAddr>) -> Self {
-        Self { url, exception, form: None, credential: None }
+        Self { url, exception, form: None, credential: None, headers: &[] }
     }
 }
 
@@ -102,8 +113,15 @@ impl Fetch for Http {
             };
             let request = match question.credential {
                 None => request,
-                Some((user, secret)) => request.basic_auth(user, Some(secret.expose())),
+                Some(Credential::Basic(user, secret)) => {
+                    request.basic_auth(user, Some(secret.expose()))
+                }
+                Some(Credential::Bearer(token)) => request.bearer_auth(token.expose()),
             };
+            let add = |request: RequestBuilder, (name, value): &(&str, &str)| {
+                request.header(*name, *value)
+            };
+            let request = question.headers.iter().fold(request, add);
             request.header("Accept", "application/json").send().await
         };
         let mut answer = answer.await.map_err(|error| unavailable(&error))?;

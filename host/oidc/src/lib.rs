@@ -6,6 +6,7 @@
 
 mod access;
 mod claims;
+mod directory;
 mod discovery;
 pub mod fetch;
 mod identity;
@@ -21,8 +22,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use grantry_model::clock::Clock;
 use grantry_model::oidc::{
-    AccessClaims, Discovery, IdentityProvider, PersonClaims, ProviderFault, SignInRequest,
-    TokenFault, TrustedIssuer,
+    AccessClaims, Applications, DirectoryFault, Discovery, IdentityProvider, PersonClaims,
+    ProviderFault, SignInRequest, TokenFault, TrustedIssuer,
 };
 use grantry_model::secret::Secret;
 use grantry_model::text::is_hiding;
@@ -102,5 +103,15 @@ impl IdentityProvider for Issuers {
         token.check_type(&["jwt"])?;
         let claims = self.known.verify(issuer, &token, now).await?;
         identity::judge(issuer, &claims, &request.nonce, now)
+    }
+
+    async fn applications(
+        &self,
+        issuer: &TrustedIssuer,
+        secret: &Secret,
+        search: &str,
+    ) -> Result<Applications, DirectoryFault> {
+        let discovery = self.known.discovery(issuer, self.clock.now()).await?;
+        directory::search(self.known.fetch(), issuer, &discovery, secret, search).await
     }
 }

@@ -9,7 +9,7 @@ use grantry_model::secret::Secret;
 use serde::Deserialize;
 use sha2::Digest as _;
 
-use crate::fetch::{self, Fetch, Question};
+use crate::fetch::{self, Credential, Fetch, Question};
 
 /// `openid` for the ID token, `profile` for the object id of Entra and for the person's name, `email`
 /// for the address where it can be believed.
@@ -52,6 +52,30 @@ struct Tokens {
     id_token: Option<String>,
 }
 
+/// What the token endpoint is asked by Grantry's own registration; `None` where there is none.
+pub(crate) fn token_question<'a>(
+    issuer: &'a TrustedIssuer,
+    discovery: &Discovery,
+    secret: Option<&'a Secret>,
+    mut form: Vec<(&'static str, &'a str)>,
+) -> Result<Option<Question<'a>>, ProviderFault> {
+    let (Some(endpoint), Some(client_id)) = (&discovery.token_endpoint, &issuer.client_id) else {
+        return Ok(None);
+    };
+    form.push(("client_id", client_id));
+    let mut credential = None;
+    match secret {
+        Some(secret) if discovery.wants_secret_in_body => {
+            form.push(("client_secret", secret.expose()));
+        }
+        Some(secret) => credential = Some(Credential::Basic(client_id, secret)),
+        None => {}
+    }
+    let exception = issuer.address_exception;
+    let url = fetch::checked(endpoint, exception)?;
+    Ok(Some(Question { form: Some(form), credential, ..Question::get(url, exception) }))
+}
+
 /// Redeems the code; the ID token, not proven yet.
 pub(crate) async fn redeem(
     fetch: &dyn Fetch,
@@ -61,27 +85,16 @@ pub(crate) async fn redeem(
     request: &SignInRequest,
     code: &str,
 ) -> Result<String, TokenFault> {
-    let (Some(endpoint), Some(client_id)) = (&discovery.token_endpoint, &issuer.client_id) else {
-        return Err(TokenFault::Invalid("nobody signs in by this issuer"));
-    };
-    let mut form = vec![
+    let form = vec![
         ("grant_type", "authorization_code"),
         ("code", code),
         ("redirect_uri", request.redirect_uri.as_str()),
         ("code_verifier", request.verifier.expose()),
-        ("client_id", client_id.as_str()),
     ];
-    let mut credential = None;
-    match secret {
-        Some(secret) if discovery.wants_secret_in_body => {
-            form.push(("client_secret", secret.expose()));
-        }
-        Some(secret) => credential = Some((client_id.as_str(), secret)),
-        None => {}
-    }
-    let url = fetch::checked(endpoint, issuer.address_exception)?;
-    let exception = issuer.address_exception;
-    let answer = fetch.ask(Question { url, exception, form: Some(form), credential }).await?;
+    let Some(question) = token_question(issuer, discovery, secret, form)? else {
+        return Err(TokenFault::Invalid("nobody signs in by this issuer"));
+    };
+    let answer = fetch.ask(question).await?;
     match answer.status {
         200 => {}
         400..=499 => return Err(TokenFault::Invalid("the issuer refused the code")),

@@ -179,6 +179,7 @@ impl From<EngineError> for Problem {
             EngineError::DiffChanged => Self::new("diff_changed", detail),
             EngineError::MassRemoval { .. } => Self::new("blocked_threshold", detail),
             EngineError::FedByIntegration => Self::new("fed_by_integration", detail),
+            EngineError::Directory(fault) => Self::new(fault.code(), detail),
             EngineError::AccountUnmapped => Self::new("account_unmapped", detail),
             EngineError::SeveralAccounts(_) => Self::new("several_accounts", detail),
             EngineError::InvalidCursor => Self::new("invalid_cursor", detail),

@@ -2,7 +2,9 @@
 
 use axum::Json as Body;
 use grantry_api::headers::{IdempotencyHeader, IfMatchHeader};
-use grantry_api::issuers::{CreateIssuer, Issuer, IssuerCheck, UpdateIssuer};
+use grantry_api::issuers::{
+    ApplicationQuery, Applications, CreateIssuer, Issuer, IssuerCheck, UpdateIssuer,
+};
 use grantry_api::{List, ListQuery};
 use grantry_model::ids::IssuerId;
 use http::StatusCode;
@@ -23,6 +25,7 @@ pub(super) fn routes() -> OpenApiRouter<Server> {
         .routes(routes!(create_issuer, list_issuers))
         .routes(routes!(get_issuer, update_issuer, delete_issuer))
         .routes(routes!(check_issuer))
+        .routes(routes!(search_applications))
 }
 
 /// Trust an issuer
@@ -102,4 +105,20 @@ async fn delete_issuer(ctx: Ctx, Path(id): Path<IssuerId>) -> Reply<StatusCode> 
     responses((status = 200, description = "What it says", body = IssuerCheck)))]
 async fn check_issuer(ctx: Ctx, Path(id): Path<IssuerId>) -> Reply<Body<IssuerCheck>> {
     Ok(Body(wire::check(ctx.check_issuer(&id).await?)))
+}
+
+/// Search the applications of an issuer's directory
+///
+/// For the registration of a client: with Entra ID, by Grantry's own registration, to which an
+/// administrator of the tenant has consented (`consent_missing` says to what). Nothing is stored.
+#[utoipa::path(get, path = "/issuers/{issuer_id}/applications", tag = "issuers",
+    extensions(("x-grantry-action" = json!("client.write"))),
+    params(("issuer_id" = String, Path, description = "The issuer's id."), ApplicationQuery),
+    responses((status = 200, description = "What was found", body = Applications)))]
+async fn search_applications(
+    ctx: Ctx,
+    Path(id): Path<IssuerId>,
+    Query(query): Query<ApplicationQuery>,
+) -> Reply<Body<Applications>> {
+    Ok(Body(wire::applications(ctx.search_applications(&id, &query.search).await?)))
 }

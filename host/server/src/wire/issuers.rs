@@ -4,7 +4,9 @@ use std::net::SocketAddr;
 
 use grantry_api::issuers as wire;
 use grantry_engine::{Issuer, IssuerChange, IssuerInput};
-use grantry_model::oidc::{Discovery, IssuerKind, SigningAlgorithm};
+use grantry_model::oidc::{
+    Applications, DirectoryApplication, Discovery, IssuerKind, SigningAlgorithm,
+};
 use grantry_model::secret::Secret;
 
 use crate::problem::Problem;
@@ -112,4 +114,17 @@ pub(crate) fn read_update(change: wire::UpdateIssuer) -> Result<IssuerChange, Pr
         address_exception,
         allows_sign_up: change.allows_sign_up,
     })
+}
+
+/// What a search found.
+pub(crate) fn applications(found: Applications) -> wire::Applications {
+    let item = |found: DirectoryApplication| wire::DirectoryApplication {
+        application_id: found.application_id,
+        object_id: found.object_id,
+        name: found.name,
+    };
+    wire::Applications {
+        items: found.items.into_iter().map(item).collect(),
+        has_more: found.has_more,
+    }
 }

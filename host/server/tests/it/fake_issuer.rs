@@ -3,8 +3,8 @@
 
 use async_trait::async_trait;
 use grantry_model::oidc::{
-    AccessClaims, Discovery, IdentityProvider, PersonClaims, ProviderFault, SignInRequest,
-    TokenFault, TrustedIssuer,
+    AccessClaims, Applications, DirectoryApplication, DirectoryFault, Discovery, IdentityProvider,
+    PersonClaims, ProviderFault, SignInRequest, TokenFault, TrustedIssuer,
 };
 use grantry_model::secret::Secret;
 
@@ -76,5 +76,27 @@ impl IdentityProvider for FakeIssuer {
             name: Some(code.to_owned()),
             user_name: Some(format!("{code}@example.com")),
         })
+    }
+
+    async fn applications(
+        &self,
+        issuer: &TrustedIssuer,
+        secret: &Secret,
+        search: &str,
+    ) -> Result<Applications, DirectoryFault> {
+        let client_id = issuer.client_id.clone().unwrap();
+        match (secret.expose(), search) {
+            ("expired", _) => Err(DirectoryFault::RegistrationRefused),
+            (_, "not consented") => Err(DirectoryFault::ConsentMissing { client_id }),
+            (_, "down") => Err(ProviderFault::Unavailable("it cannot be reached".into()).into()),
+            _ => Ok(Applications {
+                items: vec![DirectoryApplication {
+                    application_id: "aaaaaaaa-0000-4000-8000-000000000001".to_owned(),
+                    object_id: "bbbbbbbb-0000-4000-8000-000000000001".to_owned(),
+                    name: search.to_owned(),
+                }],
+                has_more: false,
+            }),
+        }
     }
 }

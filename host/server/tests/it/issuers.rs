@@ -208,3 +208,32 @@ async fn an_issuer_stays_while_clients_come_from_it() {
     let token = token(&issuer, APPLICATION, OBJECT);
     assert_eq!(host.get_as(&token, "/me").await.code(), "invalid_token");
 }
+
+#[tokio::test]
+async fn an_application_that_is_found_can_be_registered() {
+    let host = Host::start().await;
+    let issuer = trusted(&host).await;
+    let path = format!("/issuers/{}", text(&issuer, "id"));
+    let search = async |words: &str| {
+        host.get(&format!("{path}/applications?search={}", words.replace(' ', "%20"))).await
+    };
+    let found = search("Help desk").await.ok();
+    assert_eq!(
+        (&found["items"][0]["name"], &found["has_more"]),
+        (&json!("Help desk"), &json!(false))
+    );
+    let application = &found["items"][0];
+    let (id, object) = (text(application, "application_id"), text(application, "object_id"));
+    register(&host, &issuer, &id, &object).await.ok();
+    let missing = search("not consented").await;
+    assert_eq!(missing.problem(), (409, "consent_missing".to_owned()));
+    for word in ["Application.Read.All", "admin consent", &text(&issuer, "client_id")] {
+        assert!(missing.text.contains(word), "{word}: {}", missing.text);
+    }
+    assert_eq!(search("down").await.problem(), (503, "issuer_unavailable".to_owned()));
+    assert_eq!(search("").await.problem(), (422, "invalid_input".to_owned()));
+    change(&host, &path, json!({"client_secret": "expired"})).await.ok();
+    assert_eq!(search("x").await.problem(), (409, "registration_refused".to_owned()));
+    change(&host, &path, json!({"client_id": "another"})).await.ok();
+    assert_eq!(search("x").await.problem(), (409, "directory_not_offered".to_owned()));
+}

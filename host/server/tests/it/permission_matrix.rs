@@ -198,6 +198,7 @@ const ROWS: &[(&str, &str)] = &[
     ("update_issuer", "issuer.write"),
     ("delete_issuer", "issuer.write"),
     ("check_issuer", "issuer.write"),
+    ("search_applications", "client.write"),
     ("list_sign_in_offers", "public"),
     ("sign_in_with_token", "public"),
     ("begin_sign_in", "public"),
@@ -485,6 +486,7 @@ async fn values(host: &Host, name: &str) -> BTreeMap<&'static str, String> {
         ("issuer_id", issuer(host, name).await),
         ("token", host.admin.clone()),
         ("code", "not_found".to_owned()),
+        ("search", "payroll".to_owned()),
     ])
 }
 
@@ -725,8 +727,9 @@ mod every_cell_is_as_the_oracle_says {
 /// What even the admin's good request is answered: a re-key wants a preview's hash, only an active
 /// membership cannot be renewed, and keeps its integration, the same is asked for once at a time, there
 /// is no version to go back to, and a sign-in leads to the issuer and needs its answer. The webhook
-/// is there already, at another version.
-const UNREACHED: [&str; 8] = [
+/// is there already, at another version; and an issuer has no directory unless Grantry has a secret there.
+const UNREACHED: [&str; 9] = [
+    "search_applications 409",
     "set_app_webhook 412",
     "re_key_entitlement_type 409",
     "create_request 422",
