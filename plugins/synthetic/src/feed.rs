@@ -1,8 +1,8 @@
 //! Its change log, where the connection asks for one: nothing ever happens in a directory of numbers.
 
 use grantry_sdk::changes::{ChangePage, Changes, Feed};
-use grantry_sdk::types::{Cursor, Error, Result};
 use grantry_sdk::run;
+use grantry_sdk::types::{Cursor, Error, Result};
 
 use crate::Synthetic;
 use crate::connection::Connection;
