@@ -95,7 +95,7 @@ async fn whose_the_account_is_decides_and_so_does_the_admins_word_about_the_app(
     assert_eq!(nobody["reason"], "by_hand");
     assert_eq!(code(story.ask().await), "no_account");
     story.change("DELETE", &mapping, Value::Null).await.ok();
-    // A list whose line is about somebody else now, also after it was gone.
+    // A list whose line is about somebody else.
     let bob = "external_id,email\n1,ada@x.example\n2,bob@x.example\n";
     let source = host.first("/data-sources").await;
     host.applied(&format!("/data-sources/{source}"), bob).await;
