@@ -43,9 +43,11 @@ pub struct StoredMapping {
 }
 
 impl StoredMapping {
-    /// Whether the account is this identity's, and the rules say nothing else.
+    /// Whether the account is this identity's, and the rules do not find another one alone. That they
+    /// find several takes nothing away: a list of strangers would be enough for it.
     pub fn is_surely_of(&self, identity: &IdentityId) -> bool {
-        self.identity.as_ref() == Some(identity) && self.proposal.is_none()
+        self.identity.as_ref() == Some(identity)
+            && !matches!(self.proposal, Some(Proposal::AnotherIdentity(_)))
     }
 
     /// What is known of an account that was never looked at.

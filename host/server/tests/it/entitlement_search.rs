@@ -35,7 +35,7 @@ async fn everybody_finds_what_is_in_the_apps_that_they_may_read() {
     let some = json!([entity(&text(&one, "app_id")), entity(&list)]);
     let some = host.client(json!([]), some).await.1;
     assert_eq!(apps(&host, &some, "search=member").await, ["One"]);
-    assert_eq!(apps(&host, &some, "sort=app&search=e").await, ["List", "List", "One"]);
+    assert_eq!(apps(&host, &some, "sort=app&search=*e").await, ["List", "List", "One"]);
     for held in [json!([]), json!(["app_membership_write"])] {
         let token = host.client(held, json!([])).await.1;
         assert_eq!(apps(&host, &token, "").await, Vec::<String>::new());
