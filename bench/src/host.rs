@@ -18,10 +18,7 @@ use grantry_model::catalogue::{PageRequest, Target};
 use grantry_model::clock::{Clock, Random, UnixMs};
 use grantry_model::ids::{IntegrationId, PluginId};
 use grantry_model::package::{ComponentSource, PackageInspector as _};
-use grantry_model::platform::{
-    ListOf, MembershipChange, Platform, PlatformApp, PlatformDataSource, PlatformDiff,
-    PlatformError, PlatformMembership, PlatformPage, PlatformResult, PlatformRole,
-};
+use grantry_model::platform::NoPlatform;
 use grantry_model::plugin::Digest;
 use grantry_model::runner::{
     AuditSink, CallScope, Denial, KeyValue, KeyValueUnavailable, KvUsage, TaskRunner as _,
@@ -147,58 +144,6 @@ impl KeyValue for Nothing {
 impl AuditSink for Nothing {
     async fn denied(&self, _: &IntegrationId, _: Denial) {}
 }
-#[async_trait]
-impl Platform for Nothing {
-    async fn list_apps(&self, _: Option<String>) -> PlatformResult<PlatformPage<PlatformApp>> {
-        Err(PlatformError::NotFound)
-    }
-    async fn list_roles(
-        &self,
-        _: &str,
-        _: Option<String>,
-    ) -> PlatformResult<PlatformPage<PlatformRole>> {
-        Err(PlatformError::NotFound)
-    }
-    async fn change_membership(
-        &self,
-        _: &str,
-        _: MembershipChange,
-        _: &str,
-    ) -> PlatformResult<PlatformMembership> {
-        Err(PlatformError::NotFound)
-    }
-
-    async fn list_data_sources(
-        &self,
-        _: Option<String>,
-    ) -> PlatformResult<PlatformPage<PlatformDataSource>> {
-        Err(PlatformError::NotFound)
-    }
-
-    async fn begin_upload(&self, _: ListOf) -> PlatformResult<String> {
-        Err(PlatformError::NotFound)
-    }
-
-    async fn append_upload(&self, _: ListOf, _: &str, _: u64, _: Vec<u8>) -> PlatformResult<u64> {
-        Err(PlatformError::NotFound)
-    }
-
-    async fn preview_upload(&self, _: ListOf, _: &str) -> PlatformResult<PlatformDiff> {
-        Err(PlatformError::NotFound)
-    }
-
-    async fn apply_upload(
-        &self,
-        _: ListOf,
-        _: &str,
-        _: &str,
-        _: Option<&str>,
-        _: &str,
-    ) -> PlatformResult<PlatformDiff> {
-        Err(PlatformError::NotFound)
-    }
-}
-
 /// Calls of each kind that are timed; the median counts.
 const CALLS: usize = 300;
 
@@ -232,7 +177,7 @@ async fn measure_calls() -> Result<Vec<Figure>> {
         auth: Vec::new().into(),
         secrets: nothing.clone(),
         kv: nothing.clone(),
-        platform: nothing.clone(),
+        platform: Arc::new(NoPlatform),
         audit: nothing,
         validators: Arc::default(),
     };

@@ -48,7 +48,7 @@ pub struct Settings {
     pub allows_changing_permissions: bool,
     /// Accounts may be created and deleted in the target. No request does so yet.
     pub allows_creating_accounts: bool,
-    /// People map their own accounts themselves.
+    /// People give up and claim accounts themselves.
     pub allows_users_to_edit_accounts: bool,
     /// Access can be requested.
     pub is_requestable: bool,
@@ -93,7 +93,7 @@ pub struct SettingsChange {
     /// Accounts may be created and deleted in the target. No request does so yet.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub allows_creating_accounts: Option<bool>,
-    /// People map their own accounts themselves.
+    /// People give up and claim accounts themselves.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub allows_users_to_edit_accounts: Option<bool>,
     /// Access can be requested.

@@ -297,6 +297,18 @@ impl Actor {
         }
     }
 
+    /// Decides about an admin action on what feeds an app: an integration, or lists, which have no owner,
+    /// so that the role alone decides.
+    pub fn permit_source<A: actions::RoleAction>(
+        &self,
+        integration: Option<&IntegrationId>,
+    ) -> Result<Permit<A>, Refusal> {
+        match integration {
+            Some(id) => self.permit_integration(id),
+            None => self.permit_admin(),
+        }
+    }
+
     /// Decides about an action on a resource of an app, which an integration feeds or none.
     pub fn permit_resource<A: actions::OnResource>(
         &self,

@@ -18,6 +18,7 @@ use grantry_model::fault::{Fault, FieldIssue};
 use grantry_model::gate::{admit, admit_test};
 use grantry_model::ids::IntegrationId;
 use grantry_model::package::{PackageInspector as _, PackageRejection, PackageReport};
+use grantry_model::platform::NoPlatform;
 use grantry_model::plugin::{ConnectionReport, KindSchema, TestDepth};
 use grantry_model::provision::{Operation, OperationContext, Outcome, Plan, Verification};
 use grantry_model::runner::{CallResult, CallScope, TaskRunner as _};
@@ -27,7 +28,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 pub use journal::{Journal, Refused};
-use memory::{Memory, NoPlatform, OneComponent, Recorder, Secrets};
+use memory::{Memory, OneComponent, Recorder, Secrets};
 
 /// How long an operation may take, in milliseconds: what its context says.
 const DEADLINE_MS: u64 = 30_000;

@@ -94,12 +94,12 @@ fn judge(status: StatusCode, after_ms: Option<u64>) -> Result<(), Undelivered> {
 /// An app that refuses a change (4xx) does so for good, unless it says that it is only too early, or
 /// speaks of the endpoint: a key that it does not have yet, a path that is not there yet.
 fn judge_app(status: StatusCode, after_ms: Option<u64>) -> Result<AppAnswer, Undelivered> {
+    let is_of_endpoint = matches!(status.as_u16(), 401 | 403 | 404 | 405 | 408 | 410 | 425 | 429);
     match status.as_u16() {
         202 => Ok(AppAnswer::Accepted),
-        401 | 403 | 404 | 405 | 408 | 410 | 425 | 429 => {
-            judge(status, after_ms).map(|()| AppAnswer::Done)
+        400..=499 if !is_of_endpoint => {
+            Err(Undelivered::Refused(format!("the app answered {status}")))
         }
-        400..=499 => Err(Undelivered::Refused(format!("the app answered {status}"))),
         _ => judge(status, after_ms).map(|()| AppAnswer::Done),
     }
 }
@@ -128,7 +128,7 @@ mod tests {
         for status in [400, 409, 422] {
             assert!(matches!(of(status), Err(Undelivered::Refused(_))), "{status}");
         }
-        for status in [301, 401, 403, 404, 408, 425, 429, 500, 503] {
+        for status in [301, 401, 403, 404, 405, 408, 425, 429, 500, 503] {
             assert!(matches!(of(status), Err(Undelivered::Later { .. })), "{status}");
         }
     }

@@ -10,9 +10,9 @@ use grantry_model::ids::IntegrationId;
 use grantry_model::text::printable;
 use grantry_store::{AuditEntry, StoredAppWebhook};
 use serde_json::json;
-use sha2::{Digest as _, Sha256};
 
 use crate::audit_sinks::{WithSigningKey, check_exceptions, not_allowed};
+use crate::authentication::hash;
 use crate::delivery_secrets::{OVERLAP_MS, SIGNING};
 use crate::idempotency::Turn;
 use crate::jobs::machine_provenance;
@@ -21,7 +21,7 @@ use crate::{Ctx, Engine, EngineError, Idempotent, Result};
 /// Longest address of a webhook, in bytes.
 const URL_BYTES_MAX: usize = 2_048;
 /// Longest word of an app that is kept, in characters.
-const DETAIL_CHARACTERS_MAX: usize = 500;
+pub(crate) const DETAIL_CHARACTERS_MAX: usize = 500;
 
 /// The version of a webhook that is not there.
 const NONE: i64 = 1;
@@ -29,15 +29,10 @@ const NONE: i64 = 1;
 const NO_WEBHOOK: EngineError = EngineError::NotFound { what: "webhook" };
 const NO_CALLBACK: EngineError = EngineError::NotFound { what: "callback" };
 
-/// What is kept of a callback's token.
-pub(crate) fn callback_hash(token: &str) -> String {
-    Sha256::digest(token.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 impl Engine {
     /// Takes what an app says of a change that it had taken in: once, by the token that it was sent.
     pub async fn take_callback(&self, token: &str, is_done: bool, detail: &str) -> Result<()> {
-        let (hash, detail) = (callback_hash(token), printable(detail, DETAIL_CHARACTERS_MAX));
+        let (hash, detail) = (hash(token), printable(detail, DETAIL_CHARACTERS_MAX));
         // Whoever only guesses takes no lock.
         let membership = self.db().membership_of_callback(&hash).await?.ok_or(NO_CALLBACK)?;
         let mut tx = self.db().begin(&machine_provenance("callback")).await?;
@@ -73,13 +68,14 @@ impl Ctx {
             let message = format!("must have at most {URL_BYTES_MAX} bytes");
             return Err(EngineError::field("/url", "invalid_string", message));
         }
-        check_exceptions(settings.address_exceptions.len())?;
+        check_exceptions("", settings.address_exceptions.len())?;
         let place = ChannelSettings::Webhook {
             url: settings.url.clone(),
             address_exceptions: settings.address_exceptions.clone(),
         };
         let place = Destination { settings: place, secret: None, signing: Vec::new() };
-        self.engine.parts.courier.check_channel(&place).await.map_err(not_allowed)?;
+        let checked = self.engine.parts.courier.check_channel(&place).await;
+        checked.map_err(|error| not_allowed("/url", error))?;
         let before = self.db().app_webhook(id).await?;
         let key_version = self.db().delivery_secret_version(id.as_str(), SIGNING).await? + 1;
         let key = self.engine.fresh_signing_key();

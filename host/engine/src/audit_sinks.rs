@@ -122,7 +122,7 @@ impl Ctx {
         match settings {
             SinkSettings::Webhook { address_exceptions, .. }
             | SinkSettings::Syslog { address_exceptions, .. } => {
-                check_exceptions(address_exceptions.len())?;
+                check_exceptions("/settings", address_exceptions.len())?;
             }
             SinkSettings::File { name, file_bytes_max } => {
                 let is_plain = |c: char| {
@@ -145,7 +145,12 @@ impl Ctx {
         }
         let destination =
             Destination { settings: settings.clone(), secret: None, signing: Vec::new() };
-        self.engine.parts.courier.check_sink(&destination).await.map_err(not_allowed)
+        self.engine
+            .parts
+            .courier
+            .check_sink(&destination)
+            .await
+            .map_err(|error| not_allowed("/settings", error))
     }
 
     /// Receivers, in order of creation.
@@ -247,19 +252,19 @@ fn described(sink: &Sink) -> Value {
     json!({ "name": sink.name, "settings": sink.settings, "is_enabled": sink.is_enabled })
 }
 
-/// Exceptions are for single addresses: many of them are a mistake.
-pub(crate) fn check_exceptions(count: usize) -> Result<()> {
+/// Exceptions are for single addresses: many of them are a mistake. `at` is where the body has them.
+pub(crate) fn check_exceptions(at: &str, count: usize) -> Result<()> {
     if count <= EXCEPTIONS_MAX {
         return Ok(());
     }
     let message = format!("there are at most {EXCEPTIONS_MAX}");
-    Err(EngineError::field("/settings/address_exceptions", "too_many", message))
+    Err(EngineError::field(&format!("{at}/address_exceptions"), "too_many", message))
 }
 
-/// A place that may not be reached (security.md row 67).
-pub(crate) fn not_allowed(error: Undelivered) -> EngineError {
+/// A place that may not be reached (security.md row 67). `at` is where the body names it.
+pub(crate) fn not_allowed(at: &str, error: Undelivered) -> EngineError {
     let message = format!(
         "{error}: only public addresses are reached, with TLS, unless an address exception names exactly this address and port"
     );
-    EngineError::field("/settings", "address_not_allowed", message)
+    EngineError::field(at, "address_not_allowed", message)
 }

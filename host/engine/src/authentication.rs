@@ -4,6 +4,8 @@
 //! (The secret has 256 random bits, so a fast hash is enough.) Anything else is an issuer's JWT or
 //! nothing. Both end in the same [`Actor`]; so do sessions, which have a file of their own.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use grantry_authz::{Actor, Door, Permissions, Permit, Role, Scope};
 use grantry_model::ids::{PrincipalId, TokenId};
 use grantry_model::oidc::TokenFault;
@@ -115,6 +117,13 @@ pub(crate) fn noted(outcome: grantry_store::Result<()>, request_id: &str) {
 }
 
 impl Engine {
+    /// 256 random bits as URL-safe text.
+    pub(crate) fn fresh_token(&self) -> String {
+        let mut bits = [0_u8; 32];
+        self.db().random().fill(&mut bits);
+        URL_SAFE_NO_PAD.encode(bits)
+    }
+
     /// Makes the local admin where nobody can sign in yet (the first start).
     pub async fn create_first_admin(&self) -> Result<Option<FirstAdmin>> {
         let db = self.db();

@@ -136,7 +136,12 @@ impl Ctx {
         };
         let settings = channel.settings.clone();
         let destination = Destination { settings, secret, signing: Vec::new() };
-        self.engine.parts.courier.check_channel(&destination).await.map_err(not_allowed)
+        self.engine
+            .parts
+            .courier
+            .check_channel(&destination)
+            .await
+            .map_err(|error| not_allowed("/settings", error))
     }
 
     /// Channels, in order of creation.
@@ -342,7 +347,7 @@ fn check_settings(settings: &ChannelSettings, has_secret: bool) -> Result<()> {
     let useless = |message| Err(EngineError::field("/secret", "not_needed", message));
     match settings {
         ChannelSettings::Email { username, from, address_exceptions, .. } => {
-            check_exceptions(address_exceptions.len())?;
+            check_exceptions("/settings", address_exceptions.len())?;
             check_address("/settings/from", from)?;
             match (username.is_some(), has_secret) {
                 (true, false) => wants("a user name needs its password"),
@@ -352,11 +357,11 @@ fn check_settings(settings: &ChannelSettings, has_secret: bool) -> Result<()> {
         }
         ChannelSettings::Slack { address_exceptions }
         | ChannelSettings::Teams { address_exceptions } => {
-            check_exceptions(address_exceptions.len())?;
+            check_exceptions("/settings", address_exceptions.len())?;
             if has_secret { Ok(()) } else { wants("give the incoming webhook's URL") }
         }
         ChannelSettings::Webhook { address_exceptions, .. } => {
-            check_exceptions(address_exceptions.len())
+            check_exceptions("/settings", address_exceptions.len())
         }
     }
 }

@@ -9,7 +9,7 @@ use grantry_authz::actions;
 use grantry_model::ids::IssuerId;
 use grantry_model::oidc::{
     Applications, DirectoryFault, Discovery, IssuerKind, ProviderFault, SigningAlgorithm,
-    TrustedIssuer,
+    TrustedIssuer, is_guid,
 };
 use grantry_model::secret::Secret;
 use grantry_store::{AuditEntry, Issuer};
@@ -83,12 +83,7 @@ pub(crate) fn check_plain(path: &str, text: &str) -> Result<()> {
 
 /// Checks an id that Entra gives: a GUID in lower case.
 pub(crate) fn check_guid(path: &str, text: &str) -> Result<()> {
-    let is_guid = text.len() == 36
-        && text.bytes().enumerate().all(|(index, byte)| match index {
-            8 | 13 | 18 | 23 => byte == b'-',
-            _ => matches!(byte, b'0'..=b'9' | b'a'..=b'f'),
-        });
-    if is_guid {
+    if is_guid(text) {
         return Ok(());
     }
     let message = "must be a GUID in lower case, as Entra's portal shows it";
@@ -267,7 +262,7 @@ impl Ctx {
     pub async fn search_applications(&self, id: &IssuerId, search: &str) -> Result<Applications> {
         self.permit_admin::<actions::ClientWrite>().await?;
         let issuer = self.db().issuer(id).await?.ok_or(NO_ISSUER)?.trusted;
-        check_name("search", search)?;
+        check_name("?search", search)?;
         let Some(secret) = self.engine.issuer_secret(id).await? else {
             return Err(EngineError::Directory(DirectoryFault::NotOffered));
         };

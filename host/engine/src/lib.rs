@@ -218,25 +218,14 @@ impl Ctx {
         self.audit_refusal(decided, A::ACTION.name(), entity).await
     }
 
-    /// An admin action on what feeds an app: of an integration as [`Ctx::permit_integration`] decides;
-    /// an app that lists feed has no owner, so there the role alone does. A refusal is audited.
+    /// An admin action on what feeds an app. A refusal is audited.
     pub(crate) async fn permit_source<A: actions::RoleAction>(
         &self,
         source: &CatalogueSource,
     ) -> Result<Permit<A>> {
         let about = Some((source.what(), source.as_str()));
-        self.audit_refusal(self.decide_source(source), A::ACTION.name(), about).await
-    }
-
-    /// As [`Ctx::permit_source`], where a refusal is nothing to audit.
-    pub(crate) fn decide_source<A: actions::RoleAction>(
-        &self,
-        source: &CatalogueSource,
-    ) -> std::result::Result<Permit<A>, Refusal> {
-        match source {
-            CatalogueSource::Integration(id) => self.actor.permit_integration(id),
-            CatalogueSource::List(_) => self.actor.permit_admin(),
-        }
+        let decided = self.actor.permit_source(source.integration());
+        self.audit_refusal(decided, A::ACTION.name(), about).await
     }
 
     /// The integrations on which the admin action is held: `None` for all of them. A refusal is

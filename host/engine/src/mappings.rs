@@ -21,6 +21,8 @@ use crate::{Ctx, EngineError, Page, PageQuery, Result};
 pub(crate) use apply::{How, apply, apply_all, apply_or_tell, apply_to_lists};
 pub use own::OwnAccount;
 
+/// Accounts of one identity that a refusal names.
+const NAMED_ACCOUNTS_MAX: u32 = 10;
 /// Changes that a preview, or an application of the rules, names.
 const NAMED_MAX: usize = 100;
 
@@ -310,7 +312,8 @@ impl Ctx {
     fn may_see(&self, account: &IdentityAccount) -> bool {
         let app = Entity::App(account.app.clone());
         let read = grantry_authz::decide(&self.actor.permissions, Action::AppAndRoleRead, &app);
-        let own = self.decide_source::<actions::IntegrationRead>(&account.source);
+        let own =
+            self.actor.permit_source::<actions::IntegrationRead>(account.source.integration());
         matches!(read, grantry_authz::Decision::Allowed(_)) || own.is_ok()
     }
 
@@ -324,17 +327,29 @@ impl Ctx {
         if self.seen_identity(identity).await?.is_none() {
             return Err(EngineError::AccountUnmapped);
         }
-        // More than one is refused, so two tell enough; a few more are named.
-        let accounts = self.db().accounts_of_identity(identity, Some(source), "", 10).await?;
-        match &accounts[..] {
-            [one] if self.db().mapping(&one.account).await?.is_surely_of(identity) => {
-                Ok(one.account.clone())
-            }
-            [] | [_] => Err(EngineError::AccountUnmapped),
-            several => {
-                let ids = several.iter().map(|account| account.account.to_string()).collect();
-                Err(EngineError::SeveralAccounts(ids))
-            }
+        match &self.accounts_there(source, identity).await?[..] {
+            [] => Err(EngineError::AccountUnmapped),
+            [one] => Ok(one.clone()),
+            several => Err(EngineError::SeveralAccounts(
+                several.iter().map(AccountId::to_string).collect(),
+            )),
         }
+    }
+
+    /// The accounts of an identity that the catalogue keeps under that id; a single one only if it is
+    /// surely theirs. More than one is refused, so two tell enough; a few more are named.
+    pub(crate) async fn accounts_there(
+        &self,
+        source: &IntegrationId,
+        identity: &IdentityId,
+    ) -> Result<Vec<AccountId>> {
+        let found = self.db().accounts_of_identity(identity, Some(source), "", NAMED_ACCOUNTS_MAX);
+        let mut ids: Vec<AccountId> = found.await?.into_iter().map(|one| one.account).collect();
+        if let [one] = &ids[..]
+            && !self.db().mapping(one).await?.is_surely_of(identity)
+        {
+            ids.clear();
+        }
+        Ok(ids)
     }
 }

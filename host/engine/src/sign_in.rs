@@ -144,11 +144,7 @@ impl Engine {
         let found = self.db().issuer(issuer).await?;
         let found = found.filter(|issuer| issuer.trusted.client_id.is_some());
         let found = found.ok_or(EngineError::NotFound { what: "issuer" })?;
-        let fresh = || {
-            let mut bits = [0_u8; 32];
-            self.db().random().fill(&mut bits);
-            URL_SAFE_NO_PAD.encode(bits)
-        };
+        let fresh = || self.fresh_token();
         let pending = Pending {
             issuer: issuer.clone(),
             state: fresh(),

@@ -58,7 +58,7 @@ const PIECE_CHARACTERS: usize = 3;
 const PIECES_MAX: usize = 16;
 
 /// What is looked for in the words of an entitlement, which stand between spaces: lower case, `*` for
-/// anything, empty for everything. One or two letters or digits are in nearly all words, so two are
+/// anything, empty for everything. One or two ASCII letters or digits are in nearly all words, so two are
 /// looked for where a word begins, and one as a word of its own.
 pub fn looked_for(search: &str) -> String {
     let folded = search.trim().to_lowercase();

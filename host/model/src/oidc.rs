@@ -208,6 +208,15 @@ pub enum TokenFault {
     Provider(#[from] ProviderFault),
 }
 
+/// Whether a text is an id that Entra gives: a GUID in lower case.
+pub fn is_guid(text: &str) -> bool {
+    text.len() == 36
+        && text.bytes().enumerate().all(|(index, byte)| match index {
+            8 | 13 | 18 | 23 => byte == b'-',
+            _ => matches!(byte, b'0'..=b'9' | b'a'..=b'f'),
+        })
+}
+
 /// Why an issuer's directory cannot be searched.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DirectoryFault {
@@ -219,8 +228,8 @@ pub enum DirectoryFault {
     NotOffered,
     /// The token endpoint does not take Grantry's own registration.
     #[error(
-        "the issuer refuses Grantry's own registration: its secret is wrong or has expired. Make a \
-         new one and tell it as `client_secret`"
+        "the issuer refuses Grantry's own registration: its `client_id` or secret is wrong, or the \
+         secret has expired. Make a new secret and tell it as `client_secret`"
     )]
     RegistrationRefused,
     /// The directory does not show applications to Grantry's own registration.

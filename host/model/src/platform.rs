@@ -158,3 +158,64 @@ pub trait Platform: Send + Sync {
         idempotency_key: &str,
     ) -> PlatformResult<PlatformDiff>;
 }
+
+/// Where no Grantry runs, there is no directory that a plugin could use.
+pub struct NoPlatform;
+
+fn nobody<T>() -> PlatformResult<T> {
+    Err(PlatformError::Unavailable("there is no server here".to_owned()))
+}
+
+#[async_trait]
+impl Platform for NoPlatform {
+    async fn list_apps(&self, _: Option<String>) -> PlatformResult<PlatformPage<PlatformApp>> {
+        nobody()
+    }
+
+    async fn list_roles(
+        &self,
+        _: &str,
+        _: Option<String>,
+    ) -> PlatformResult<PlatformPage<PlatformRole>> {
+        nobody()
+    }
+
+    async fn change_membership(
+        &self,
+        _: &str,
+        _: MembershipChange,
+        _: &str,
+    ) -> PlatformResult<PlatformMembership> {
+        nobody()
+    }
+
+    async fn list_data_sources(
+        &self,
+        _: Option<String>,
+    ) -> PlatformResult<PlatformPage<PlatformDataSource>> {
+        nobody()
+    }
+
+    async fn begin_upload(&self, _: ListOf) -> PlatformResult<String> {
+        nobody()
+    }
+
+    async fn append_upload(&self, _: ListOf, _: &str, _: u64, _: Vec<u8>) -> PlatformResult<u64> {
+        nobody()
+    }
+
+    async fn preview_upload(&self, _: ListOf, _: &str) -> PlatformResult<PlatformDiff> {
+        nobody()
+    }
+
+    async fn apply_upload(
+        &self,
+        _: ListOf,
+        _: &str,
+        _: &str,
+        _: Option<&str>,
+        _: &str,
+    ) -> PlatformResult<PlatformDiff> {
+        nobody()
+    }
+}

@@ -45,7 +45,7 @@ pub struct Settings {
     pub allows_changing_permissions: bool,
     /// Accounts are created for approved requests and deleted with them (INT-6).
     pub allows_creating_accounts: bool,
-    /// People map their own accounts themselves (INT-7).
+    /// People give up and claim accounts themselves (INT-7).
     pub allows_users_to_edit_accounts: bool,
     /// Access can be requested (INT-8).
     pub is_requestable: bool,

@@ -5,6 +5,7 @@
 
 use grantry_model::oidc::{
     Applications, DirectoryApplication, DirectoryFault, Discovery, ProviderFault, TrustedIssuer,
+    is_guid,
 };
 use grantry_model::secret::Secret;
 use grantry_model::text::printable;
@@ -46,16 +47,15 @@ struct Principal {
 pub(crate) async fn search(
     fetch: &dyn Fetch,
     issuer: &TrustedIssuer,
-    discovery: &Discovery,
+    (discovery, graph): (&Discovery, &str),
     secret: &Secret,
     words: &str,
 ) -> Result<Applications, DirectoryFault> {
-    let graph = issuer.graph_url().ok_or(DirectoryFault::NotOffered)?;
-    let token = token(fetch, issuer, discovery, secret, &graph).await?;
+    let token = token(fetch, issuer, discovery, secret, graph).await?;
     let question = Question {
         credential: Some(Credential::Bearer(&token)),
         headers: FROM_INDEX,
-        ..Question::get(place(issuer, &graph, words)?, issuer.address_exception)
+        ..Question::get(place(issuer, graph, words)?, issuer.address_exception)
     };
     let answer = fetch.ask(question).await?;
     match answer.status {
@@ -86,7 +86,7 @@ async fn token(
     let answer = fetch.ask(question.ok_or(DirectoryFault::NotOffered)?).await?;
     match answer.status {
         200 => {}
-        // Also what is throttled (429) is not answered: it is no word about the secret.
+        // Other statuses, 429 too, say nothing of the registration.
         400 | 401 => return Err(DirectoryFault::RegistrationRefused),
         status => return Err(unexpected("token endpoint", status).into()),
     }
@@ -114,7 +114,7 @@ fn place(issuer: &TrustedIssuer, graph: &str, words: &str) -> Result<Url, Provid
 
 /// What can be registered as a client; an id that is none is nobody's.
 fn application(found: Principal) -> Option<DirectoryApplication> {
-    let is_id = |id: &String| id.len() == 36 && id.bytes().all(|byte| byte.is_ascii_graphic());
+    let is_id = |id: &String| is_guid(id);
     Some(DirectoryApplication {
         object_id: Some(found.id.to_lowercase()).filter(is_id)?,
         application_id: found.app_id.map(|id| id.to_lowercase()).filter(is_id)?,

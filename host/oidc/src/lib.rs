@@ -111,7 +111,8 @@ impl IdentityProvider for Issuers {
         secret: &Secret,
         search: &str,
     ) -> Result<Applications, DirectoryFault> {
+        let graph = issuer.graph_url().ok_or(DirectoryFault::NotOffered)?;
         let discovery = self.known.discovery(issuer, self.clock.now()).await?;
-        directory::search(self.known.fetch(), issuer, &discovery, secret, search).await
+        directory::search(self.known.fetch(), issuer, (&discovery, &graph), secret, search).await
     }
 }

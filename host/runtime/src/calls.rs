@@ -107,6 +107,15 @@ impl GuestCall for DiscoverSchema {
     }
 }
 
+/// The `aggregate` interface of the instance.
+fn aggregate(
+    plugin: &Plugin,
+    store: &mut GuestStore,
+    instance: &Instance,
+) -> Result<wit::aggregate::Guest, CallError> {
+    Ok(offered(plugin.aggregate.as_ref(), "aggregate")?.load(store, instance)?)
+}
+
 /// `aggregate.read-page`.
 pub(crate) struct ReadPage {
     pub(crate) request: wit::aggregate::PageRequest,
@@ -122,8 +131,7 @@ impl GuestCall for ReadPage {
         store: &mut GuestStore,
         instance: &Instance,
     ) -> Result<Page, CallError> {
-        let indices = offered(plugin.aggregate.as_ref(), "aggregate")?;
-        let aggregate = indices.load(&mut *store, instance)?;
+        let aggregate = aggregate(plugin, store, instance)?;
         let page = aggregate.call_read_page(store, &self.request).await?;
         page.map(convert::aggregate::page).map_err(guest)
     }
@@ -144,8 +152,7 @@ impl GuestCall for Get {
         store: &mut GuestStore,
         instance: &Instance,
     ) -> Result<Option<Object>, CallError> {
-        let indices = offered(plugin.aggregate.as_ref(), "aggregate")?;
-        let aggregate = indices.load(&mut *store, instance)?;
+        let aggregate = aggregate(plugin, store, instance)?;
         let id = convert::catalogue::to_object_ref(&self.id);
         let object = aggregate.call_get(store, &id).await?;
         object.map(|object| object.map(convert::catalogue::object)).map_err(guest)
@@ -167,8 +174,7 @@ impl GuestCall for Count {
         store: &mut GuestStore,
         instance: &Instance,
     ) -> Result<Option<u64>, CallError> {
-        let indices = offered(plugin.aggregate.as_ref(), "aggregate")?;
-        let aggregate = indices.load(&mut *store, instance)?;
+        let aggregate = aggregate(plugin, store, instance)?;
         aggregate.call_count(store, &self.kind).await?.map_err(guest)
     }
 }

@@ -66,7 +66,6 @@ statements! {
     ADOPT = "UPDATE callbacks SET operation_id = $1 WHERE operation_id = $2";
     ROUND = "SELECT round FROM operations WHERE id = $1";
     NEXT_ROUND = "UPDATE operations SET round = round + 1, open_until_ms = NULL WHERE id = $1";
-    HASTEN = "UPDATE jobs SET due_ms = CASE WHEN status = 'running' AND due_ms = $2 THEN $2 + 1 ELSE $2 END, attempt = CASE WHEN status = 'queued' THEN 0 ELSE attempt END WHERE status IN ('queued', 'running') AND queue = 'provision/' || $1";
 }
 
 fn webhook(row: &Row) -> Result<StoredAppWebhook> {
@@ -223,7 +222,7 @@ impl Tx {
     ) -> Result<Option<String>> {
         let now = self.now();
         self.lock_membership(membership).await?;
-        self.execute(HASTEN, args![membership.as_str(), now]).await?;
+        self.hasten_queue(&format!("provision/{membership}")).await?;
         if self.execute(ANSWER, args![token_hash, is_done, detail, now]).await? == 0 {
             return Ok(None);
         }

@@ -147,6 +147,11 @@ pub(crate) fn words_among(is_postgres: bool, argument: &str) -> Option<String> {
     (!is_postgres).then(|| format!("{among} {argument})"))
 }
 
+/// Whether [`words_among`] has a condition.
+pub(crate) fn tells_words_among(is_postgres: bool) -> bool {
+    !is_postgres
+}
+
 /// How many entitlements the index over words finds, counted up to `limit`; binds what
 /// [`words_argument`] gives. `None` on PostgreSQL, which may read all rows for it.
 pub(crate) fn words_count(is_postgres: bool, limit: i64) -> Option<String> {

@@ -263,7 +263,8 @@ impl Db {
         limit: u32,
     ) -> Result<Option<Vec<FoundEntitlement>>> {
         let is_of_app = app.is_some();
-        let is_by_words = prepared.words.is_some() && !self.is_postgres();
+        let is_by_words =
+            prepared.words.is_some() && dialect::tells_words_among(self.is_postgres());
         let step = if is_by_words { STEP_ROWS_OF_WORDS } else { STEP_ROWS };
         let mut args: Vec<Arg<'_>> = after.0.iter().map(Arg::from).collect();
         args.extend(app.map(|app| Arg::from(app.as_str())));

@@ -12,7 +12,7 @@ use grantry_model::ids::{IntegrationId, RunId};
 
 use crate::db::{Db, HousekeepingTx, Row, Tx, args, json};
 use crate::runs::{Domain, Run, Seen};
-use crate::{Result, statements};
+use crate::{Result, StoreError, statements};
 
 /// Up to where feeds are followed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -96,7 +96,11 @@ fn domain(row: &Row, index: usize) -> Result<Domain> {
     Ok(match row.int(index)? {
         0 => Domain::Objects,
         1 => Domain::Entitlements,
-        _ => Domain::Assignments,
+        2 => Domain::Assignments,
+        other => {
+            let reason = format!("`{other}` is none");
+            return Err(StoreError::Corrupt { what: "domain of a staged change", reason });
+        }
     })
 }
 
@@ -233,10 +237,7 @@ impl Tx {
 
     /// Whether the feeds say that an object or an entitlement is gone.
     pub async fn is_staged_gone(&mut self, run: &Run, domain: Domain, key: Key) -> Result<bool> {
-        let (id, zero) = (key.text(), ZERO.text());
-        let args = args![run.id.as_str(), number(domain), &id, &zero];
-        let row = self.fetch_one(STAGED, args).await?;
-        Ok(row.map(|row| row.text_or_null(0)).transpose()? == Some(None))
+        Ok(self.last_word(run, domain, key).await? == Some(None))
     }
 
     /// Stages that nothing of what hung on an object or an entitlement before it went is there any more,
@@ -259,8 +260,17 @@ impl Tx {
         run: &Run,
         object: Key,
     ) -> Result<Option<Option<String>>> {
-        let (id, zero) = (object.text(), ZERO.text());
-        let args = args![run.id.as_str(), number(Domain::Objects), &id, &zero];
+        self.last_word(run, Domain::Objects, object).await
+    }
+
+    async fn last_word(
+        &mut self,
+        run: &Run,
+        domain: Domain,
+        key: Key,
+    ) -> Result<Option<Option<String>>> {
+        let (id, zero) = (key.text(), ZERO.text());
+        let args = args![run.id.as_str(), number(domain), &id, &zero];
         let row = self.fetch_one(STAGED, args).await?;
         row.map(|row| row.text_or_null(0)).transpose()
     }

@@ -245,8 +245,14 @@ impl Tx {
         if self.execute(ENQUEUE, args).await? == 1 {
             return Ok(true);
         }
-        self.execute(HASTEN, args![&new.queue, now]).await?;
+        self.hasten_queue(&new.queue).await?;
         Ok(false)
+    }
+
+    /// Makes the living job of a queue due at once.
+    pub(crate) async fn hasten_queue(&mut self, queue: &str) -> Result<()> {
+        let now = self.now();
+        self.execute(HASTEN, args![queue, now]).await.map(drop)
     }
 
     /// Whether the queue has a living job.

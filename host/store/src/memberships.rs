@@ -63,8 +63,6 @@ statements! {
     SET_WAITING = "UPDATE memberships SET waiting = $3 WHERE id = $1 AND version = $2";
     /// Those that wait look again whether they still have to.
     HASTEN_WAITING = "UPDATE jobs SET due_ms = CASE WHEN status = 'running' AND due_ms = $2 THEN $2 + 1 ELSE $2 END, attempt = CASE WHEN status = 'queued' THEN 0 ELSE attempt END WHERE status IN ('queued', 'running') AND queue IN (SELECT 'provision/' || id FROM memberships WHERE app_id = $1 AND waiting IS NOT NULL)";
-    /// One of them.
-    HASTEN = "UPDATE jobs SET due_ms = CASE WHEN status = 'running' AND due_ms = $2 THEN $2 + 1 ELSE $2 END, attempt = CASE WHEN status = 'queued' THEN 0 ELSE attempt END WHERE status IN ('queued', 'running') AND queue = 'provision/' || $1";
     INTEND = "INSERT INTO operations (id, membership_id, job_id, verb, state, attempts, started_ms, finished_ms, outcome, token) VALUES ($1, $2, $3, $4, 'intended', 0, $5, NULL, NULL, NULL) ON CONFLICT (id) DO NOTHING";
     GET_OPERATION = "SELECT id, membership_id, verb, state, attempts, started_ms, finished_ms, outcome, token, attempted_ms, open_until_ms FROM operations WHERE id = $1";
     LIST_OPERATIONS = "SELECT id, membership_id, verb, state, attempts, started_ms, finished_ms, outcome, token, attempted_ms, open_until_ms FROM operations WHERE membership_id = $1 ORDER BY started_ms, id LIMIT 200";
@@ -353,8 +351,7 @@ impl Tx {
         if permit.app() != Some(&membership.app) {
             return Err(StoreError::NotFound { what: "membership" });
         }
-        let now = self.now();
-        self.execute(HASTEN, args![membership.id.as_str(), now]).await.map(drop)
+        self.hasten_queue(&format!("provision/{}", membership.id)).await
     }
 
     /// Writes down an effect before the target hears of it.

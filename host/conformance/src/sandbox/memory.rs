@@ -1,4 +1,4 @@
-//! The host's services, held in memory: one component, secrets, a key-value store, no platform.
+//! The host's services, held in memory: one component, secrets, a key-value store.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -6,10 +6,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use grantry_model::ids::IntegrationId;
 use grantry_model::package::ComponentSource;
-use grantry_model::platform::{
-    ListOf, MembershipChange, Platform, PlatformApp, PlatformDataSource, PlatformDiff,
-    PlatformError, PlatformMembership, PlatformPage, PlatformResult, PlatformRole,
-};
 use grantry_model::plugin::Digest;
 use grantry_model::runner::{AuditSink, Denial, KeyValue, KeyValueUnavailable, KvUsage, KvWrite};
 use grantry_model::secret::{Secret, SecretSource, SecretUnavailable};
@@ -88,66 +84,5 @@ pub(super) struct Recorder(pub(super) Arc<Mutex<Journal>>);
 impl AuditSink for Recorder {
     async fn denied(&self, _: &IntegrationId, denial: Denial) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).refuse(denial);
-    }
-}
-
-/// There is no Grantry here whose directory a plugin could use.
-pub(super) struct NoPlatform;
-
-fn nobody<T>() -> PlatformResult<T> {
-    Err(PlatformError::Unavailable("there is no server here".to_owned()))
-}
-
-#[async_trait]
-impl Platform for NoPlatform {
-    async fn list_apps(&self, _: Option<String>) -> PlatformResult<PlatformPage<PlatformApp>> {
-        nobody()
-    }
-
-    async fn list_roles(
-        &self,
-        _: &str,
-        _: Option<String>,
-    ) -> PlatformResult<PlatformPage<PlatformRole>> {
-        nobody()
-    }
-
-    async fn change_membership(
-        &self,
-        _: &str,
-        _: MembershipChange,
-        _: &str,
-    ) -> PlatformResult<PlatformMembership> {
-        nobody()
-    }
-
-    async fn list_data_sources(
-        &self,
-        _: Option<String>,
-    ) -> PlatformResult<PlatformPage<PlatformDataSource>> {
-        nobody()
-    }
-
-    async fn begin_upload(&self, _: ListOf) -> PlatformResult<String> {
-        nobody()
-    }
-
-    async fn append_upload(&self, _: ListOf, _: &str, _: u64, _: Vec<u8>) -> PlatformResult<u64> {
-        nobody()
-    }
-
-    async fn preview_upload(&self, _: ListOf, _: &str) -> PlatformResult<PlatformDiff> {
-        nobody()
-    }
-
-    async fn apply_upload(
-        &self,
-        _: ListOf,
-        _: &str,
-        _: &str,
-        _: Option<&str>,
-        _: &str,
-    ) -> PlatformResult<PlatformDiff> {
-        nobody()
     }
 }

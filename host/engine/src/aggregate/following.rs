@@ -218,11 +218,6 @@ impl Aggregation<'_> {
             let what = format!("the feed has more than {PAGE_ITEMS_MAX} events on a page");
             return Ok(Turn::End(Err(PageFault::UnexpectedRow(what).into())));
         }
-        let events = self.progress.following.as_ref().map_or(0, |following| following.events);
-        if events > EVENTS_MAX {
-            let why = format!("the feeds have more than {EVENTS_MAX} events since");
-            return self.read_in_full(&why).await;
-        }
         let mut progress = self.progress.clone();
         progress.last_page = Some(self.engine.db().now());
         progress.pages += 1;
@@ -230,6 +225,10 @@ impl Aggregation<'_> {
         let advanced = progress.following.as_mut().map(|of| of.advance(&page, pages));
         if let Some(Err(fault)) = advanced {
             return Ok(Turn::End(Err(fault.into())));
+        }
+        if progress.following.as_ref().is_some_and(|of| of.events > EVENTS_MAX) {
+            let why = format!("the feeds have more than {EVENTS_MAX} events since");
+            return self.read_in_full(&why).await;
         }
         let db = self.engine.db();
         let mut tx = db.begin(self.permit.provenance()).await?;

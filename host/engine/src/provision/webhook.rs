@@ -4,8 +4,6 @@
 //! comes after an answer for good is a new request. The app answers at once, or takes it in (202) and
 //! says later, by a callback, what became of it. What the connector can read back has the last word.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use grantry_model::clock::UnixMs;
 use grantry_model::delivery::{AppAnswer, AppMessage, NOTICE_ATTEMPTS_MAX, Undelivered, retry_ms};
 use grantry_model::gate::Licence;
@@ -17,7 +15,8 @@ use serde_json::json;
 use super::fallback::OUTCOME_UNKNOWN;
 use super::{Asked, Known, Provisioning};
 use crate::Result;
-use crate::app_webhooks::callback_hash;
+use crate::app_webhooks::DETAIL_CHARACTERS_MAX;
+use crate::authentication::hash;
 
 /// How long an app may take until it answers by its callback, in milliseconds: a week.
 const CALLBACK_MS: i64 = 7 * 24 * 3_600_000;
@@ -25,10 +24,6 @@ const CALLBACK_MS: i64 = 7 * 24 * 3_600_000;
 pub(super) const ATTEMPTS_MAX: u32 = NOTICE_ATTEMPTS_MAX;
 /// How often access is taken away again that an app may give yet, in milliseconds.
 const GIVEN_LOOK_MS: u64 = 15 * 60_000;
-/// Bytes of a callback's token.
-const TOKEN_BYTES: usize = 32;
-/// Longest explanation that is kept, in characters.
-const DETAIL_CHARACTERS_MAX: usize = 500;
 
 /// What is sent where, once its attempt is counted.
 pub(super) struct Prepared {
@@ -93,11 +88,9 @@ impl Provisioning<'_> {
             let detail = "the integration's webhook is disabled";
             return Ok(Err(TurnedDown::unsent("webhook_disabled", detail)));
         }
-        let mut token = [0_u8; TOKEN_BYTES];
-        self.engine.db().random().fill(&mut token);
-        let (now, token) = (tx.now(), URL_SAFE_NO_PAD.encode(token));
+        let (now, token) = (tx.now(), self.engine.fresh_token());
         let expires = now.plus_ms(CALLBACK_MS);
-        let token_hash = callback_hash(&token);
+        let token_hash = hash(&token);
         tx.add_callback(&self.operation_id, &token_hash, expires).await?;
         let id = match tx.operation_round(&self.operation_id).await? {
             0 => self.operation_id.clone(),
@@ -222,21 +215,18 @@ impl Provisioning<'_> {
         let id = &self.integration.id;
         let mut tx = self.begin().await?;
         tx.answer_attempt(&self.operation_id, token_hash).await?;
-        let detail = json!({ "detail": reason });
-        tx.commit(self.audit("operation.answered", detail)).await?;
-        let mut tx = self.begin().await?;
-        if !tx.disable_app_webhook(id, version, reason).await? {
-            return Ok(());
+        if tx.disable_app_webhook(id, version, reason).await? {
+            let notice = Notice::new(NoticeKind::WebhookDisabled, Some(id))
+                .with("integration", &self.integration.name)
+                .with("reason", reason);
+            tx.queue_notice(&notice).await?;
+            let detail = json!({
+                "reason": reason, "before": { "is_enabled": true }, "after": { "is_enabled": false },
+            });
+            tx.record(AuditEntry::about("webhook.disabled", "integration", id.as_str(), detail));
         }
-        let notice = Notice::new(NoticeKind::WebhookDisabled, Some(id))
-            .with("integration", &self.integration.name)
-            .with("reason", reason);
-        tx.queue_notice(&notice).await?;
-        let detail = json!({
-            "reason": reason, "before": { "is_enabled": true }, "after": { "is_enabled": false },
-        });
-        let entry = AuditEntry::about("webhook.disabled", "integration", id.as_str(), detail);
-        Ok(tx.commit(entry).await?)
+        let detail = json!({ "detail": reason });
+        Ok(tx.commit(self.audit("operation.answered", detail)).await?)
     }
 
     fn body(&self, callback: &str) -> String {

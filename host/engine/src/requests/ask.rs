@@ -248,19 +248,15 @@ impl Ctx {
             let unknown = || refusal("account_id", "unknown_account", message);
             return Ok(if is_own { Ok(named.clone()) } else { Err(unknown()) });
         }
-        let accounts = self.db().accounts_of_identity(id, Some(source), "", 20).await?;
-        Ok(match &accounts[..] {
-            [one] if self.db().mapping(&one.account).await?.is_surely_of(id) => {
-                Ok(one.account.clone())
-            }
-            [] | [_] => {
+        Ok(match &self.accounts_there(source, id).await?[..] {
+            [one] => Ok(one.clone()),
+            [] => {
                 let message = "they have no account there that is known as theirs: an \
                     administrator maps it, or it has to be created first";
                 Err(refusal("role_id", "no_account", message))
             }
             several => {
-                let ids: Vec<&str> =
-                    several.iter().map(|account| account.account.as_str()).collect();
+                let ids: Vec<&str> = several.iter().map(AccountId::as_str).collect();
                 let message =
                     format!("they have several accounts there: name one of {}", ids.join(", "));
                 Err(refusal("account_id", "several_accounts", message))

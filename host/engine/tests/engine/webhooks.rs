@@ -298,6 +298,61 @@ async fn the_target_has_the_last_word_where_it_can_be_read_back() {
 }
 
 #[tokio::test]
+async fn a_revocation_reaches_an_app_that_did_not_answer_the_grant() {
+    for host in hosts(10, 2).await {
+        host.by_webhook(Fallback::None).await;
+        host.answers([lost()]);
+        let id = host.grant("g00", "u001").await;
+        host.work().await;
+        // The target does not show the access, but the app may give it yet.
+        host.delete(&id).await;
+        host.work().await;
+        let asked = host.asked();
+        assert_eq!((asked.len(), asked[1].1["type"].as_str()), (2, Some("access.revoke")));
+        assert_eq!(host.status(&id).await, Status::Deleted);
+    }
+}
+
+#[tokio::test]
+async fn access_that_an_app_may_give_yet_is_taken_away_until_it_can_no_more() {
+    for host in hosts(10, 2).await {
+        host.by_webhook(Fallback::None).await;
+        host.answers([Ok(AppAnswer::Accepted)]);
+        let id = host.grant("g00", "u001").await;
+        host.work().await;
+        host.set(method(Method::Connector)).await;
+        host.delete(&id).await;
+        host.work().await;
+        assert_ne!(host.status(&id).await, Status::Deleted);
+        host.set_target("g00", "u001", true);
+        host.advance(HOUR_MS);
+        host.work().await;
+        assert!(!host.holds("g00", "u001"));
+        assert_ne!(host.status(&id).await, Status::Deleted);
+        host.advance(7 * DAY_MS);
+        host.work().await;
+        assert_eq!((host.status(&id).await, host.asked().len()), (Status::Deleted, 1));
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_of_a_repetition_says_nothing_of_the_first_request() {
+    for host in hosts(10, 2).await {
+        host.by_webhook_alone(Fallback::Manual).await;
+        host.answers([lost(), Err(Undelivered::Refused("the app answered 409".to_owned()))]);
+        let id = host.grant("g00", "u001").await;
+        host.work().await;
+        host.advance(60_000);
+        host.work().await;
+        assert_eq!((host.status(&id).await, host.number_of_tasks().await), (Status::Failed, 0));
+        // So its revocation is sent.
+        host.delete(&id).await;
+        host.work().await;
+        assert_eq!(host.asked().len(), 3);
+    }
+}
+
+#[tokio::test]
 async fn what_the_app_has_taken_in_stays_with_it_when_the_method_changes() {
     for host in hosts(10, 2).await {
         host.by_webhook_alone(Fallback::None).await;

@@ -24,7 +24,7 @@ pub const KINDS: &[Kind] = &[
     new("session_ended", 401, "The session has ended"),
     new("client_disabled", 401, "The caller is disabled or deleted"),
     new("action_not_granted", 403, "The action is not granted"),
-    new("accounts_read_only", 403, "People do not map their own accounts here"),
+    new("accounts_read_only", 403, "People do not give up or claim accounts here"),
     new("csrf", 403, "The CSRF token is missing or wrong"),
     new("sign_in_failed", 400, "The sign-in was not completed"),
     new("sign_up_not_allowed", 403, "You are not known here"),

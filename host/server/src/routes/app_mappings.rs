@@ -1,5 +1,4 @@
-//! Whose accounts of apps are that lists feed (INT-13, CAT-10), and how their roles are requested: as of
-//! integrations.
+//! Whose accounts are of apps that lists feed (INT-13, CAT-10): as of integrations.
 
 use axum::Json as Body;
 use grantry_api::headers::IfMatchHeader;
@@ -7,13 +6,12 @@ use grantry_api::mappings::{
     AccountMapping, ApplyMappingQuery, MappingOutcome, MappingRules, PreviewMapping, SetMapping,
     SetMappingRules,
 };
-use grantry_api::request_rules::{RequestRules, UpdateRequestRules};
-use grantry_engine::{CatalogueSource, Requested};
-use grantry_model::ids::{AccountId, AppId, EntitlementId};
+use grantry_engine::CatalogueSource;
+use grantry_model::ids::{AccountId, AppId};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::{mappings, request_rules};
+use super::mappings;
 use crate::body::Json;
 use crate::context::Ctx;
 use crate::headers::IfMatch;
@@ -21,7 +19,6 @@ use crate::path::Path;
 use crate::query::Query;
 use crate::reply::{Reply, Versioned};
 use crate::state::Server;
-use crate::wire;
 use crate::wire::mappings::{outcome, read_identity, read_rules, rules};
 
 pub(super) fn routes() -> OpenApiRouter<Server> {
@@ -30,8 +27,6 @@ pub(super) fn routes() -> OpenApiRouter<Server> {
         .routes(routes!(preview_app_mapping))
         .routes(routes!(apply_app_mapping))
         .routes(routes!(get_app_mapping, set_app_mapping, release_app_mapping))
-        .routes(routes!(get_app_resource_rules, update_app_resource_rules))
-        .routes(routes!(get_role_rules, update_role_rules))
 }
 
 /// Show an app's mapping rules
@@ -156,89 +151,4 @@ async fn release_app_mapping(
 ) -> Reply<Versioned<AccountMapping>> {
     let of = CatalogueSource::List(id);
     Ok(mappings::versioned(&ctx.release_mapping(&of, &account, version).await?))
-}
-
-/// Show how a resource of an app is requested
-///
-/// Of an app that lists feed.
-#[utoipa::path(get, path = "/apps/{app_id}/resources/{resource_id}/request-rules",
-    tag = "apps",
-    extensions(("x-grantry-action" = json!("resource.read"))),
-    params(("app_id" = String, Path, description = "The app's id."),
-        ("resource_id" = String, Path, description = "The resource's id.")),
-    responses((status = 200, description = "The rules", body = RequestRules,
-        headers(("ETag" = String, description = "Their version, for `If-Match`.")))))]
-async fn get_app_resource_rules(
-    ctx: Ctx,
-    Path((app, id)): Path<(AppId, EntitlementId)>,
-) -> Reply<Versioned<RequestRules>> {
-    let requested = Requested::Resource(id.to_string());
-    let view = ctx.request_rules(&CatalogueSource::List(app), &requested).await?;
-    Ok(request_rules::versioned(&view))
-}
-
-/// Change how a resource of an app is requested
-///
-/// An admin's word, which no list touches. It holds for all roles on the resource, which of an app
-/// that lists feed are all its roles.
-#[utoipa::path(patch, path = "/apps/{app_id}/resources/{resource_id}/request-rules",
-    tag = "apps",
-    extensions(("x-grantry-action" = json!("resource.write"))),
-    params(("app_id" = String, Path, description = "The app's id."),
-        ("resource_id" = String, Path, description = "The resource's id."), IfMatchHeader),
-    request_body = UpdateRequestRules,
-    responses((status = 200, description = "Changed", body = RequestRules,
-        headers(("ETag" = String, description = "Their version, for `If-Match`.")))))]
-async fn update_app_resource_rules(
-    ctx: Ctx,
-    Path((app, id)): Path<(AppId, EntitlementId)>,
-    IfMatch(version): IfMatch,
-    body: Json<UpdateRequestRules>,
-) -> Reply<Versioned<RequestRules>> {
-    let (of, requested) = (CatalogueSource::List(app), Requested::Resource(id.to_string()));
-    let change = wire::request_rules::read_update(body.value);
-    let changed = ctx.update_request_rules(&of, &requested, version, &change).await?;
-    Ok(request_rules::versioned(&changed))
-}
-
-/// Show how a role of an app is requested
-///
-/// Of an app that lists feed.
-#[utoipa::path(get, path = "/apps/{app_id}/roles/{role_id}/request-rules",
-    tag = "apps",
-    extensions(("x-grantry-action" = json!("resource.read"))),
-    params(("app_id" = String, Path, description = "The app's id."),
-        ("role_id" = String, Path, description = "The role's id.")),
-    responses((status = 200, description = "The rules", body = RequestRules,
-        headers(("ETag" = String, description = "Their version, for `If-Match`.")))))]
-async fn get_role_rules(
-    ctx: Ctx,
-    Path((app, id)): Path<(AppId, EntitlementId)>,
-) -> Reply<Versioned<RequestRules>> {
-    let requested = Requested::Entitlement(id);
-    let view = ctx.request_rules(&CatalogueSource::List(app), &requested).await?;
-    Ok(request_rules::versioned(&view))
-}
-
-/// Change how a role of an app is requested
-///
-/// Its workflow comes before its resource's. Whether it can be requested is said of the resource.
-#[utoipa::path(patch, path = "/apps/{app_id}/roles/{role_id}/request-rules",
-    tag = "apps",
-    extensions(("x-grantry-action" = json!("resource.write"))),
-    params(("app_id" = String, Path, description = "The app's id."),
-        ("role_id" = String, Path, description = "The role's id."), IfMatchHeader),
-    request_body = UpdateRequestRules,
-    responses((status = 200, description = "Changed", body = RequestRules,
-        headers(("ETag" = String, description = "Their version, for `If-Match`.")))))]
-async fn update_role_rules(
-    ctx: Ctx,
-    Path((app, id)): Path<(AppId, EntitlementId)>,
-    IfMatch(version): IfMatch,
-    body: Json<UpdateRequestRules>,
-) -> Reply<Versioned<RequestRules>> {
-    let (of, requested) = (CatalogueSource::List(app), Requested::Entitlement(id));
-    let change = wire::request_rules::read_update(body.value);
-    let changed = ctx.update_request_rules(&of, &requested, version, &change).await?;
-    Ok(request_rules::versioned(&changed))
 }

@@ -118,8 +118,9 @@ const HIDDEN_COLUMNS: &str = "e.search, e.said_search, e.name_key, e.changed_ms,
 /// What an entitlement's type says of it.
 const OF_TYPE: &str = "COALESCE(e.known_as, e.native_id), (SELECT COUNT(*) FROM entitlement_types t WHERE t.integration_id = e.integration_id AND t.name = e.kind AND t.deleted_ms IS NOT NULL)";
 
-/// Of an integration, and of no type that is frozen or not offered to people. `own` is our own JSON.
-const OFFERED: &str = "EXISTS (SELECT 1 FROM integrations n WHERE n.id = e.integration_id) AND NOT EXISTS (SELECT 1 FROM entitlement_types t WHERE t.integration_id = e.integration_id AND t.name = e.kind AND (t.deleted_ms IS NOT NULL OR t.own LIKE '%\"is_cloud_enabled\":false%'))";
+/// Of an integration or a list of members, and of no type that is frozen or not offered to people. `own`
+/// is our own JSON.
+const OFFERED: &str = "(EXISTS (SELECT 1 FROM integrations n WHERE n.id = e.integration_id) OR EXISTS (SELECT 1 FROM apps l WHERE l.id = e.integration_id AND l.list_kind = 'members')) AND NOT EXISTS (SELECT 1 FROM entitlement_types t WHERE t.integration_id = e.integration_id AND t.name = e.kind AND (t.deleted_ms IS NOT NULL OR t.own LIKE '%\"is_cloud_enabled\":false%'))";
 
 /// What every page's rows must fulfil.
 fn filters(is_postgres: bool) -> String {
@@ -166,8 +167,10 @@ pub(super) fn page(is_postgres: bool, way: Way, order: Order) -> String {
                 conditions.push(format!("e.app_id = ${next}"));
                 next += 1;
             }
-            if is_by_words {
-                conditions.extend(dialect::words_among(is_postgres, &format!("${next}")));
+            if is_by_words
+                && let Some(condition) = dialect::words_among(is_postgres, &format!("${next}"))
+            {
+                conditions.push(condition);
                 next += 1;
             }
         }
