@@ -66,7 +66,9 @@ async fn databases() -> Vec<TestDb> {
 
 fn fresh(prefix: &str) -> String {
     static COUNT: AtomicU64 = AtomicU64::new(0);
-    format!("{prefix}-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::SeqCst))
+    // Ids of processes come again.
+    let now = std::time::UNIX_EPOCH.elapsed().unwrap().as_nanos();
+    format!("{prefix}-{}-{now}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::SeqCst))
 }
 
 async fn open(url: &str, folder: Option<tempfile::TempDir>) -> TestDb {

@@ -77,7 +77,9 @@ pub async fn hosts(users: usize, groups: usize) -> Vec<Host> {
     if let Ok(server) = std::env::var("GRANTRY_TEST_POSTGRES_URL") {
         static COUNT: AtomicU64 = AtomicU64::new(0);
         let count = COUNT.fetch_add(1, Ordering::SeqCst);
-        let name = format!("engine_{}_{count}", std::process::id());
+        // Ids of processes come again.
+        let now = std::time::UNIX_EPOCH.elapsed().unwrap().as_nanos();
+        let name = format!("engine_{}_{now}_{count}", std::process::id());
         let admin = sqlx::PgPool::connect(&server).await.unwrap();
         let create = format!("CREATE DATABASE {name}");
         sqlx::query(sqlx::AssertSqlSafe(create)).execute(&admin).await.unwrap();

@@ -231,7 +231,9 @@ async fn an_application_that_is_found_can_be_registered() {
         assert!(missing.text.contains(word), "{word}: {}", missing.text);
     }
     assert_eq!(search("down").await.problem(), (503, "issuer_unavailable".to_owned()));
-    assert_eq!(search("").await.problem(), (422, "invalid_string".to_owned()));
+    let empty = search("").await;
+    assert_eq!(empty.json()["errors"][0]["path"], "?search");
+    assert_eq!(empty.problem(), (422, "invalid_string".to_owned()));
     change(&host, &path, json!({"client_secret": "expired"})).await.ok();
     assert_eq!(search("x").await.problem(), (409, "registration_refused".to_owned()));
     change(&host, &path, json!({"client_id": "another"})).await.ok();
