@@ -37,7 +37,8 @@ pub fn build() -> Result<()> {
     let target = root.join("target/guests");
     let names = plugin_names(&toolchain, &workspace)?;
     let status = toolchain
-        .build_command(Some(&root), true)
+        .build_command(Some(&root))
+        .arg("--locked")
         .current_dir(&workspace)
         .env("CARGO_TARGET_DIR", &target)
         .status()

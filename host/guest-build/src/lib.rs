@@ -36,7 +36,7 @@ pub fn build(folder: &Path) -> Result<PathBuf> {
     // `sdk/rust/Cargo.toml` below the root of a checkout.
     let checkout = sdk.filter(|sdk| sdk.source.is_none());
     let checkout = checkout.and_then(|sdk| sdk.manifest_path.ancestors().nth(3));
-    let mut command = toolchain.build_command(checkout, folder.join("Cargo.lock").exists());
+    let mut command = toolchain.build_command(checkout);
     command.current_dir(&folder).env("CARGO_TARGET_DIR", &metadata.target_directory);
     let status = command.status().with_context(|| format!("could not start {toolchain}"))?;
     ensure!(status.success(), "the build failed: {status}");

@@ -66,12 +66,9 @@ impl Toolchain {
 
     /// A release build for plugins. Paths of this machine are kept out of its output: `checkout` is
     /// the folder of this repository, where one is used.
-    pub fn build_command(&self, checkout: Option<&Path>, is_locked: bool) -> Command {
+    pub fn build_command(&self, checkout: Option<&Path>) -> Command {
         let mut command = self.cargo();
         command.args(["build", "--release", "--target", TARGET]);
-        if is_locked {
-            command.arg("--locked");
-        }
         let mut flags: Vec<String> =
             checkout.into_iter().map(|root| remap(root, "grantry")).collect();
         flags.extend(cargo_home().map(|home| remap(&home, "cargo")));
