@@ -1,6 +1,7 @@
 //! The path of a plugin's author: a component on the command line, without server and database.
 
 use std::io::Write as _;
+use std::path::Path;
 use std::process::{Command, Output};
 
 use anyhow::{Context as _, Result, ensure};
@@ -67,7 +68,7 @@ fn every_plugin_of_ours_is_in_order_and_others_are_told_what_to_do() -> Result<(
         let mut command = Command::new(program()?);
         command.args(["--json", "plugin", "check"]).arg(&file).output().context("run grantry")
     };
-    for plugin in ["scim", "jumpcloud-admin", "itsm-bridge", "synthetic"] {
+    for plugin in ["scim", "jumpcloud-admin", "itsm-bridge", "jira", "synthetic"] {
         let output = check(&component(plugin)?)?;
         assert!(output.status.success(), "{plugin}: {}", text(&output));
         let report: Value = serde_json::from_slice(&output.stdout)?;
@@ -137,21 +138,67 @@ fn nothing_is_reached_that_was_not_approved() -> Result<()> {
     Ok(())
 }
 
-/// Runs the conformance suite and answers its report.
-fn conformance(plugin: &std::path::Path, config: &Value, token: &str) -> Result<Value> {
+#[test]
+fn no_secret_is_put_where_the_plugin_would_see_it() -> Result<()> {
+    let desk = Desk::new("scim")?;
+    let refusal = "the plugin does not mark `/note` as a secret";
+    let refused = desk.command(&["--secret", "/note=AUTHORS_TOKEN"], &["accounts"])?;
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(text(&refused).contains(refusal), "{}", text(&refused));
+    let connection = json!({ "url": desk.directory.base_url(), "auth": { "type": "bearer" } });
+    let config = json!({ "connection": connection, "secrets": { "/note": "AUTHORS_TOKEN" } });
+    let refused = suite(&desk.path("plugin.wasm"), &config, desk.directory.token(), &[])?;
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(text(&refused).contains(refusal), "{}", text(&refused));
+    assert_eq!(desk.directory.requests().len(), 0);
+    Ok(())
+}
+
+#[test]
+fn what_a_call_does_not_look_at_is_refused() -> Result<()> {
+    let desk = Desk::new("scim")?;
+    for (words, refusal) in [
+        (["accounts", "--kind", "Usr"], "no such listing of a kind `Usr`"),
+        (["accounts", "--kind", "Group"], "no such listing of a kind `Group`"),
+        (["schema", "--kind", "User"], "`--kind` is for calls that read listings"),
+        (["accounts", "User", "7f3a"], "the call takes no words"),
+        (["test-connection", "User", "7f3a"], "the call takes no words"),
+        (["count", "User", "--plan"], "`--plan` is for calls that change the target"),
+    ] {
+        let refused = desk.run(&words)?;
+        assert_eq!(refused.status.code(), Some(1), "{words:?}: {}", text(&refused));
+        assert!(text(&refused).contains(refusal), "{words:?}: {}", text(&refused));
+    }
+    Ok(())
+}
+
+/// Runs the conformance suite.
+fn suite(plugin: &Path, config: &Value, token: &str, more: &[&str]) -> Result<Output> {
     let folder = tempfile::tempdir()?;
     let file = folder.path().join("test.json");
     std::fs::write(&file, config.to_string())?;
     let mut command = Command::new(program()?);
     command.args(["--json", "plugin", "test"]).arg(plugin).arg("--config").arg(&file);
-    command.args(["--allow-loopback", "--allow-writes"]).env("AUTHORS_TOKEN", token);
-    let output = command.output().context("run grantry")?;
-    serde_json::from_slice(&output.stdout).with_context(|| text(&output))
+    command.args(["--allow-loopback", "--allow-writes"]).args(more).env("AUTHORS_TOKEN", token);
+    command.output().context("run grantry")
+}
+
+/// The suite's report, with which the exit code agrees.
+fn report(output: &Output) -> Result<Value> {
+    let report: Value = serde_json::from_slice(&output.stdout).with_context(|| text(output))?;
+    let is_good = report["failed"] == 0;
+    ensure!(output.status.code() == Some(if is_good { 0 } else { 1 }), "{}", text(output));
+    Ok(report)
 }
 
 fn failures(report: &Value) -> Vec<&Value> {
     let findings = report["findings"].as_array().into_iter().flatten();
     findings.filter(|finding| finding["outcome"] == "failed").collect()
+}
+
+fn failed(report: &Value) -> Vec<String> {
+    let checks = failures(report).into_iter().filter_map(|finding| finding["check"].as_str());
+    checks.map(str::to_owned).collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -175,7 +222,7 @@ async fn our_scim_connector_keeps_every_rule_on_a_real_server() -> Result<()> {
         },
     });
     let before = server.truth().snapshot().await?.memberships();
-    let report = conformance(&plugin, &config, server.token())?;
+    let report = report(&suite(&plugin, &config, server.token(), &[])?)?;
     assert_eq!(failures(&report), Vec::<&Value>::new(), "{report:#}");
     assert!(report["passed"].as_u64() > Some(50), "{report:#}");
     assert_eq!(server.truth().snapshot().await?.memberships(), before);
@@ -189,21 +236,47 @@ fn a_connector_that_only_reads_is_not_asked_to_write() -> Result<()> {
     std::fs::write(&plugin, component("synthetic")?)?;
     let connection = json!({ "users": 40, "groups": 5, "assignments": 60, "validators": true });
     let config = json!({ "connection": connection });
-    let report = conformance(&plugin, &config, "")?;
-    assert_eq!(failures(&report), Vec::<&Value>::new(), "{report:#}");
+    let kept = report(&suite(&plugin, &config, "", &[])?)?;
+    assert_eq!(failures(&kept), Vec::<&Value>::new(), "{kept:#}");
     let faulty = json!({ "connection": {
         "users": 40, "groups": 5, "assignments": 60, "fault": { "dangling": true }
     } });
-    let report = conformance(&plugin, &faulty, "")?;
-    let failed: Vec<&Value> = failures(&report).iter().map(|finding| &finding["check"]).collect();
-    assert_eq!(failed, ["reading.references"], "{report:#}");
+    let output = suite(&plugin, &faulty, "", &[])?;
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(failed(&report(&output)?), ["reading.references"]);
     Ok(())
+}
+
+#[test]
+fn a_test_that_judged_nothing_is_no_success() -> Result<()> {
+    let desk = Desk::new("scim")?;
+    let (plugin, token) = (desk.path("plugin.wasm"), desk.directory.token());
+    let connection = |url: String| {
+        let connection = json!({ "url": url, "auth": { "type": "bearer" } });
+        json!({ "connection": connection, "secrets": { "/auth/token": "AUTHORS_TOKEN" } })
+    };
+    let nowhere = free_address()?;
+    let dead = connection(format!("http://{nowhere}/scim/v2"));
+    let output = suite(&plugin, &dead, token, &["--only", "reading"])?;
+    assert_eq!(output.status.code(), Some(1), "{}", text(&output));
+    assert_eq!(failed(&report(&output)?), ["connection.works"]);
+
+    let good = connection(desk.directory.base_url());
+    let output = suite(&plugin, &good, token, &["--host", "typo.example.com"])?;
+    assert_eq!(output.status.code(), Some(1), "{}", text(&output));
+    assert!(text(&output).contains("does not ask for the host"), "{}", text(&output));
+    Ok(())
+}
+
+/// An address on which nobody listens.
+fn free_address() -> Result<std::net::SocketAddr> {
+    Ok(std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?)
 }
 
 /// The way of the template's README.
 #[test]
 fn a_newcomer_has_a_working_connector_by_the_templates_readme() -> Result<()> {
-    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize()?;
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize()?;
     let desk = tempfile::tempdir()?;
     let folder = desk.path().join("my-directory");
     // With what the repository's own plugins left there the standard library is not built again.

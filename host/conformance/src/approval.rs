@@ -40,14 +40,14 @@ pub fn approval(
         HostRule::FromConnection(_) => true,
         HostRule::Exact(name) | HostRule::Suffix(name) => said.hosts.contains(name),
     });
-    let is_asked = |name: &&String| !approval.hosts.iter().any(|rule| is_named(rule, name));
-    if let Some(unasked) = said.hosts.iter().find(is_asked) {
+    let is_unasked = |name: &&String| !approval.hosts.iter().any(|rule| is_named(rule, name));
+    if let Some(unasked) = said.hosts.iter().find(is_unasked) {
         return Err(NotAsked(unasked.clone()));
     }
     approval.address_exceptions.clone_from(&said.addresses);
     if said.allows_loopback {
         let origins = granted(manifest, &approval, connection).origins;
-        for origin in origins.iter().filter(|origin| origin.is_plain || is_loopback(&origin.host)) {
+        for origin in &origins {
             let port = origin.port;
             let ips = loopback_of(&origin.host).into_iter();
             approval.address_exceptions.extend(ips.map(|ip| AddressException { ip, port }));
@@ -58,10 +58,6 @@ pub fn approval(
 
 fn is_named(rule: &HostRule, name: &str) -> bool {
     matches!(rule, HostRule::Exact(asked) | HostRule::Suffix(asked) if asked == name)
-}
-
-fn is_loopback(host: &AllowedHost) -> bool {
-    !loopback_of(host).is_empty()
 }
 
 /// The loopback addresses that a name stands for.
@@ -75,13 +71,13 @@ fn loopback_of(host: &AllowedHost) -> Vec<IpAddr> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use grantry_model::plugin::NeededHost;
     use serde_json::json;
 
     use super::*;
 
-    fn manifest() -> Manifest {
+    pub(crate) fn manifest() -> Manifest {
         let needed = |host| NeededHost {
             host,
             methods: Vec::new(),

@@ -127,7 +127,7 @@ checks! {
             "A target's 500 is an error, and none that says that something is not there.",
             "look at the status before the body; `Response::success` of the Rust SDK does";
         UNAUTHENTICATED: "faults.unauthenticated",
-            "A target's 401 is `unauthenticated`.",
+            "A target's 401 is `unauthenticated` or `invalid-config`.",
             "use the case that the admin understands; `Response::success` does";
         GARBAGE: "faults.garbage",
             "A body that cannot be read is an error, not an empty page.",
@@ -218,7 +218,7 @@ checks! {
             "No call crashes, runs out of time, or is ended by the host.",
             "return errors; docs/plugin-guide.md lists the limits";
         WITHIN_APPROVAL: "calls.within-approval",
-            "No call tries what its approval does not hold, and reading calls send only GET.",
+            "No call tries what its approval does not hold, and `test-connection` sends only GET.",
             "ask for it in the manifest, or leave it";
         SECRETS_KEPT: "calls.secrets",
             "No secret of the connection comes out in rows, errors, logs or the key-value store.",
@@ -269,12 +269,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_check_has_an_id_of_its_own_and_is_in_the_guide() {
+    fn every_check_has_an_id_of_its_own_and_is_in_the_guide_as_it_is() {
         let guide = include_str!("../../../docs/plugin-guide.md");
         let mut ids = BTreeSet::new();
         for check in ALL.iter().copied().flatten() {
             assert!(ids.insert(check.id), "{} twice", check.id);
-            assert!(guide.contains(&format!("`{}`", check.id)), "{} is not in the guide", check.id);
+            let row = format!("| `{}` | {} |", check.id, check.sentence);
+            assert!(guide.contains(&row), "the guide has no row `{row}`");
         }
         assert_eq!(GRANTS.len() + OBJECTS.len(), WRITING.len());
     }

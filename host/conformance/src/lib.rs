@@ -4,7 +4,7 @@
 //! let sandbox = Sandbox::open(component, settings).await?;    // as the host would at install
 //! let session = sandbox.session(&connection, &approval)?;     // one connection, nothing stored
 //! let report = manifest::check(&sandbox).await;               // needs no connection
-//! let report = suite::run(&subject).await;                    // everything
+//! let report = suite::run(&subject).await?;                   // everything
 //! ```
 //!
 //! Everything runs in the host's own runtime, with its limits and its egress rules. Not here:

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use grantry_model::connection;
 use grantry_model::fault::FieldIssue;
 use grantry_model::package::{Interface, PackageRejection, PackageReport};
-use grantry_model::plugin::{AttributeType, KindSchema};
+use grantry_model::plugin::{AttributeType, KindSchema, Manifest};
 use serde_json::Value;
 
 use crate::checks::{ACCEPTED, CREATABLE, EXAMPLE, KINDS, SCHEMA, SECRETS, STABLE, VERBS};
@@ -30,7 +30,7 @@ pub async fn check(sandbox: &Sandbox) -> Report {
     report.note(&SECRETS, secrets(package));
     report.note(&KINDS, kinds(&package.manifest.kinds));
     report.note(&CREATABLE, required_are_creatable(&package.manifest.kinds));
-    report.note(&VERBS, verbs(package));
+    report.note(&VERBS, verbs(&package.interfaces, &package.manifest));
     report
 }
 
@@ -158,11 +158,10 @@ fn required_are_creatable(kinds: &[KindSchema]) -> Verdict {
     Ok(())
 }
 
-fn verbs(package: &PackageReport) -> Verdict {
-    if package.interfaces.contains(&Interface::Provision) {
+fn verbs(interfaces: &[Interface], manifest: &Manifest) -> Verdict {
+    if interfaces.contains(&Interface::Provision) {
         return Ok(());
     }
-    let manifest = &package.manifest;
     if let Some(kind) = manifest.kinds.iter().find(|kind| !kind.verbs.is_empty()) {
         return broken(format!("`{}` has verbs, and `provision` is not exported", kind.kind));
     }
@@ -206,9 +205,10 @@ fn fix(rejection: &PackageRejection) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use grantry_model::plugin::{AttributeSchema, DeltaSupport};
+    use grantry_model::plugin::{AttributeSchema, DeltaSupport, Verb};
 
     use super::*;
+    use crate::approval::tests::manifest;
     use crate::report::Not;
 
     fn kind(name: &str, attributes: Vec<AttributeSchema>) -> KindSchema {
@@ -249,6 +249,18 @@ mod tests {
         assert!(required_are_creatable(&[kind("User", vec![name])]).is_err());
         let good = [kind("User", vec![attribute("name", &["required", "creatable"])])];
         assert_eq!((kinds(&good), required_are_creatable(&good)), (Ok(()), Ok(())));
+    }
+
+    #[test]
+    fn verbs_and_reading_back_need_the_interface() {
+        assert_eq!(verbs(&[], &manifest()), Ok(()));
+        let granted = KindSchema { verbs: vec![Verb::Grant], ..kind("Group", Vec::new()) };
+        let writes = Manifest { kinds: vec![granted], ..manifest() };
+        let reads_back = Manifest { can_read_back: true, ..manifest() };
+        for manifest in [&writes, &reads_back] {
+            assert!(matches!(verbs(&[], manifest), Err(Not::Kept(_))));
+            assert_eq!(verbs(&[Interface::Provision], manifest), Ok(()));
+        }
     }
 
     #[test]

@@ -74,7 +74,7 @@ impl Proxy {
         *lock(&self.shared.script) = script;
     }
 
-    /// Whether a change was lost, or none came.
+    /// Whether the change that the script was waiting for came, and something of it was lost.
     pub(crate) fn has_struck(&self) -> bool {
         *lock(&self.shared.script) == Script::Forward
     }

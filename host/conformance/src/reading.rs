@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use grantry_model::aggregation::{EMPTY_PAGES_MAX, targets};
-use grantry_model::catalogue::{Assignment, Cursor, Entitlement, Object, Page, Target};
+use grantry_model::catalogue::{Assignment, Cursor, Entitlement, Object, ObjectRef, Page, Target};
 use grantry_model::fault::Fault;
 use grantry_model::plugin::KindSchema;
 use grantry_model::text::printable;
@@ -164,15 +164,15 @@ pub(crate) fn rows_of(page: &Page) -> Vec<(String, Value)> {
         (format!("object {} {}", row.id.kind, row.id.id), json(&row))
     };
     let entitlement = |row: &Entitlement| (format!("entitlement {}", row.id), json(row));
-    let assignment = |row: &Assignment| (assignment_key(row), json(row));
+    let assignment = |row: &Assignment| (assignment_key(&row.entitlement, &row.holder), json(row));
     let objects = page.objects.iter().map(object);
     let entitlements = page.entitlements.iter().map(entitlement);
     objects.chain(entitlements).chain(page.assignments.iter().map(assignment)).collect()
 }
 
 /// What an assignment is.
-pub(crate) fn assignment_key(row: &Assignment) -> String {
-    format!("assignment {} {} {}", row.entitlement, row.holder.kind, row.holder.id)
+pub(crate) fn assignment_key(entitlement: &str, holder: &ObjectRef) -> String {
+    format!("assignment {entitlement} {} {}", holder.kind, holder.id)
 }
 
 /// Plain data becomes JSON.

@@ -20,6 +20,17 @@ pub struct Check {
     pub fix: &'static str,
 }
 
+impl Check {
+    /// The group of checks that it belongs to: the first part of its id.
+    pub fn group(&self) -> &'static str {
+        group_of(self.id)
+    }
+}
+
+fn group_of(id: &str) -> &str {
+    id.split('.').next().unwrap_or(id)
+}
+
 /// How a check ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "outcome", rename_all = "snake_case")]
@@ -138,10 +149,15 @@ impl Report {
         self.findings.push(Finding { check: check.id, sentence: check.sentence, outcome, fix });
     }
 
-    /// Drops what is not of this group.
-    pub(crate) fn keep(&mut self, group: &str) {
-        let is_of = |finding: &Finding| finding.check.split('.').next() == Some(group);
-        self.findings.retain(is_of);
+    /// Drops what is not of this group. Where the suite stopped, failures of the groups before it stay:
+    /// they are why.
+    pub(crate) fn keep(&mut self, group: &str, has_stopped: bool) {
+        let place = |group: &str| ALL.iter().position(|checks| checks[0].group() == group);
+        self.findings.retain(|finding| {
+            let of = group_of(finding.check);
+            let has_failed = matches!(finding.outcome, Outcome::Failed { .. });
+            of == group || (has_stopped && has_failed && place(of) < place(group))
+        });
         let count =
             |is: fn(&Outcome) -> bool| self.findings.iter().filter(|f| is(&f.outcome)).count();
         let passed = count(|outcome| matches!(outcome, Outcome::Passed));

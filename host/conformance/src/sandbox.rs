@@ -131,8 +131,9 @@ impl Session {
     /// `validate-config`, with this session's connection or another one.
     pub async fn validate_config(&self, connection: Option<&str>) -> Answer<Vec<FieldIssue>> {
         let connection = connection.unwrap_or(&self.scope.connection);
+        self.begin("validate-config");
         let called = self.runner.validate_config(&self.scope.plugin, connection).await;
-        self.note("validate-config", called)
+        self.note(called)
     }
 
     /// `test-connection`.
@@ -140,13 +141,13 @@ impl Session {
         let test =
             admit_test(&writable(), depth).map_err(|closed| Fault::Host(closed.to_string()))?;
         self.begin("test-connection");
-        self.note("test-connection", self.runner.test_connection(&self.scope, &test).await)
+        self.note(self.runner.test_connection(&self.scope, &test).await)
     }
 
     /// `discover-schema`.
     pub async fn discover_schema(&self) -> Answer<Vec<KindSchema>> {
         self.begin("discover-schema");
-        self.note("discover-schema", self.runner.discover_schema(&self.scope).await)
+        self.note(self.runner.discover_schema(&self.scope).await)
     }
 
     /// `read-page`. Writes to the key-value store are kept, as a committed page would keep them.
@@ -158,7 +159,7 @@ impl Session {
     ) -> Answer<Page> {
         self.begin("read-page");
         let called = self.runner.read_page(&self.scope, request(target, at, max_items)).await;
-        self.note("read-page", called)
+        self.note(called)
     }
 
     /// `read-page`, as if the host had ended before it could keep the page.
@@ -170,20 +171,20 @@ impl Session {
     ) -> Answer<Page> {
         self.begin("read-page");
         let called = self.runner.read_page(&self.scope, request(target, at, max_items)).await;
-        self.journal().take("read-page", &called);
+        self.journal().take(&called);
         called.map(|called| called.value).map_err(|failure| failure.fault)
     }
 
     /// `get`.
     pub async fn get(&self, id: ObjectRef) -> Answer<Option<Object>> {
         self.begin("get");
-        self.note("get", self.runner.get(&self.scope, id).await)
+        self.note(self.runner.get(&self.scope, id).await)
     }
 
     /// `count`.
     pub async fn count(&self, kind: &str) -> Answer<Option<u64>> {
         self.begin("count");
-        self.note("count", self.runner.count(&self.scope, kind.to_owned()).await)
+        self.note(self.runner.count(&self.scope, kind.to_owned()).await)
     }
 
     /// A context for a new operation, first attempt.
@@ -202,7 +203,7 @@ impl Session {
     /// `plan`.
     pub async fn plan(&self, operation: &Operation, context: &OperationContext) -> Answer<Plan> {
         self.begin("plan");
-        self.note("plan", self.runner.plan(&self.scope, operation, context).await)
+        self.note(self.runner.plan(&self.scope, operation, context).await)
     }
 
     /// `apply`: changes the target.
@@ -214,7 +215,7 @@ impl Session {
         let licence = admit(&self.scope.integration, &writable(), None, operation.clone());
         let licence = licence.map_err(|closed| Fault::Host(closed.to_string()))?;
         self.begin("apply");
-        self.note("apply", self.runner.apply(&self.scope, licence, context).await)
+        self.note(self.runner.apply(&self.scope, licence, context).await)
     }
 
     /// `verify`.
@@ -224,7 +225,7 @@ impl Session {
         context: &OperationContext,
     ) -> Answer<Verification> {
         self.begin("verify");
-        self.note("verify", self.runner.verify(&self.scope, operation, context).await)
+        self.note(self.runner.verify(&self.scope, operation, context).await)
     }
 
     fn begin(&self, call: &'static str) {
@@ -232,8 +233,8 @@ impl Session {
     }
 
     /// Keeps what the call left behind.
-    fn note<T: Serialize>(&self, call: &'static str, called: CallResult<T>) -> Answer<T> {
-        self.journal().take(call, &called);
+    fn note<T: Serialize>(&self, called: CallResult<T>) -> Answer<T> {
+        self.journal().take(&called);
         match called {
             Ok(called) => {
                 self.kv.commit(called.report.kv_writes);

@@ -59,7 +59,8 @@ impl Subject<'_> {
         connection: &Value,
         more: &[AddressException],
     ) -> Result<Session, Vec<FieldIssue>> {
-        let approval = self.approval(connection, more).unwrap_or_default();
+        let approval = self.approval(connection, more);
+        let approval = approval.expect("`run` has looked at what the person said");
         self.sandbox.session(connection, &approval)
     }
 
@@ -68,8 +69,12 @@ impl Subject<'_> {
     }
 }
 
-/// Runs every check, or those of one group.
-pub async fn run(subject: &Subject<'_>) -> Report {
+/// Runs every check, or those of one group. What fails before the group is reached is told too.
+///
+/// # Errors
+/// [`NotAsked`]: the person approved a host that the plugin does not ask for.
+pub async fn run(subject: &Subject<'_>) -> Result<Report, NotAsked> {
+    subject.approval(subject.connection, &[])?;
     let mut report = match subject.is_wanted("manifest") {
         true => manifest::check(subject.sandbox).await,
         false => Report::of(&subject.sandbox.report),
@@ -80,27 +85,19 @@ pub async fn run(subject: &Subject<'_>) -> Report {
         None => "nothing in this plugin or its target is of that kind",
     };
     let groups = checks::ALL.iter().copied().flatten();
-    for check in groups.filter(|check| subject.is_wanted(group_of(check.id))) {
+    for check in groups.filter(|check| subject.is_wanted(check.group())) {
         report.note(check, skipped(reason));
     }
     if let Some(only) = subject.only {
-        report.keep(only);
+        report.keep(only, stopped.is_some());
     }
     report.sort();
-    report
-}
-
-/// The group of a check's id.
-fn group_of(id: &str) -> &str {
-    id.split('.').next().unwrap_or(id)
+    Ok(report)
 }
 
 /// Everything that needs a connection. An error is why it could not go on.
 async fn judge(subject: &Subject<'_>, report: &mut Report) -> Result<(), String> {
     let unusable = "the connection does not pass the plugin's schema: see `connection.works`";
-    if let Err(error) = subject.approval(subject.connection, &[]) {
-        return Err(error.to_string());
-    }
     let mut session = match subject.session(subject.connection, &[]) {
         Ok(session) => session,
         Err(issues) => {
@@ -111,7 +108,7 @@ async fn judge(subject: &Subject<'_>, report: &mut Report) -> Result<(), String>
     session.journal().watch_for(&subject.config.canaries);
     let kinds = connection::check(subject, &session, report).await?;
     let Some(reading) = rows::check(subject, &session, &kinds, report).await else {
-        calls::check(subject, &[&session], report);
+        calls::check(subject, &session, report);
         return Err("not every listing could be read: see the group `reading`".to_owned());
     };
     if subject.is_wanted("reading") {
@@ -133,7 +130,7 @@ async fn judge(subject: &Subject<'_>, report: &mut Report) -> Result<(), String>
             }
         }
     }
-    calls::check(subject, &[&session], report);
+    calls::check(subject, &session, report);
     Ok(())
 }
 

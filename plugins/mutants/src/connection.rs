@@ -19,6 +19,13 @@ pub struct Connection {
     pub mutant: Option<String>,
 }
 
+impl Connection {
+    /// Whether this mistake is made.
+    pub fn is(&self, mutant: &str) -> bool {
+        self.mutant.as_deref() == Some(mutant)
+    }
+}
+
 /// JSON Schema 2020-12 of the connection.
 pub fn schema() -> Value {
     json!({
@@ -42,7 +49,8 @@ pub fn example() -> Value {
 
 /// Faults that the schema cannot express.
 pub fn validate(text: &str) -> Vec<FieldIssue> {
-    let connection: Connection = match parse_connection(text) {
+    let connection = match parse_connection::<Connection>(text) {
+        Ok(connection) if connection.is("validates-anything") => return Vec::new(),
         Ok(connection) => connection,
         Err(error) if manifest::is("validate-unwraps") => panic!("{error:?}"),
         Err(Error::InvalidConfig(issues)) => return issues,

@@ -17,7 +17,7 @@ pub struct Directory {
 impl Directory {
     /// Whether this mistake is made.
     pub fn is(&self, mutant: &str) -> bool {
-        self.connection.mutant.as_deref() == Some(mutant)
+        self.connection.is(mutant)
     }
 
     /// Sends a request and answers with whatever comes.
@@ -37,6 +37,9 @@ impl Directory {
         let is_lost = matches!(answer, Err(Error::OutcomeUnknown(_)));
         if matches!(answer, Err(Error::RateLimited(_))) && self.is("pause-is-internal") {
             return Err(Error::Internal("too many requests".into()));
+        }
+        if is_lost && self.is("logs-connection-when-lost") {
+            log::warn(&format!("no answer: {}", self.connection.note));
         }
         if is_lost && self.is("lost-is-a-pause") {
             return Err(Error::RateLimited(grantry_sdk::types::Backoff::unknown()));

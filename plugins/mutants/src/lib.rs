@@ -2,7 +2,8 @@
 //!
 //! Without a mistake it is an honest connector to a SCIM directory of moderate size. The connection's
 //! `mutant` names one mistake, such as an author makes; those of `describe`, which sees no connection,
-//! are written over [`manifest::MARK`] in the component's bytes. Each `is("…")` is one of them.
+//! are written over [`manifest::MARK`] in the component's bytes. Each `is("…")` is one of them; a few
+//! are no mistakes, but what an honest connector may do without.
 
 pub mod connection;
 pub mod directory;
@@ -13,7 +14,7 @@ pub mod writing;
 use grantry_sdk::aggregate::{Page, PageRequest};
 use grantry_sdk::lifecycle::{ConnectionReport, KindClass, KindSchema, Manifest, TestDepth};
 use grantry_sdk::provision::{Operation, OperationContext, Outcome, PlanResult, Verification};
-use grantry_sdk::types::{FieldIssue, Object, ObjectRef};
+use grantry_sdk::types::{Error, FieldIssue, Object, ObjectRef};
 use grantry_sdk::{Aggregate, Lifecycle, Provision, Result, run};
 
 use connection::Connection;
@@ -39,8 +40,11 @@ impl Lifecycle for Mutants {
     fn test_connection(_: TestDepth) -> Result<ConnectionReport> {
         let directory = directory()?;
         let is = |mutant| directory.is(mutant);
-        if is("test-always-works") {
+        if is("test-always-works") || is("validates-anything") {
             return Ok(ConnectionReport::of(manifest::kinds()));
+        }
+        if is("test-always-fails") {
+            return Err(Error::PermissionDenied(vec!["everything".into()]));
         }
         if is("test-writes") {
             let _ = directory.send("POST", "/Users", None);

@@ -61,7 +61,7 @@ pub fn describe() -> Manifest {
         }],
         needs_kv: true,
         kinds,
-        can_read_back: true,
+        can_read_back: !is("cannot-read-back"),
         ..Manifest::default()
     }
 }

@@ -2,7 +2,7 @@
 
 use grantry_sdk::http::encode;
 use grantry_sdk::provision::{
-    CreateRequest, Effects, Operation, Outcome, PlanResult, PlannedCall, UpdateRequest,
+    CreateRequest, Effects, Operation, Outcome, Pending, PlanResult, PlannedCall, UpdateRequest,
     Verification,
 };
 use grantry_sdk::types::{AttributeDelta, Error, ObjectRef, Result, Value as Cell};
@@ -95,6 +95,9 @@ fn membership(directory: &Directory, change: &Change<'_>) -> Result<Outcome> {
     }
     match patch_members(directory, change) {
         Err(Error::OutcomeUnknown(_)) if is("lost-is-done") => Ok(Outcome::Done(Effects::none())),
+        Ok(()) if change.wants && is("grants-take-their-time") => {
+            Ok(Outcome::InProgress(Pending { token: "later".into(), poll_after_ms: 60_000 }))
+        }
         outcome => outcome.map(|()| Outcome::Done(Effects::none())),
     }
 }
@@ -215,7 +218,11 @@ pub fn verify(directory: &Directory, operation: &Operation) -> Result<Verificati
     if directory.is("verify-always-holds") {
         return Ok(Verification::Holds);
     }
-    if directory.is("verify-cannot-tell") {
+    let is_revocation = matches!(operation, Operation::Revoke(_));
+    if directory.is("revocations-always-hold") && is_revocation {
+        return Ok(Verification::Holds);
+    }
+    if directory.is("verify-cannot-tell") || directory.is("revocations-always-hold") {
         return Ok(Verification::CannotTell("it is not known".into()));
     }
     if let Some(change) = change(operation) {

@@ -186,6 +186,27 @@ pub(crate) enum Call {
     Disable,
 }
 
+impl Call {
+    /// Whether it reads listings: only those look at `--kind`.
+    pub(crate) fn is_listing(self) -> bool {
+        matches!(self, Self::Accounts | Self::Resources | Self::Entitlements | Self::Assignments)
+    }
+
+    /// Whether it changes the target: only those can be planned.
+    pub(crate) fn is_change(self) -> bool {
+        matches!(
+            self,
+            Self::Grant
+                | Self::Revoke
+                | Self::Create
+                | Self::Update
+                | Self::Delete
+                | Self::Enable
+                | Self::Disable
+        )
+    }
+}
+
 /// `/auth/token=VARIABLE`; the first slash may be left out.
 fn place_and_variable(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {

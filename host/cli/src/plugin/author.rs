@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use anyhow::{Context as _, anyhow, bail};
+use anyhow::{Context as _, anyhow, bail, ensure};
 use grantry_conformance::approval::Said;
 use grantry_conformance::sandbox::Refused;
 use grantry_conformance::{Sandbox, SandboxError, Session};
@@ -46,12 +46,21 @@ pub(super) fn json<T: DeserializeOwned>(file: &Path) -> anyhow::Result<T> {
 }
 
 /// The whole connection: with secrets from the environment, by place and name of the variable.
+///
+/// A secret goes only where the plugin's schema marks one: from elsewhere the host would not take it
+/// out again.
 pub(super) fn whole<'a>(
+    schema: &str,
     public: &Value,
     secrets: impl IntoIterator<Item = (&'a String, &'a String)>,
 ) -> anyhow::Result<Value> {
+    let places = connection::secret_places(schema);
     let mut opened = Vec::new();
     for (place, variable) in secrets {
+        ensure!(
+            places.contains(place),
+            "the plugin does not mark `{place}` as a secret: it would see it"
+        );
         if public.pointer(place).is_some() {
             bail!("the connection has a value at `{place}` already: leave one of the two out");
         }

@@ -21,12 +21,19 @@ use crate::output::{Output, table};
 const CELL_CHARACTERS_MAX: usize = 80;
 
 pub(super) async fn run(options: &RunOptions, output: Output) -> anyhow::Result<ExitCode> {
+    if options.kind.is_some() && !options.call.is_listing() {
+        bail!("`--kind` is for calls that read listings");
+    }
+    if options.plan && !options.call.is_change() {
+        bail!("`--plan` is for calls that change the target");
+    }
     let bench = author::open(&options.file).await??;
     let public: Value = author::json(&options.connection)?;
     let secrets = options.approval.secrets.iter().map(|(place, name)| (place, name));
-    let whole = author::whole(&public, secrets)?;
+    let manifest = &bench.sandbox.report.manifest;
+    let whole = author::whole(&manifest.connection_schema, &public, secrets)?;
     let said = author::said(&options.approval);
-    let approval = approval(&bench.sandbox.report.manifest, &whole, &said)?;
+    let approval = approval(manifest, &public, &said)?;
     let session = author::session(&bench.sandbox, &whole, &approval)?;
     let outcome = call(&session, options, output).await;
     author::tell(&session);
@@ -40,10 +47,12 @@ async fn call(session: &Session, options: &RunOptions, output: Output) -> anyhow
     }
     match options.call {
         Call::TestConnection => {
+            let [] = arguments(options, "no words")?;
             let report = session.test_connection(TestDepth::Read).await.map_err(failed)?;
             output.print(&report, report_words)?;
         }
         Call::Schema => {
+            let [] = arguments(options, "no words")?;
             let kinds = session.discover_schema().await.map_err(failed)?;
             output.print(&kinds, |kinds| kind_words(kinds))?;
         }
@@ -63,6 +72,7 @@ async fn call(session: &Session, options: &RunOptions, output: Output) -> anyhow
             output.print(&count, words)?;
         }
         Call::Accounts | Call::Resources | Call::Entitlements | Call::Assignments => {
+            let [] = arguments(options, "no words; `--kind` names a kind")?;
             rows::print(session, options, output).await?;
         }
         Call::Grant

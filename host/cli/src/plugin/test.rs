@@ -14,7 +14,9 @@ pub(super) async fn run(options: &TestOptions, output: Output) -> anyhow::Result
     let bench = author::open(&options.file).await??;
     let config: Config = author::json(&options.config)?;
     let given = options.approval.secrets.iter().map(|(place, name)| (place, name));
-    let connection = author::whole(&config.connection, config.secrets.iter().chain(given))?;
+    let schema = &bench.sandbox.report.manifest.connection_schema;
+    let secrets = config.secrets.iter().chain(given);
+    let connection = author::whole(schema, &config.connection, secrets)?;
     let mut random = [0; 4];
     SystemRandom.fill(&mut random);
     let subject = Subject {
@@ -26,7 +28,7 @@ pub(super) async fn run(options: &TestOptions, output: Output) -> anyhow::Result
         unique: &format!("{:08x}", u32::from_be_bytes(random)),
         only: options.only.as_deref(),
     };
-    let report = suite::run(&subject).await;
+    let report = suite::run(&subject).await?;
     output.print(&report, Report::words)?;
     Ok(if report.is_good() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -31,15 +31,11 @@ pub struct Journal {
     pub crashes: Vec<String>,
     /// Where a secret came out, in words without it.
     pub leaks: Vec<String>,
-    /// Where a text came out that somebody watches for.
-    pub canaries: Vec<String>,
+    /// Texts that came out and that somebody watches for, each with where.
+    pub canaries: Vec<(String, String)>,
     watched: Vec<String>,
     /// Peak of linear memory of any call, in bytes.
     pub memory_bytes: u64,
-    /// Outgoing requests of all calls.
-    pub requests: u64,
-    /// Calls.
-    pub calls: u64,
 }
 
 impl Journal {
@@ -54,14 +50,18 @@ impl Journal {
             canaries: Vec::new(),
             watched: Vec::new(),
             memory_bytes: 0,
-            requests: 0,
-            calls: 0,
         }
     }
 
     /// Looks for these texts too.
     pub fn watch_for(&mut self, texts: &[String]) {
         self.watched.extend_from_slice(texts);
+    }
+
+    /// Where one of these texts came out.
+    pub fn canary(&self, texts: &[String]) -> Option<&str> {
+        let found = self.canaries.iter().find(|(text, _)| texts.contains(text));
+        found.map(|(_, place)| place.as_str())
     }
 
     pub(super) fn begin(&mut self, call: &'static str) {
@@ -74,45 +74,46 @@ impl Journal {
         }
     }
 
-    /// Takes note of a call that ended.
-    pub(super) fn take<T: Serialize>(&mut self, call: &'static str, called: &CallResult<T>) {
+    /// Takes note of the end of the call that began last.
+    pub(super) fn take<T: Serialize>(&mut self, called: &CallResult<T>) {
         match called {
             Ok(called) => {
-                self.look_for_secrets(call, "its answer", text_of(&called.value));
-                self.take_report(call, &called.report);
+                self.look_for_secrets("its answer", text_of(&called.value));
+                self.take_report(&called.report);
             }
             Err(failure) => {
-                self.look_for_secrets(call, "its error", failure.fault.to_string());
-                self.take_fault(call, &failure.fault);
-                self.take_report(call, &failure.report);
+                self.look_for_secrets("its error", failure.fault.to_string());
+                self.take_fault(&failure.fault);
+                self.take_report(&failure.report);
             }
         }
     }
 
-    fn take_fault(&mut self, call: &'static str, fault: &Fault) {
+    fn take_fault(&mut self, fault: &Fault) {
         if fault.is_misbehaviour() && self.crashes.len() < KEPT_MAX {
-            self.crashes.push(format!("`{call}`: {fault} (`{}`)", fault.code()));
+            self.crashes.push(format!("`{}`: {fault} (`{}`)", self.call, fault.code()));
         }
     }
 
-    fn take_report(&mut self, call: &'static str, report: &CallReport) {
-        self.calls += 1;
-        self.requests += u64::from(report.usage.requests);
+    fn take_report(&mut self, report: &CallReport) {
         self.memory_bytes = self.memory_bytes.max(report.usage.memory_bytes);
-        self.look_for_secrets(call, "its log", text_of(&report.log));
+        self.look_for_secrets("its log", text_of(&report.log));
         for write in &report.kv_writes {
             let value = write.value.as_deref().unwrap_or_default();
             let text = format!("{} {}", write.key, String::from_utf8_lossy(value));
-            self.look_for_secrets(call, "its key-value store", text);
+            self.look_for_secrets("its key-value store", text);
         }
         let room = KEPT_MAX.saturating_sub(self.log.len());
         self.log.extend(report.log.iter().take(room).cloned());
     }
 
-    fn look_for_secrets(&mut self, call: &'static str, place: &str, mut text: String) {
-        let is_watched = self.watched.iter().any(|watched| text.contains(watched));
-        if is_watched && self.canaries.len() < KEPT_MAX {
-            self.canaries.push(format!("it is in {place} (`{call}`)"));
+    fn look_for_secrets(&mut self, place: &str, mut text: String) {
+        let call = self.call;
+        for watched in self.watched.iter().filter(|watched| text.contains(*watched)) {
+            if self.canaries.len() < KEPT_MAX {
+                let place = format!("it is in {place} (`{call}`)");
+                self.canaries.push((watched.clone(), place));
+            }
         }
         let is_leak = text.contains(TAKEN_OUT) || self.scrubber.text(&mut text);
         if is_leak && self.leaks.len() < KEPT_MAX {

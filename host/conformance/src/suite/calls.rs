@@ -2,29 +2,42 @@
 
 use super::Subject;
 use crate::checks::{CANARIES, END_WELL, MEMORY, SECRETS_KEPT, WITHIN_APPROVAL};
-use crate::report::{Report, Verdict, broken, skipped};
+use crate::report::{Not, Report, Verdict, broken, skipped};
 use crate::sandbox::Session;
 
 /// Part of the memory limit that is left for a larger target, in percent.
 const HEADROOM_PERCENT: u64 = 25;
 
-/// Judges the sessions in which everything was in order.
-pub(super) fn check(subject: &Subject<'_>, sessions: &[&Session], report: &mut Report) {
+/// Judges the session in which everything was in order.
+pub(super) fn check(subject: &Subject<'_>, session: &Session, report: &mut Report) {
     if !subject.is_wanted("calls") {
         return;
     }
-    report.note(&END_WELL, first(sessions, |session| session.journal().crashes.first().cloned()));
-    report.note(&WITHIN_APPROVAL, first(sessions, refusal));
-    report.note(&SECRETS_KEPT, first(sessions, |session| session.journal().leaks.first().cloned()));
-    report.note(&CANARIES, canaries(subject, sessions));
-    report.note(&MEMORY, memory(subject, sessions));
+    report.note(&END_WELL, none(session.journal().crashes.first().cloned()));
+    report.note(&WITHIN_APPROVAL, none(refusal(session)));
+    report.note(&SECRETS_KEPT, secrets(session));
+    report.note(&CANARIES, canaries(subject, session));
+    report.note(&MEMORY, memory(subject, session));
 }
 
-fn first(sessions: &[&Session], look: impl Fn(&Session) -> Option<String>) -> Verdict {
-    match sessions.iter().find_map(|session| look(session)) {
-        Some(evidence) => broken(evidence),
-        None => Ok(()),
+/// What came out in a session in which something went wrong on purpose. Only a fault: the checks pass
+/// when all is over.
+pub(super) fn leaks(subject: &Subject<'_>, session: &Session, report: &mut Report) {
+    for (check, verdict) in
+        [(&SECRETS_KEPT, secrets(session)), (&CANARIES, canaries(subject, session))]
+    {
+        if let Err(Not::Kept(_)) = verdict {
+            report.note(check, verdict);
+        }
     }
+}
+
+fn none(evidence: Option<String>) -> Verdict {
+    evidence.map_or(Ok(()), broken)
+}
+
+fn secrets(session: &Session) -> Verdict {
+    none(session.journal().leaks.first().cloned())
 }
 
 fn refusal(session: &Session) -> Option<String> {
@@ -34,16 +47,16 @@ fn refusal(session: &Session) -> Option<String> {
     Some(format!("`{}` was refused in `{}`: {}", denial.code, refused.call, denial.detail))
 }
 
-fn canaries(subject: &Subject<'_>, sessions: &[&Session]) -> Verdict {
+fn canaries(subject: &Subject<'_>, session: &Session) -> Verdict {
     if subject.config.canaries.is_empty() {
         return skipped("the configuration names no `canaries`");
     }
-    first(sessions, |session| session.journal().canaries.first().cloned())
+    none(session.journal().canary(&subject.config.canaries).map(str::to_owned))
 }
 
-fn memory(subject: &Subject<'_>, sessions: &[&Session]) -> Verdict {
+fn memory(subject: &Subject<'_>, session: &Session) -> Verdict {
     let max = subject.sandbox.memory_bytes_max;
-    let most = sessions.iter().map(|session| session.journal().memory_bytes).max().unwrap_or(0);
+    let most = session.journal().memory_bytes;
     let kept = max / 100 * (100 - HEADROOM_PERCENT);
     match most > kept {
         true => broken(format!("{} KiB of {} KiB were used", most / 1024, max / 1024)),

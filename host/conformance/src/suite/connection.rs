@@ -1,8 +1,9 @@
 //! The connection: a good one works, a bad one is refused, and what it shows stays within the
 //! manifest.
 
+use grantry_model::approval::AddressException;
 use grantry_model::connection as split_connection;
-use grantry_model::plugin::{KindSchema, TestDepth};
+use grantry_model::plugin::{ConnectionReport, KindSchema, TestDepth};
 use serde_json::{Value, json};
 
 use super::Subject;
@@ -21,15 +22,14 @@ pub(super) async fn check(
     report: &mut Report,
 ) -> Result<Vec<KindSchema>, String> {
     let works = works(session).await;
-    let is_usable = works.is_ok();
-    report.note(&WORKS, works);
+    report.note(&WORKS, works.as_ref().map(drop).map_err(Clone::clone));
     if subject.is_wanted("connection") {
         report.note(&ANY_INPUT, any_input(session).await);
     }
-    if !is_usable {
-        super::calls::check(subject, &[session], report);
+    let Ok(tested) = works else {
+        super::calls::check(subject, session, report);
         return Err("the connection does not work: see `connection.works`".to_owned());
-    }
+    };
     if subject.is_wanted("connection") {
         report.note(&BAD_REFUSED, bad_are_refused(subject).await);
         report.note(&WRONG_SECRET, wrong_secret(subject).await);
@@ -37,23 +37,21 @@ pub(super) async fn check(
     }
     let kinds = session.discover_schema().await;
     let kinds = kinds.map_err(|fault| format!("`discover-schema` failed: {fault}"))?;
-    let tested = session.test_connection(TestDepth::Read).await;
     let mut seen = kinds.clone();
-    seen.extend(tested.map(|report| report.effective).unwrap_or_default());
+    seen.extend(tested.effective);
     report.note(&WITHIN_MANIFEST, within_manifest(&subject.sandbox.report.manifest.kinds, &seen));
     Ok(kinds)
 }
 
-async fn works(session: &Session) -> Verdict {
+async fn works(session: &Session) -> Result<ConnectionReport, Not> {
     match session.validate_config(None).await {
         Ok(issues) if issues.is_empty() => {}
         Ok(issues) => return broken(format!("`validate-config`: {}", manifest::words(&issues))),
         Err(fault) => return broken(format!("`validate-config` failed: {fault}")),
     }
-    match session.test_connection(TestDepth::Read).await {
-        Ok(_) => Ok(()),
-        Err(fault) => broken(format!("`test-connection` failed: {fault} (`{}`)", fault.code())),
-    }
+    let tested = session.test_connection(TestDepth::Read).await;
+    tested
+        .or_else(|fault| broken(format!("`test-connection` failed: {fault} (`{}`)", fault.code())))
 }
 
 /// What an admin may have typed: the plugin answers, whatever it thinks of it.
@@ -80,7 +78,7 @@ async fn bad_are_refused(subject: &Subject<'_>) -> Verdict {
     }
     for bad in &subject.config.bad_connections {
         let connection = merge(subject.connection, &bad.connection);
-        if !is_refused(subject, &connection, &[]).await? {
+        if !is_refused(subject, &connection).await? {
             return broken(format!("{}: nothing says so", bad.why));
         }
     }
@@ -98,7 +96,8 @@ async fn wrong_secret(subject: &Subject<'_>) -> Verdict {
     let wrong = |(place, _): &(String, _)| (place.clone(), format!("wrong-{}", subject.unique));
     let wrong: Vec<(String, String)> = split.secrets.iter().map(wrong).collect();
     let connection = split_connection::join(&split.public, &wrong);
-    match is_refused(subject, &connection, &[]).await? {
+    let session = made_up(subject, &connection, &[]).await?;
+    match test_fails(&session).await? {
         true => Ok(()),
         false => broken("`test-connection` says that a wrong credential works"),
     }
@@ -110,24 +109,40 @@ async fn wrong_host(subject: &Subject<'_>) -> Verdict {
     };
     let address = closed_address().await.map_err(|error| Not::Judged(error.to_string()))?;
     let connection = moved(subject.connection, &url, address);
-    match is_refused(subject, &connection, &[exception(address)]).await? {
+    let session = made_up(subject, &connection, &[exception(address)]).await?;
+    match test_fails(&session).await? {
         true => Ok(()),
         false => broken("`test-connection` says that a host on which nobody listens works"),
     }
 }
 
-/// Whether schema, `validate-config` or `test-connection` say that it does not work.
-async fn is_refused(
+/// A session with a connection that the suite made up, if it gets as far as `test-connection`.
+async fn made_up(
     subject: &Subject<'_>,
     connection: &Value,
-    more: &[grantry_model::approval::AddressException],
-) -> Result<bool, Not> {
-    let Ok(session) = subject.session(connection, more) else { return Ok(true) };
+    more: &[AddressException],
+) -> Result<Session, Not> {
+    let session = match subject.session(connection, more) {
+        Ok(session) => session,
+        Err(issues) => return skipped(format!("the schema says: {}", manifest::words(&issues))),
+    };
     match session.validate_config(None).await {
-        Ok(issues) if !issues.is_empty() => return Ok(true),
-        Ok(_) => {}
-        Err(fault) => return broken(format!("`validate-config` failed: {fault}")),
+        Ok(issues) if issues.is_empty() => Ok(session),
+        Ok(issues) => skipped(format!("`validate-config` says: {}", manifest::words(&issues))),
+        Err(fault) => broken(format!("`validate-config` failed: {fault}")),
     }
+}
+
+/// Whether schema, `validate-config` or `test-connection` say that it does not work.
+async fn is_refused(subject: &Subject<'_>, connection: &Value) -> Result<bool, Not> {
+    match made_up(subject, connection, &[]).await {
+        Ok(session) => test_fails(&session).await,
+        Err(Not::Judged(_)) => Ok(true),
+        Err(not) => Err(not),
+    }
+}
+
+async fn test_fails(session: &Session) -> Result<bool, Not> {
     match session.test_connection(TestDepth::Read).await {
         Ok(_) => Ok(false),
         Err(fault) if fault.is_misbehaviour() => broken(format!("`test-connection`: {fault}")),

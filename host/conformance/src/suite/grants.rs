@@ -1,5 +1,6 @@
 //! Granting and revoking: it takes effect, once, and touches nobody else.
 
+use grantry_model::aggregation::PAGE_ITEMS_MAX;
 use grantry_model::catalogue::{Entitlement, ObjectRef, Target};
 use grantry_model::plugin::Verb;
 use grantry_model::provision::{GrantRequest, Operation, Outcome, RevokeRequest, Verification};
@@ -9,11 +10,10 @@ use crate::checks::{
     DELTA, GRANT_AGAIN, GRANT_TAKES_EFFECT, GRANTS, NOBODY_ELSE, PLAN_SENDS_NOTHING, REVOKE_AGAIN,
     REVOKE_TAKES_EFFECT, UNKNOWN_ENTITLEMENT, UNKNOWN_HOLDER, VERIFY_READS_ONLY, VERIFY_TRUE,
 };
-use crate::reading::{How, Listing, Reading, Rows, same};
+use crate::reading::{How, Listing, Reading, Rows, assignment_key, same};
 use crate::report::{Not, Report, Verdict, broken, skipped};
 use crate::sandbox::{Answer, Session};
 
-const LARGE: u32 = 1_000;
 const NO_ID: &str = "no-such-id-0";
 
 /// A grant that can be made and taken back.
@@ -48,13 +48,13 @@ impl Case {
 
     /// What the row of the assignment is called.
     pub(super) fn key(&self) -> String {
-        format!("assignment {} {} {}", self.entitlement.id, self.holder.kind, self.holder.id)
+        assignment_key(&self.entitlement.id, &self.holder)
     }
 
     /// Who holds what of this kind.
     pub(super) async fn rows(&self, session: &Session) -> Result<Rows, Not> {
         let target = Target::AssignmentsOfKind(self.entitlement.on.kind.clone());
-        let listing = Listing::read(session, target, How::pages_of(LARGE)).await;
+        let listing = Listing::read(session, target, How::pages_of(PAGE_ITEMS_MAX)).await;
         let rows = listing.rows();
         let whole: Rows = rows.iter().cloned().collect();
         match whole.len() == rows.len() && listing.end == crate::reading::End::Reached {
@@ -71,23 +71,56 @@ pub(super) async fn check(
     reading: &Reading,
     report: &mut Report,
 ) {
-    let case = match case(subject, reading) {
-        Ok(case) => case,
-        Err(not) => {
-            for check in GRANTS {
-                report.note(check, Err(not.clone()));
-            }
-            return;
-        }
+    let (case, before) = match prepare(subject, session, reading).await {
+        Ok(prepared) => prepared,
+        Err(not) => return stop(report, not),
     };
-    if let Err(not) = judge(subject, session, reading, &case, report).await {
-        report.note(&NOBODY_ELSE, Err(not));
+    let judged = judge(subject, session, reading, &case, &before, report).await;
+    if judged.is_ok() {
+        lost::of_grant(subject, &case, report).await;
     }
-    lost::of_grant(subject, &case, report).await;
     // Whatever went wrong: as it was.
-    let context = session.new_operation();
-    if case.rows(session).await.is_ok_and(|rows| rows.contains_key(&case.key())) {
-        let _ = session.apply(&case.revoke(), &context).await;
+    if take_back(session, &case).await.is_err() {
+        report.note(&NOBODY_ELSE, broken("the grant of the test could not be taken back"));
+    }
+    match judged {
+        Ok(()) => report.note(&NOBODY_ELSE, Ok(())),
+        Err(not) => stop(report, not),
+    }
+}
+
+/// What is left is not judged. A fault is noted once, where access is at stake.
+fn stop(report: &mut Report, not: Not) {
+    let rest = match &not {
+        Not::Kept(_) => Not::Judged("the grant could not be judged to its end".to_owned()),
+        Not::Judged(_) => not.clone(),
+    };
+    report.note(&NOBODY_ELSE, Err(not));
+    for check in GRANTS {
+        report.note(check, Err(rest.clone()));
+    }
+}
+
+/// Revokes the grant of the test where it is still there, or may be.
+async fn take_back(session: &Session, case: &Case) -> Verdict {
+    if case.rows(session).await.is_ok_and(|rows| !rows.contains_key(&case.key())) {
+        return Ok(());
+    }
+    let revoked = session.apply(&case.revoke(), &session.new_operation()).await;
+    took_effect(&revoked, !case.rows(session).await?.contains_key(&case.key()))
+}
+
+/// The case, and who holds what before it: nobody's access from before may be taken away.
+async fn prepare(
+    subject: &Subject<'_>,
+    session: &Session,
+    reading: &Reading,
+) -> Result<(Case, Rows), Not> {
+    let case = case(subject, reading)?;
+    let before = case.rows(session).await?;
+    match before.contains_key(&case.key()) {
+        true => skipped("the holder of the configuration holds the entitlement already"),
+        false => Ok((case, before)),
     }
 }
 
@@ -137,37 +170,34 @@ async fn judge(
     session: &mut Session,
     reading: &Reading,
     case: &Case,
+    before: &Rows,
     report: &mut Report,
 ) -> Result<(), Not> {
     let (grant, revoke, key) = (case.grant(), case.revoke(), case.key());
-    let before = case.rows(session).await?;
-    if before.contains_key(&key) {
-        return broken("the holder of the configuration holds the entitlement already");
-    }
     let mut truth =
         Truth { reads_back: subject.sandbox.report.manifest.can_read_back, said: Ok(()) };
-    report.note(&PLAN_SENDS_NOTHING, plan(session, case, &before).await);
+    report.note(&PLAN_SENDS_NOTHING, plan(session, case, before).await);
     truth.hold(session, &grant, false, "a grant that was not made").await;
 
     let granted = session.apply(&grant, &session.new_operation()).await;
     if let Some(not) = is_asynchronous(&granted) {
-        for check in GRANTS {
-            report.note(check, Err(not.clone()));
-        }
-        return Ok(());
+        // Not listed yet, it would be overlooked afterwards.
+        let _ = session.apply(&revoke, &session.new_operation()).await;
+        return Err(not);
     }
     let after = case.rows(session).await?;
     report.note(&GRANT_TAKES_EFFECT, took_effect(&granted, after.contains_key(&key)));
     let mut others = after.clone();
     others.remove(&key);
-    report_others(report, &before, &others, "after a grant");
+    report_others(report, before, &others, "after a grant");
     truth.hold(session, &grant, true, "a grant that was made").await;
     truth.hold(session, &revoke, false, "a revocation that was not made").await;
     let again = session.apply(&grant, &session.new_operation()).await;
     let unmoved = same(&after, &case.rows(session).await?, "after the second grant");
     report.note(&GRANT_AGAIN, is_success(&again).and(unmoved));
     if reading.listings.iter().flat_map(|listing| &listing.pages).any(|page| page.scope.is_some()) {
-        let expected = Reading::of(session, &reading.kinds, How::pages_of(LARGE)).await.rows();
+        let expected =
+            Reading::of(session, &reading.kinds, How::pages_of(PAGE_ITEMS_MAX)).await.rows();
         let how = "read incrementally after a grant";
         report.note(&DELTA, scopes::incremental(session, reading, &expected, how).await);
     } else {
@@ -179,7 +209,7 @@ async fn judge(
     report.note(&REVOKE_TAKES_EFFECT, took_effect(&revoked, !after.contains_key(&key)));
     let mut others = after.clone();
     others.remove(&key);
-    report_others(report, &before, &others, "after a revocation");
+    report_others(report, before, &others, "after a revocation");
     truth.hold(session, &revoke, true, "a revocation that was made").await;
     truth.hold(session, &grant, false, "a grant that was revoked").await;
     let again = session.apply(&revoke, &session.new_operation()).await;
@@ -190,7 +220,6 @@ async fn judge(
     report.note(&UNKNOWN_HOLDER, to_nobody(session, case, &after).await);
     let nothing = case.grant_to(NO_ID, &case.holder.id);
     report.note(&UNKNOWN_ENTITLEMENT, is_refused(session, &nothing, case, &after).await);
-    report.note(&NOBODY_ELSE, Ok(()));
     Ok(())
 }
 
@@ -237,8 +266,10 @@ impl Truth {
             Ok(other) => broken(format!("of {what} it says {other:?}")),
             Err(fault) => broken(format!("of {what} it fails: {fault}")),
         };
-        if self.said.is_ok() {
-            self.said = verdict;
+        // A lie counts more than what could not be judged, and that more than a truth.
+        match (&self.said, &verdict) {
+            (Err(Not::Kept(_)), _) | (Err(_), Ok(())) => {}
+            _ => self.said = verdict,
         }
     }
 }

@@ -6,9 +6,9 @@ use std::collections::BTreeSet;
 use grantry_model::fault::{Fault, PluginError};
 use grantry_model::provision::{Operation, OperationContext, Outcome, Verification};
 
-use super::Subject;
 use super::grants::{Case, is_success};
 use super::target::{Proxied, proxied};
+use super::{Subject, calls};
 use crate::checks::{LOST_ANSWER, LOST_CREATION, LOST_REQUEST};
 use crate::proxy::Script;
 use crate::report::{Not, Report, Verdict, broken, skipped};
@@ -25,6 +25,7 @@ pub(super) async fn of_grant(subject: &Subject<'_>, case: &Case, report: &mut Re
     };
     report.note(&LOST_ANSWER, grant(&through, case, Script::LoseAnswer).await);
     report.note(&LOST_REQUEST, grant(&through, case, Script::LoseRequest).await);
+    calls::leaks(subject, &through.session, report);
 }
 
 async fn grant(through: &Proxied, case: &Case, script: Script) -> Verdict {
@@ -52,8 +53,11 @@ async fn settle(
 ) -> Verdict {
     let is_there = case.rows(session).await?.contains_key(&case.key());
     is_honest(first, is_made, is_there)?;
-    if matches!(session.verify(&case.grant(), context).await, Ok(Verification::Holds)) != is_there {
-        return broken("`verify` does not say afterwards what is so");
+    match session.verify(&case.grant(), context).await {
+        // Whether it may say so is judged with `writing.verify`.
+        Ok(Verification::CannotTell(_)) => {}
+        verified if matches!(verified, Ok(Verification::Holds)) == is_there => {}
+        _ => return broken("`verify` does not say afterwards what is so"),
     }
     let context = OperationContext { attempt: 2, ..context.clone() };
     is_success(&session.apply(&case.grant(), &context).await)?;
@@ -81,7 +85,7 @@ fn is_honest(outcome: &Answer<Outcome>, is_made: bool, is_there: bool) -> Verdic
     }
 }
 
-/// The check about a creation: `listed` are the ids of the kind before, `read` reads them.
+/// The check about a creation of an object of this kind.
 pub(super) async fn of_creation(
     subject: &Subject<'_>,
     create: &Operation,
@@ -89,7 +93,11 @@ pub(super) async fn of_creation(
     report: &mut Report,
 ) {
     let verdict = match proxied(subject).await {
-        Ok(through) => creation(&through, create, kind).await,
+        Ok(through) => {
+            let verdict = creation(&through, create, kind).await;
+            calls::leaks(subject, &through.session, report);
+            verdict
+        }
         Err(not) => Err(not),
     };
     report.note(&LOST_CREATION, verdict);

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use grantry_model::aggregation::PAGE_ITEMS_MAX;
 use grantry_model::catalogue::{
     Attribute, AttributeDelta, Completeness, Object, ObjectRef, ObjectStatus, Target, Value as Cell,
 };
@@ -22,7 +23,6 @@ use crate::reading::{End, How, Listing};
 use crate::report::{Not, Report, Verdict, broken, skipped};
 use crate::sandbox::Session;
 
-const LARGE: u32 = 1_000;
 const NO_NAME: &str = "noSuchAttribute";
 
 /// All checks about objects.
@@ -70,7 +70,7 @@ pub(super) async fn ids(session: &Session, kind: &str) -> Result<BTreeSet<String
 
 async fn objects(session: &Session, kind: &str) -> Result<BTreeMap<String, Object>, Not> {
     let target = Target::Objects(kind.to_owned());
-    let listing = Listing::read(session, target, How::pages_of(LARGE)).await;
+    let listing = Listing::read(session, target, How::pages_of(PAGE_ITEMS_MAX)).await;
     match listing.end {
         End::Reached => {
             let rows = listing.pages.into_iter().flat_map(|page| page.objects);
@@ -103,8 +103,10 @@ impl Desk<'_> {
     ) -> Result<(), Not> {
         let before = ids(session, &self.case.kind).await?;
         let outcome = self.each(session, report, &before).await;
-        let another = self.create(self.attributes("c")?);
-        lost::of_creation(subject, &another, &self.case.kind, report).await;
+        if outcome.is_ok() {
+            let another = self.create(self.attributes("c")?);
+            lost::of_creation(subject, &another, &self.case.kind, report).await;
+        }
         // Whatever went wrong: as it was.
         for left in ids(session, &self.case.kind).await?.difference(&before) {
             let delete = Operation::Delete(self.reference(left));

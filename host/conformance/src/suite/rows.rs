@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use grantry_model::aggregation::PAGE_ITEMS_MAX;
 use grantry_model::catalogue::{
     Attribute, NATIVE_ID_BYTES_MAX, Object, ObjectRef, Page, Target, Value as Cell,
 };
@@ -16,8 +17,6 @@ use crate::reading::{End, How, Listing, Reading, Rows, count, same};
 use crate::report::{Report, Verdict, broken, skipped};
 use crate::sandbox::Session;
 
-/// Rows that the host asks for with one page.
-const LARGE: u32 = 1_000;
 /// Empty pages in a row after which a listing gives a host reason to doubt.
 const EMPTY_MAX: usize = 10;
 /// Objects that are read one by one.
@@ -32,7 +31,7 @@ pub(super) async fn check(
     kinds: &[KindSchema],
     report: &mut Report,
 ) -> Option<Reading> {
-    let base = Reading::of(session, kinds, How::pages_of(LARGE)).await;
+    let base = Reading::of(session, kinds, How::pages_of(PAGE_ITEMS_MAX)).await;
     report.note(&WHOLE, whole(&base));
     report.note(&IDS, ids(&base));
     if !base.is_whole() {
@@ -82,7 +81,7 @@ async fn sizes(subject: &Subject<'_>, session: &Session, base: &Reading, report:
     report.note(&RESUME, equals(&expected, &cut, "with a cut at every page, and pages of 2 and 3"));
     let given_up = How { pages_max: 1, ..How::pages_of(2) };
     let _ = Reading::of(session, &base.kinds, given_up).await;
-    let again = Reading::of(session, &base.kinds, How::pages_of(LARGE)).await;
+    let again = Reading::of(session, &base.kinds, How::pages_of(PAGE_ITEMS_MAX)).await;
     report.note(&AGAIN, equals(&expected, &again, "read again"));
 }
 
@@ -327,9 +326,10 @@ async fn counts(session: &Session, base: &Reading) -> Verdict {
 }
 
 async fn gets(session: &Session, base: &Reading) -> Verdict {
-    let mut is_offered = false;
+    let mut offers_any = false;
     for listing in &base.listings {
         let Target::Objects(kind) = &listing.target else { continue };
+        let mut is_offered = false;
         for listed in listing.pages.iter().flat_map(|page| &page.objects).take(GETS_MAX) {
             let id = ObjectRef { kind: kind.clone(), id: listed.id.id.clone() };
             match session.get(id).await {
@@ -350,8 +350,9 @@ async fn gets(session: &Session, base: &Reading) -> Verdict {
         if is_offered && !matches!(session.get(nobody).await, Ok(None)) {
             return broken(format!("`get` of a `{kind}` that is not there does not say so"));
         }
+        offers_any |= is_offered;
     }
-    match is_offered {
+    match offers_any {
         true => Ok(()),
         false => skipped("the plugin reads no single objects"),
     }

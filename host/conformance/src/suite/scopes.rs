@@ -2,14 +2,13 @@
 
 use std::collections::HashMap;
 
+use grantry_model::aggregation::PAGE_ITEMS_MAX;
 use grantry_model::catalogue::{Disposition, Page, Scope};
 
 use crate::checks::{SCOPES, SCOPES_ASKED};
 use crate::reading::{How, Listing, Reading, Rows, rows_of, same};
 use crate::report::{Report, Verdict, broken, skipped};
 use crate::sandbox::Session;
-
-const LARGE: u32 = 1_000;
 
 /// All checks that need no change of the target.
 pub(super) async fn check(session: &mut Session, base: &Reading, report: &mut Report) {
@@ -42,7 +41,8 @@ pub(super) async fn incremental(
     for listing in &base.listings {
         let known = validators(listing);
         session.set_validators(known.clone());
-        let read = Listing::read(session, listing.target.clone(), How::pages_of(LARGE)).await;
+        let read =
+            Listing::read(session, listing.target.clone(), How::pages_of(PAGE_ITEMS_MAX)).await;
         session.set_validators([]);
         for page in &read.pages {
             match page.scope.as_ref().filter(|_| is_unchanged(page)) {

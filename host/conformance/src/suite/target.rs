@@ -67,6 +67,7 @@ pub(super) async fn proxied(subject: &Subject<'_>) -> Result<Proxied, Not> {
     let connection = moved(subject.connection, &url, proxy.address);
     let session = subject.session(&connection, &[exception(proxy.address)]);
     let session = session.map_err(|_| Not::Judged("the schema refuses the proxy's URL".into()))?;
+    session.journal().watch_for(&subject.config.canaries);
     Ok(Proxied { proxy, session })
 }
 

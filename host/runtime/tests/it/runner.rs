@@ -1,11 +1,11 @@
 //! Well-behaved guests.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use grantry_model::catalogue::{Disposition, PageRequest, Target};
 use grantry_model::fault::{Fault, PluginError};
 use grantry_model::runner::TaskRunner;
+use grantry_tests::host::component;
 
 use crate::support::Host;
 use crate::support::guest::Guest;
@@ -49,11 +49,7 @@ async fn an_interface_that_is_not_exported_is_not_offered() {
 
 /// The synthetic connector: real code, with a log in which nothing happens.
 fn synthetic() -> Vec<u8> {
-    let folder = std::env::var("GRANTRY_GUESTS").unwrap_or_else(|_| {
-        concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/guests/out").to_owned()
-    });
-    let component = std::fs::read(Path::new(&folder).join("synthetic.wasm"));
-    component.expect("`cargo xtask plugins` makes it")
+    component("synthetic").expect("`cargo xtask plugins` makes it")
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use anyhow::{Context as _, anyhow, bail};
+use anyhow::{Context as _, anyhow, bail, ensure};
 use grantry_conformance::Session;
 use grantry_model::aggregation::{PAGE_ITEMS_MAX, targets};
 use grantry_model::catalogue::{
@@ -146,7 +146,8 @@ async fn on_of(session: &Session, entitlement: &str) -> anyhow::Result<ObjectRef
     let mut pages = 0;
     for listing in listings.iter().filter(|of| matches!(of, Target::EntitlementsOfKind(_))) {
         let mut at = None;
-        while pages < PAGES_MAX {
+        loop {
+            ensure!(pages < PAGES_MAX, "the entitlements do not end within {PAGES_MAX} pages");
             pages += 1;
             let page = session.read_page(listing, at, PAGE_ITEMS_MAX).await.map_err(failed)?;
             if let Some(found) = page.entitlements.into_iter().find(|row| row.id == entitlement) {

@@ -1,5 +1,6 @@
 //! Rows of a listing, as a table or one JSON object a line.
 
+use anyhow::{bail, ensure};
 use grantry_conformance::Session;
 use grantry_model::aggregation::{PAGE_ITEMS_MAX, targets};
 use grantry_model::catalogue::{Assignment, Entitlement, Object, Page, Target};
@@ -26,7 +27,8 @@ pub(super) async fn print(
     let (mut left, mut pages) = (options.rows, 0);
     for listing in &listings {
         let mut at = None;
-        while left > 0 && pages < PAGES_MAX {
+        while left > 0 {
+            ensure!(pages < PAGES_MAX, "the listings do not end within {PAGES_MAX} pages");
             let page = session.read_page(listing, at, left.min(PAGE_ITEMS_MAX)).await;
             let page = page.map_err(failed)?;
             pages += 1;
@@ -81,8 +83,12 @@ async fn listings(session: &Session, options: &RunOptions) -> anyhow::Result<Vec
         ) => kind == only,
         _ => false,
     };
-    let all = targets(&kinds);
-    Ok(all.into_iter().filter(|target| is_meant(target) && is_of_kind(target)).collect())
+    let all = targets(&kinds).into_iter();
+    let meant: Vec<Target> = all.filter(|target| is_meant(target) && is_of_kind(target)).collect();
+    if let Some(kind) = options.kind.as_ref().filter(|_| meant.is_empty()) {
+        bail!("there is no such listing of a kind `{kind}`: the call `schema` shows the kinds");
+    }
+    Ok(meant)
 }
 
 /// Prints a page, or adds it to the table; the number of its rows.
