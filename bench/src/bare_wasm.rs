@@ -14,14 +14,6 @@ mod bindings {
 use bindings::exports::grantry::plugin::aggregate::{PageRequest, Target};
 use bindings::grantry::plugin::run;
 
-/// Medians, in microseconds.
-pub struct Bare {
-    /// A page of 1,000 rows.
-    pub page_us: f64,
-    /// A page of one row.
-    pub small_us: f64,
-}
-
 struct State {
     connection: String,
 }
@@ -42,42 +34,42 @@ impl run::Host for State {
     }
 }
 
-/// Times warm calls.
-pub fn page(component: &[u8], connection: &str, calls: usize) -> Result<Bare> {
-    let engine = Engine::new(&Config::new()).map_err(|error| anyhow!("{error:#}"))?;
-    measure(&engine, component, connection, calls).map_err(|error| anyhow!("{error:#}"))
+/// A warm instance.
+pub struct BareWasm {
+    store: Store<State>,
+    reader: bindings::Reader,
 }
 
-fn measure(
-    engine: &Engine,
-    component: &[u8],
-    connection: &str,
-    calls: usize,
-) -> wasmtime::Result<Bare> {
-    let component = Component::from_binary(engine, component)?;
-    let mut linker: Linker<State> = Linker::new(engine);
-    run::add_to_linker::<State, HasSelf<State>>(&mut linker, |state| state)?;
-    linker.define_unknown_imports_as_traps(&component)?;
-    let mut store = Store::new(engine, State { connection: connection.to_owned() });
-    let reader = bindings::Reader::instantiate(&mut store, &component, &linker)?;
-    let mut timed = |max_items: u32| -> wasmtime::Result<f64> {
-        let mut times = Vec::with_capacity(calls);
-        for _ in 0..calls {
-            let request = PageRequest {
-                run_id: "bench".into(),
-                target: Target::AssignmentsOfKind("Group".into()),
-                at: None,
-                max_items,
-                max_bytes: 4 * 1024 * 1024,
-            };
-            let began = Instant::now();
-            let page = reader.grantry_plugin_aggregate().call_read_page(&mut store, &request)?;
-            times.push(began.elapsed().as_secs_f64() * 1e6);
-            drop(page);
-        }
-        times.sort_by(f64::total_cmp);
-        Ok(times[calls / 2])
-    };
-    timed(1_000)?;
-    Ok(Bare { page_us: timed(1_000)?, small_us: timed(1)? })
+impl BareWasm {
+    /// An instance with the connection.
+    pub fn start(component: &[u8], connection: &str) -> Result<Self> {
+        let start = || -> wasmtime::Result<Self> {
+            let engine = Engine::new(&Config::new())?;
+            let component = Component::from_binary(&engine, component)?;
+            let mut linker: Linker<State> = Linker::new(&engine);
+            run::add_to_linker::<State, HasSelf<State>>(&mut linker, |state| state)?;
+            linker.define_unknown_imports_as_traps(&component)?;
+            let mut store = Store::new(&engine, State { connection: connection.to_owned() });
+            let reader = bindings::Reader::instantiate(&mut store, &component, &linker)?;
+            Ok(Self { store, reader })
+        };
+        start().map_err(|error| anyhow!("{error:#}"))
+    }
+
+    /// Reads a page; how long it took, in microseconds.
+    pub fn page(&mut self, max_items: u32) -> Result<f64> {
+        let request = PageRequest {
+            run_id: "bench".into(),
+            target: Target::AssignmentsOfKind("Group".into()),
+            at: None,
+            max_items,
+            max_bytes: 4 * 1024 * 1024,
+        };
+        let began = Instant::now();
+        let page = self.reader.grantry_plugin_aggregate().call_read_page(&mut self.store, &request);
+        let page = page.map_err(|error| anyhow!("{error:#}"))?;
+        let taken = began.elapsed().as_secs_f64() * 1e6;
+        drop(page);
+        Ok(taken)
+    }
 }

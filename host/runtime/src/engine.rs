@@ -21,7 +21,7 @@ const GUEST_STACK_BYTES: usize = 512 * 1024;
 /// Memories that a pool holds for each call that may run.
 const MEMORIES_PER_CALL: u32 = 4;
 /// Bytes of a memory that stay resident between calls, where the kernel can tell which were used.
-const KEPT_RESIDENT_BYTES: usize = 1024 * 1024;
+const KEPT_RESIDENT_BYTES: usize = 2 * 1024 * 1024;
 /// The same for a table: without it every call pays for a system call per table.
 const TABLE_KEPT_RESIDENT_BYTES: usize = 64 * 1024;
 /// Bytes of host structures per component instance.

@@ -14,6 +14,7 @@ use crate::dialect::{self, Pools};
 use crate::error::StoreError;
 use crate::held::Remembered;
 use crate::open::{Open, Transactions};
+use crate::tokens::Tokens;
 
 /// One database.
 #[derive(Clone)]
@@ -22,6 +23,7 @@ pub struct Db {
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
     pub(crate) remembered: Arc<Remembered>,
+    pub(crate) tokens: Arc<Tokens>,
     open: Transactions,
 }
 
@@ -238,7 +240,14 @@ impl Db {
         random: Arc<dyn Random>,
     ) -> Result<Self> {
         let pools = dialect::connect(url).await?;
-        Ok(Self { pools, clock, random, remembered: Arc::default(), open: Transactions::default() })
+        Ok(Self {
+            pools,
+            clock,
+            random,
+            remembered: Arc::default(),
+            tokens: Arc::default(),
+            open: Transactions::default(),
+        })
     }
 
     /// The current moment, by the clock that the database was opened with.

@@ -27,6 +27,7 @@ mod entitlement_words;
 mod error;
 mod external_changes;
 mod feeds;
+mod gathered;
 mod held;
 mod holders;
 mod idempotency;
@@ -114,7 +115,7 @@ pub use schedules::{LastDue, Schedule};
 pub use scopes::{ScopeReading, SeenAgain, Validator};
 pub use sessions::Session;
 pub use tasks::{NewTask, Task, TaskFilter};
-pub use tokens::TokenRecord;
+pub use tokens::{TokenRecord, TokenWithOwner};
 pub use uploads::{
     HierarchyFault, ListChange, ListRow, Reading, Staged, StagedPerson, StagedRole, Upload,
     UploadEnd,

@@ -1,10 +1,13 @@
 //! Bearer tokens of clients and people: the public half and a hash, never the secret half.
 
+use std::sync::Arc;
+
 use grantry_authz::{Permit, Scope, actions};
 use grantry_model::clock::UnixMs;
 use grantry_model::ids::{PrincipalId, TokenId};
 
 use crate::db::{Db, HousekeepingTx, Row, Tx, args};
+use crate::gathered::Gathered;
 use crate::principals::{self, PrincipalRecord};
 use crate::{Result, StoreError, statements};
 
@@ -29,6 +32,12 @@ pub struct TokenRecord {
     /// When it was last used, to the minute.
     pub used: Option<UnixMs>,
 }
+
+/// A token and whose it is; the owner may be gone.
+pub type TokenWithOwner = (TokenRecord, Option<PrincipalRecord>);
+
+/// The reads of tokens that requests wait for.
+pub(crate) type Tokens = Gathered<TokenId, Option<Arc<TokenWithOwner>>>;
 
 statements! {
     INSERT = "INSERT INTO tokens (id, principal_id, name, hash, scope, created_ms, expires_ms, revoked_ms, used_ms) VALUES ($1, $2, $3, $4, $5, $6, $7, NULL, NULL)";
@@ -85,17 +94,20 @@ impl Db {
         self.fetch_one(GET, args![id.as_str()]).await?.as_ref().map(token).transpose()
     }
 
-    /// The token with that public half and whose it is; the owner may be gone.
-    pub async fn token_with_owner(
-        &self,
-        id: &TokenId,
-    ) -> Result<Option<(TokenRecord, Option<PrincipalRecord>)>> {
+    /// The token with that public half. Requests that come at
+    /// once with one token are answered by one read, which began after they came.
+    pub async fn token_with_owner(&self, id: &TokenId) -> Result<Option<TokenWithOwner>> {
+        let found = self.tokens.read(id, self.read_token_with_owner(id)).await?;
+        Ok(found.map(|found| (*found).clone()))
+    }
+
+    async fn read_token_with_owner(&self, id: &TokenId) -> Result<Option<Arc<TokenWithOwner>>> {
         let Some(row) = self.fetch_one(WITH_OWNER, args![id.as_str()]).await? else {
             return Ok(None);
         };
         let has_owner = row.text_or_null(0)?.is_some();
         let owner = has_owner.then(|| principals::principal(&row)).transpose()?;
-        Ok(Some((token_at(&row, PRINCIPAL_COLUMNS)?, owner)))
+        Ok(Some(Arc::new((token_at(&row, PRINCIPAL_COLUMNS)?, owner))))
     }
 
     /// A principal's tokens after the given id, in order of their ids.
