@@ -1,5 +1,7 @@
 //! The path of a plugin's author: a component on the command line, without server and database.
 
+mod newcomer;
+
 use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Output};
@@ -13,6 +15,13 @@ use tempfile::TempDir;
 
 const PEOPLE: usize = 12;
 const GROUPS: usize = 4;
+
+/// The program; what it compiles is there for the next command and the next test.
+fn grantry() -> Result<Command> {
+    let mut command = Command::new(program()?);
+    command.env("XDG_CACHE_HOME", Path::new(env!("CARGO_TARGET_TMPDIR")).join("author"));
+    Ok(command)
+}
 
 /// A component's file and a connection's, in a folder of their own.
 struct Desk {
@@ -39,7 +48,7 @@ impl Desk {
     }
 
     fn command(&self, approval: &[&str], words: &[&str]) -> Result<Output> {
-        let mut command = Command::new(program()?);
+        let mut command = grantry()?;
         command.args(["plugin", "run"]).arg(self.path("plugin.wasm")).args(words).args(approval);
         command.arg("--connection").arg(self.path("connection.json"));
         command.args(["--secret", "/auth/token=AUTHORS_TOKEN"]);
@@ -65,7 +74,7 @@ fn every_plugin_of_ours_is_in_order_and_others_are_told_what_to_do() -> Result<(
     let file = folder.path().join("plugin.wasm");
     let check = |bytes: &[u8]| -> Result<Output> {
         std::fs::File::create(&file)?.write_all(bytes)?;
-        let mut command = Command::new(program()?);
+        let mut command = grantry()?;
         command.args(["--json", "plugin", "check"]).arg(&file).output().context("run grantry")
     };
     for plugin in ["scim", "jumpcloud-admin", "itsm-bridge", "jira", "synthetic"] {
@@ -177,7 +186,7 @@ fn suite(plugin: &Path, config: &Value, token: &str, more: &[&str]) -> Result<Ou
     let folder = tempfile::tempdir()?;
     let file = folder.path().join("test.json");
     std::fs::write(&file, config.to_string())?;
-    let mut command = Command::new(program()?);
+    let mut command = grantry()?;
     command.args(["--json", "plugin", "test"]).arg(plugin).arg("--config").arg(&file);
     command.args(["--allow-loopback", "--allow-writes"]).args(more).env("AUTHORS_TOKEN", token);
     command.output().context("run grantry")
@@ -271,62 +280,4 @@ fn a_test_that_judged_nothing_is_no_success() -> Result<()> {
 /// An address on which nobody listens.
 fn free_address() -> Result<std::net::SocketAddr> {
     Ok(std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?)
-}
-
-/// The way of the template's README.
-#[test]
-fn a_newcomer_has_a_working_connector_by_the_templates_readme() -> Result<()> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize()?;
-    let desk = tempfile::tempdir()?;
-    let folder = desk.path().join("my-directory");
-    // With what the repository's own plugins left there the standard library is not built again.
-    let grantry = |words: &[&str]| -> Result<Output> {
-        let mut command = Command::new(program()?);
-        command.args(words).current_dir(desk.path()).env("GRANTRY_CHECKOUT", &root);
-        command.env("CARGO_TARGET_DIR", root.join("target/guests"));
-        command.env("DIRECTORY_TOKEN", "demo-token").output().context("run grantry")
-    };
-    let done = |words: &[&str]| -> Result<Output> {
-        let output = grantry(words)?;
-        ensure!(output.status.success(), "{words:?}: {}", text(&output));
-        Ok(output)
-    };
-    for language in ["js", "python"] {
-        let refused = grantry(&["plugin", "new", "--lang", language, "my-directory"])?;
-        assert_eq!(refused.status.code(), Some(1));
-        assert!(text(&refused).contains("there is no SDK for this language yet"));
-    }
-    done(&["plugin", "new", "--lang", "rust", "my-directory"])?;
-    assert!(!grantry(&["plugin", "new", "--lang", "rust", "my-directory"])?.status.success());
-    done(&["plugin", "build", "my-directory"])?;
-    let component = "my-directory/dist/my-directory.wasm";
-    done(&["plugin", "check", component])?;
-
-    let directory =
-        Directory::builder().people(PEOPLE).groups(GROUPS).token("demo-token").start()?;
-    for file in ["connection.json", "conformance.json"] {
-        let file = folder.join(file);
-        let at_port_9000 = std::fs::read_to_string(&file)?;
-        let moved = at_port_9000.replace("127.0.0.1:9000", &directory.address().to_string());
-        std::fs::write(&file, moved)?;
-    }
-    let connection = ["--connection", "my-directory/connection.json"];
-    let approval = ["--secret", "/token=DIRECTORY_TOKEN", "--allow-loopback"];
-    let run = |words: &[&str]| {
-        done(&[&["plugin", "run", component], words, &connection, &approval].concat())
-    };
-    assert!(text(&run(&["test-connection"])?).contains("The connection works."));
-    assert_eq!(json_lines(&run(&["accounts", "--json"])?)?.len(), PEOPLE);
-    assert_eq!(json_lines(&run(&["entitlements", "--json"])?)?.len(), GROUPS);
-    let held = json_lines(&run(&["assignments", "--json", "--rows", "500"])?)?;
-    assert_eq!(held.len(), directory.memberships().len());
-    let test = ["plugin", "test", component, "--config", "my-directory/conformance.json"];
-    done(&[test.as_slice(), &["--allow-loopback", "--allow-writes"]].concat())?;
-
-    let mut unit_tests = Command::new("cargo");
-    unit_tests.args(["test", "--quiet"]).current_dir(&folder);
-    unit_tests.env("CARGO_TARGET_DIR", root.join("target/guests-native"));
-    let unit_tests = unit_tests.output()?;
-    ensure!(unit_tests.status.success(), "{}", text(&unit_tests));
-    Ok(())
 }

@@ -22,8 +22,8 @@ usage: cargo xtask <command>
   ci                          fmt, tidy, bindings, clippy, test, demo: what every change passes
   bench [NAME …] [--json]     figures of a release build beside their baselines
   plugins                     build every plugin into target/guests/out
-  plugins --bindings          write sdk/rust/src/bindings.rs from wit/   (needs --features bindings)
-  plugins --check-bindings    fail if that file is not what wit/ says    (needs --features bindings)
+  plugins --bindings          write the SDKs' bindings from wit/         (needs --features bindings)
+  plugins --check-bindings    fail if they are not what wit/ says        (needs --features bindings)
   plugins --ensure-toolchain  install the guest toolchain (Debian, as root), or say how";
 
 fn main() -> ExitCode {

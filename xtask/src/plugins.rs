@@ -1,9 +1,11 @@
 //! Builds the guest workspace (`plugins/`, `sdk/rust`) and turns each plugin into a component.
 //!
 //! Every member with a `cdylib` target becomes `target/guests/out/<package>.wasm`. Which compiler is
-//! used is decided in `grantry-guest-build`; the checked-in bindings are written by [`bindings`].
+//! used is decided in `grantry-guest-build`; the checked-in bindings are written by [`bindings`] for Rust
+//! and by [`typescript`].
 
 mod bindings;
+pub mod typescript;
 
 use std::fs;
 use std::path::Path;
@@ -20,8 +22,8 @@ pub use grantry_guest_build::{ToolchainMissing, ensure_toolchain};
 pub fn run(arguments: &[&str]) -> Result<()> {
     match arguments {
         [] => build(),
-        ["--bindings"] => bindings::write(&root()),
-        ["--check-bindings"] => bindings::check(&root()),
+        ["--bindings"] => typescript::write(&root()).and_then(|()| bindings::write(&root())),
+        ["--check-bindings"] => typescript::check(&root()).and_then(|()| bindings::check(&root())),
         ["--ensure-toolchain"] => ensure_toolchain(),
         _ => bail!("`plugins` does not know {arguments:?}"),
     }

@@ -14,6 +14,7 @@ use std::process::Command;
 use anyhow::{Context, Result, ensure};
 
 use crate::command;
+use crate::plugins::typescript;
 
 /// A file of the repository.
 struct File {
@@ -60,6 +61,9 @@ pub fn run() -> Result<()> {
     sources::check(&files, &mut report);
     statements::check(&files, &mut report);
     documents::check(&files, &mut report);
+    if let Err(error) = typescript::check(&root) {
+        report.problem("wit", format!("{error:#}"));
+    }
 
     for warning in &report.warnings {
         println!("warning: {warning}");

@@ -2,6 +2,7 @@
 
 mod author;
 mod build;
+mod cache;
 mod check;
 mod inspect;
 mod new;

@@ -1,80 +1,49 @@
-//! Builds plugins that are written in Rust: from a crate to a component.
+//! Builds plugins: from a folder to a component in its `dist/`.
 //!
-//! Which compiler is used is decided in [`toolchain`]; `cargo xtask plugins` builds this repository's
-//! own plugins with it, [`build`] one of somebody else's.
+//! A module for each language says what it takes; which compiler Rust plugins get is decided in
+//! [`toolchain`]. `cargo xtask plugins` builds this repository's own plugins, [`build`] somebody's.
 
+mod javascript;
+mod python;
+mod rust;
 mod toolchain;
+mod tools;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail, ensure};
-use serde::Deserialize;
+use anyhow::{Context, Result};
 use wit_component::ComponentEncoder;
 
 pub use toolchain::{TARGET, Toolchain, ToolchainMissing, ensure_toolchain, find};
 
-/// The SDK's package. Where it comes from a checkout, that folder's path is kept out of the output.
-const SDK: &str = "grantry-sdk";
+/// How a language builds the plugin in a folder.
+type Build = fn(&Path) -> Result<PathBuf>;
 
-/// Builds the crate in `folder` and writes the component into its `dist/`; answers its path.
+/// The file that a plugin in each language has at its top. The first one that is there counts: a
+/// `package.json` may be for other tools.
+const LANGUAGES: [(&str, Build); 3] = [
+    ("Cargo.toml", rust::build),
+    ("plugin.json", python::build),
+    ("package.json", javascript::build),
+];
+
+/// Builds the plugin in `folder` and writes the component into its `dist/`; answers its path.
 ///
 /// # Errors
-/// [`ToolchainMissing`], what cargo says, or what keeps the module from becoming a component.
+/// Which tool is missing and how to install it, what a tool says, or what keeps the outcome from being
+/// a component.
 pub fn build(folder: &Path) -> Result<PathBuf> {
-    let folder = folder.canonicalize();
-    let folder = folder.context("there is no such folder")?;
-    let toolchain = find()?;
-    let metadata = metadata(&toolchain, &folder)?;
-    let manifest = folder.join("Cargo.toml");
-    let package = metadata.packages.iter().find(|package| package.manifest_path == manifest);
-    let package = package.context("`Cargo.toml` describes no package")?;
-    let is_plugin =
-        package.targets.iter().any(|target| target.crate_types.iter().any(|kind| kind == "cdylib"));
-    ensure!(is_plugin, "`Cargo.toml` needs `[lib] crate-type = [\"cdylib\", \"rlib\"]`");
-    let sdk = metadata.packages.iter().find(|package| package.name == SDK);
-    // `sdk/rust/Cargo.toml` below the root of a checkout.
-    let checkout = sdk.filter(|sdk| sdk.source.is_none());
-    let checkout = checkout.and_then(|sdk| sdk.manifest_path.ancestors().nth(3));
-    let mut command = toolchain.build_command(checkout);
-    command.current_dir(&folder).env("CARGO_TARGET_DIR", &metadata.target_directory);
-    let status = command.status().with_context(|| format!("could not start {toolchain}"))?;
-    ensure!(status.success(), "the build failed: {status}");
-    let module = module_path(&metadata.target_directory, &package.name);
-    let component = componentize(&module)?;
-    let out = folder.join("dist").join(format!("{}.wasm", package.name));
-    fs::create_dir_all(folder.join("dist")).context("could not make `dist`")?;
-    write_if_changed(&out, &component)?;
-    Ok(out)
-}
-
-#[derive(Deserialize)]
-struct Metadata {
-    packages: Vec<Package>,
-    target_directory: PathBuf,
-}
-
-#[derive(Deserialize)]
-struct Package {
-    name: String,
-    manifest_path: PathBuf,
-    source: Option<String>,
-    targets: Vec<Target>,
-}
-
-#[derive(Deserialize)]
-struct Target {
-    crate_types: Vec<String>,
-}
-
-fn metadata(toolchain: &Toolchain, folder: &Path) -> Result<Metadata> {
-    let mut command = toolchain.cargo();
-    command.args(["metadata", "--format-version=1"]).current_dir(folder);
-    let output = command.output().context("could not run `cargo metadata`")?;
-    if !output.status.success() {
-        bail!("cargo metadata: {}", String::from_utf8_lossy(&output.stderr).trim());
-    }
-    Ok(serde_json::from_slice(&output.stdout)?)
+    let folder = folder.canonicalize().context("there is no such folder")?;
+    let found = LANGUAGES.iter().find(|(file, _)| folder.join(file).exists());
+    let (_, build) = found.with_context(|| {
+        format!(
+            "`{}` holds no plugin: no `Cargo.toml` (Rust), `plugin.json` (Python) or `package.json` \
+             (JavaScript)",
+            folder.display()
+        )
+    })?;
+    build(&folder)
 }
 
 /// Where cargo puts a plugin's core module.

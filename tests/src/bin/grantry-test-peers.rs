@@ -15,6 +15,7 @@ async fn main() -> Result<()> {
         python::SCIM_SERVER.program("scim2-server")?;
         python::SCHEMATHESIS.program("schemathesis")?;
         python::RECEIVERS.program("python")?;
+        node::PLUGIN_TOOLS.installed()?;
         node::ISSUER.installed()
     });
     let postgres = PostgresServer::start().await?;

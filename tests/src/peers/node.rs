@@ -31,6 +31,18 @@ pub const ISSUER: Package = Package {
     ],
 };
 
+/// What the template of a plugin in JavaScript is built and tested with.
+pub const PLUGIN_TOOLS: Package = Package {
+    name: "javascript-plugin",
+    files: &[
+        ("package.json", include_str!("../../../host/cli/templates/javascript/package.json")),
+        (
+            "package-lock.json",
+            include_str!("../../../host/cli/templates/javascript/package-lock.json"),
+        ),
+    ],
+};
+
 /// Node.js and its npm.
 struct Node {
     node: PathBuf,

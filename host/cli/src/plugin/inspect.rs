@@ -9,16 +9,16 @@ use grantry_model::package::{ComponentSource, PackageInspector as _, PackageRepo
 use grantry_model::plugin::{Digest, HostRule, KindSchema, Manifest, NeededHost};
 use grantry_runtime::Inspector;
 
+use super::cache::CompiledCode;
 use super::read;
 use crate::output::Output;
 use crate::wiring;
 
 pub(super) async fn run(file: &Path, output: Output) -> anyhow::Result<()> {
     let component = read(file)?;
-    let cache = tempfile::tempdir()?;
-    let key = wiring::throwaway_keys()?.derive("inspection");
-    let runtime =
-        wiring::runtime(cache.path().join("compiled"), key, Arc::new(NoComponents), None)?;
+    let compiled = CompiledCode::open()?;
+    let folder = compiled.folder.clone();
+    let runtime = wiring::runtime(folder, compiled.key, Arc::new(NoComponents), None)?;
     let inspected = Inspector::new(runtime).inspect(&component).await;
     let report = inspected.map_err(|rejection| {
         anyhow!("`{}` is refused: {rejection} (`{}`)", file.display(), rejection.code())
