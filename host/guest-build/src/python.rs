@@ -15,6 +15,8 @@ const PROGRAM: &str = "componentize-py";
 /// The contract in Python, for editors and unit tests. Each build writes it anew.
 const BINDINGS: &str = "grantry/bindings";
 const SDK: &str = "grantry/sdk";
+/// The module and what it imports.
+const SOURCE: &str = "src";
 
 /// What `plugin.json` says.
 #[derive(Deserialize)]
@@ -48,7 +50,7 @@ pub(crate) fn build(folder: &Path) -> Result<PathBuf> {
     }
     run(PROGRAM, tool().args(["bindings", BINDINGS]))?;
     let mut wrap = tool();
-    wrap.args(["componentize", &plugin.module, "--python-path", ".", "--python-path", SDK]);
+    wrap.args(["componentize", &plugin.module, "--python-path", SOURCE, "--python-path", SDK]);
     // CPython would import all of WASI, sockets too, which the host refuses.
     run(PROGRAM, wrap.args(["--stub-wasi", "--output"]).arg(&component))?;
     Ok(component)
