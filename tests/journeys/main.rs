@@ -17,3 +17,4 @@ mod proxy;
 mod schedules;
 mod scim;
 mod storage;
+mod tickets;

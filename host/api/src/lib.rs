@@ -46,6 +46,7 @@ pub mod settings;
 pub mod sign_in;
 pub mod tasks;
 pub mod templates;
+pub mod ticket_desks;
 pub mod uploads;
 pub mod versions;
 pub mod workflows;

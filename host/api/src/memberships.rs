@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use crate::ticket_desks::OperationTicket;
+
 /// An account's managed access to a role of an app.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Membership {
@@ -137,6 +139,8 @@ pub struct MembershipOperation {
     pub finished_ms: Option<i64>,
     /// What came of it, in words.
     pub outcome: Option<String>,
+    /// The tickets that were opened for it, oldest first.
+    pub tickets: Vec<OperationTicket>,
 }
 
 /// Which memberships.

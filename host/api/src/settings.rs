@@ -23,6 +23,8 @@ pub enum Method {
     Manual,
     /// A signed request to a homegrown app.
     Webhook,
+    /// A ticket in a service desk, whose people do it in the target.
+    Ticket,
 }
 
 /// What becomes of a change that its method cannot make.

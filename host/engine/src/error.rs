@@ -143,6 +143,9 @@ pub enum EngineError {
         "{0} job(s) of this integration wait or run: cancel its aggregation, or wait for them to end"
     )]
     IntegrationBusy(u64),
+    /// The integration is the service desk of others.
+    #[error("{0} integration(s) open their tickets here: choose another desk for them first")]
+    DeskInUse(u64),
     /// The plugin is in use.
     #[error("integrations use this plugin: remove them first")]
     PluginInUse,

@@ -5,6 +5,7 @@
 
 use grantry_model::gate::{AdmittedTest, Closed, Licence, admit, admit_test};
 use grantry_model::ids::{EntitlementId, IntegrationId};
+use grantry_model::method::Method;
 use grantry_model::plugin::TestDepth;
 use grantry_model::provision::Operation;
 use grantry_store::{Integration, Tx};
@@ -21,7 +22,13 @@ pub(crate) async fn licence(
 ) -> Result<std::result::Result<Licence, Closed>> {
     let settings = tx.settings(integration).await?;
     let own = tx.entitlement_method(role).await?;
-    Ok(admit(integration, &settings, own, operation.clone()))
+    let licence = admit(integration, &settings, own, operation.clone());
+    let is_by_ticket = licence.as_ref().is_ok_and(|licence| licence.method() == Method::Ticket);
+    if is_by_ticket && settings.is_read_only && tx.ticket_desk(integration).await?.is_none() {
+        // Without a desk a person is asked, as of every integration that is read-only.
+        return Ok(Err(Closed::ReadOnly));
+    }
+    Ok(licence)
 }
 
 /// Asks for one test of a saved integration's connection.

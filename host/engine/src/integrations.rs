@@ -11,6 +11,7 @@ use grantry_model::connection::{self, Split};
 use grantry_model::entitlement_types::DeclaredType;
 use grantry_model::fault::{Fault, FieldIssue, PluginError};
 use grantry_model::ids::{AppId, IntegrationId, PluginId, PrincipalId};
+use grantry_model::method::Method;
 use grantry_model::package::Interface;
 use grantry_model::permission::PrincipalKind;
 use grantry_model::secret::Secret;
@@ -22,6 +23,7 @@ use crate::error::{check_description, check_name};
 use crate::idempotency::Turn;
 use crate::scope::secret_place;
 use crate::settings::changes;
+use crate::ticket_desks::no_desk;
 use crate::{Answer, Ctx, EngineError, Idempotent, Page, PageQuery, Result};
 
 /// A connection as it comes from outside, secrets included: it is never shown.
@@ -96,6 +98,9 @@ impl Ctx {
         let settings =
             Settings::default().changed(&input.settings).map_err(EngineError::Invalid)?;
         self.check_assignees(&input.settings).await?;
+        if input.settings.method == Some(Method::Ticket) {
+            return Err(no_desk("/settings/method"));
+        }
         let claimed = match self.claim(request).await? {
             Turn::Ours(claimed) => claimed,
             Turn::Answered(answer) => return Ok(answer),

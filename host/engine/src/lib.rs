@@ -58,6 +58,7 @@ mod sign_in;
 mod stream;
 mod tasks;
 mod templates;
+mod ticket_desks;
 mod tidying;
 mod tokens;
 mod uploads;
@@ -126,8 +127,9 @@ pub use grantry_store::{
     NewRegistration, Person, PersonIdentity, PrincipalRecord, ProfileEntitlement, Recipients,
     Registration, Removal, RemovedRow, Request, RequestEvent, RequestItem, ResourcePerson,
     RunChange, RunIssue, RunLogLine, Schedule, Sink, StoreError, StoredAppWebhook,
-    StoredAssignment, StoredEntitlement, StoredIdentity, StoredMapping, StoredObject,
-    StoredOperation, StoredType, StoredWorkflow, Task, TokenRecord, TypeOrigin, Upload, Written,
+    StoredAssignment, StoredDesk, StoredEntitlement, StoredIdentity, StoredMapping, StoredObject,
+    StoredOperation, StoredTicket, StoredType, StoredWorkflow, Task, TokenRecord, TypeOrigin,
+    Upload, Written,
 };
 
 /// A result of the engine.

@@ -13,7 +13,9 @@ use grantry_model::ids::{
 };
 use grantry_model::membership::{Effect, Event, Membership, NotPossible, Status, check_end, next};
 use grantry_model::method::Way;
-use grantry_store::{AuditEntry, MembershipQuery, NewMembership, StoreError, StoredOperation, Tx};
+use grantry_store::{
+    AuditEntry, MembershipQuery, NewMembership, StoreError, StoredOperation, StoredTicket, Tx,
+};
 use serde_json::json;
 
 use crate::idempotency::{Claimed, Turn};
@@ -192,7 +194,7 @@ impl Ctx {
     async fn route(&self, feed: &Feed, role: &EntitlementId) -> Result<Route> {
         let route = feed.route(self.db().entitlement_method(role).await?.0);
         match route.way {
-            Way::Connector | Way::Webhook | Way::Person(_) => Ok(route),
+            Way::Connector | Way::Webhook | Way::Ticket | Way::Person(_) => Ok(route),
             Way::Nobody => Err(not_offered("provision")),
         }
     }
@@ -396,6 +398,12 @@ impl Ctx {
     ) -> Result<Vec<StoredOperation>> {
         self.membership(app, id).await?;
         Ok(self.db().list_operations(id).await?)
+    }
+
+    /// The tickets that were opened for a membership, oldest first.
+    pub async fn list_tickets(&self, app: &AppId, id: &MembershipId) -> Result<Vec<StoredTicket>> {
+        self.membership(app, id).await?;
+        Ok(self.db().list_tickets(id).await?)
     }
 }
 

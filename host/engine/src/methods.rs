@@ -52,6 +52,9 @@ impl Ctx {
     ) -> Result<MethodView> {
         let permit = self.permit_integration::<actions::IntegrationWrite>(integration).await?;
         let before = self.load_method(integration, id).await?.own;
+        if method == Some(Method::Ticket) {
+            self.check_desk(integration, "/method").await?;
+        }
         let app = self.load_integration(integration).await?.integration.app_id;
         let mut tx = self.db().begin(permit.provenance()).await?;
         tx.set_entitlement_method(&permit, integration, id, version, method).await?;

@@ -85,6 +85,7 @@ fn refused(error: EngineError) -> PlatformError {
         | EngineError::SecretNotKept(_)
         | EngineError::NoPreviousVersion
         | EngineError::PluginInUse
+        | EngineError::DeskInUse(_)
         | EngineError::IntegrationInUse(_)
         | EngineError::AppInUse(_)
         | EngineError::AccountsReadOnly

@@ -5,11 +5,12 @@
 //! asked again, so an effect is never doubled; a revocation is retried until the target confirms it.
 //! What the target goes on with by itself is in `open`, what it takes away beside it in
 //! `side_effects`, a closed gate in `waiting`, a person in place of a connector that failed in
-//! `fallback`, an app that is asked by a signed request in `webhook`.
+//! `fallback`, an app that is asked by a signed request in `webhook`, a ticket in `ticket`.
 
 mod fallback;
 mod open;
 mod side_effects;
+mod ticket;
 mod waiting;
 mod webhook;
 
@@ -65,6 +66,8 @@ enum Known {
     Waits(Closed),
     /// It waits for a person who is asked by the target: that is no attempt.
     Open { asked_ms: u64, code: String, detail: String },
+    /// The same, and all that there is to say was written down before.
+    Noted { asked_ms: u64, code: String, detail: String },
     /// Nothing is known, or the target is not ready: look again later.
     Later { asked_ms: Option<u64>, code: String, detail: String },
 }
@@ -76,6 +79,8 @@ struct Asked {
     token: Option<String>,
     /// Until when it may still do it without a token.
     open_until: Option<UnixMs>,
+    /// When it was asked last.
+    attempted: Option<UnixMs>,
 }
 
 /// Answers by which a target says that it did not even begin.
@@ -103,6 +108,7 @@ struct Provisioning<'a> {
     membership: Membership,
     role: StoredEntitlement,
     account: StoredObject,
+    resource: StoredObject,
     /// By which method it is carried out, as far as settings let it.
     method: Method,
     /// Which effect of the membership this is, from 1.
@@ -187,6 +193,7 @@ async fn load<'a>(
         membership,
         role,
         account,
+        resource,
         method,
         operation,
         snapshot,
@@ -223,16 +230,21 @@ impl Provisioning<'_> {
         let asked = self.intend(verb).await?;
         let is_grant = verb == "grant";
         let attempts_max = match self.method {
-            Method::Webhook => webhook::ATTEMPTS_MAX,
+            Method::Webhook | Method::Ticket => webhook::ATTEMPTS_MAX,
             Method::Connector | Method::Manual => GRANT_ATTEMPTS_MAX,
         };
+        let turns_max = if self.method == Method::Ticket { attempts_max } else { GRANT_TURNS_MAX };
         let is_given_up =
-            is_grant && (asked.attempts >= attempts_max || self.job.attempt >= GRANT_TURNS_MAX);
+            is_grant && (asked.attempts >= attempts_max || self.job.attempt >= turns_max);
         match self.learn(&asked).await? {
             Known::Confirmed(outcome) => self.confirmed(verb, &outcome).await,
             Known::Waits(closed) => self.wait(closed).await,
             Known::Open { asked_ms, code, detail } => {
                 self.later(Some(asked_ms), code, detail, true).await
+            }
+            Known::Noted { asked_ms, code, detail } => {
+                self.check_unchanged().await?;
+                Ok(Verdict::Later { asked_ms: Some(asked_ms), code, detail, has_progressed: true })
             }
             Known::Refused { code, detail } if is_grant => {
                 self.give_up(&code, &detail, Doubt::of(&code)).await
@@ -278,14 +290,18 @@ impl Provisioning<'_> {
         {
             return Ok(known);
         }
-        let known = self.go_on(asked, is_haunted).await?;
-        if matches!(known, Known::Confirmed(_))
-            && is_haunted
-            && !self.is_grant()
-            && self.method != Method::Webhook
-            && self.engine.db().may_be_given(&self.membership.id).await?
-        {
-            return Ok(webhook::may_be_given());
+        let known = match self.ticketed(asked, is_haunted).await? {
+            Some(known) => known,
+            None => self.go_on(asked, is_haunted).await?,
+        };
+        if matches!(known, Known::Confirmed(_)) && is_haunted && !self.is_grant() {
+            let db = self.engine.db();
+            if db.may_be_given_by_ticket(&self.membership.id).await? {
+                return Ok(ticket::may_be_given());
+            }
+            if self.method != Method::Webhook && db.may_be_given(&self.membership.id).await? {
+                return Ok(webhook::may_be_given());
+            }
         }
         Ok(known)
     }
@@ -322,7 +338,8 @@ impl Provisioning<'_> {
             // A grant that was given up goes on in the target: the renewed one is the same.
             let before = format!("{}-{}", self.membership.id, self.effect - 1);
             let open = db.open_operations(&self.membership.id, &self.operation_id).await?;
-            let is_same = open.iter().any(|open| open.id == before && open.verb == verb);
+            let is_same = open.iter().any(|open| open.id == before && open.verb == verb)
+                || self.is_ordered(&before, verb).await?;
             let mut tx = self.begin().await?;
             let (membership, job) = (&self.membership.id, self.job.id.as_str());
             tx.intend(&self.operation_id, membership, job, verb).await?;
@@ -334,7 +351,7 @@ impl Provisioning<'_> {
         let stored = db.operation(&self.operation_id).await?;
         let stored = stored.ok_or(EngineError::NotFound { what: "operation" })?;
         let (attempts, token, open_until) = (stored.attempts, stored.token, stored.open_until);
-        Ok(Asked { attempts, token, open_until })
+        Ok(Asked { attempts, token, open_until, attempted: stored.attempted })
     }
 
     /// Orders the operation, unless the target shows that an earlier attempt took effect.
@@ -348,8 +365,10 @@ impl Provisioning<'_> {
         let is_doubtful = attempts > 0 || (self.effect > 1 && self.plugin.manifest.can_read_back);
         let known = match self.method {
             _ if !is_doubtful => Known::NotThere,
-            // The app does it once, however often it is asked.
-            Method::Webhook => self.shown(attempts).await?.unwrap_or(Known::NotThere),
+            // The app does it once, however often it is asked, and the desk opens one ticket.
+            Method::Webhook | Method::Ticket => {
+                self.shown(attempts).await?.unwrap_or(Known::NotThere)
+            }
             Method::Connector | Method::Manual => self.read_back(attempts).await?,
         };
         match known {
@@ -382,6 +401,10 @@ impl Provisioning<'_> {
     /// Asks the target to do it, if the membership still wants it and the gate lets it. The attempt
     /// is committed before, the read-back comes after.
     async fn attempt(&self, attempt: u32, is_haunted: bool) -> Result<Known> {
+        let ordering = match self.method {
+            Method::Ticket => self.ordering().await?,
+            Method::Connector | Method::Manual | Method::Webhook => None,
+        };
         let mut tx = self.engine.db().begin(self.permit.provenance()).await?;
         let stands = tx.lock_membership(&self.membership.id).await?;
         let held_until = self.engine.lease_until();
@@ -410,6 +433,7 @@ impl Provisioning<'_> {
             // It was changed at this moment: what was learnt counts for the one before.
             return Err(StoreError::VersionConflict { what: "method" }.into());
         }
+        let mut ordered = None;
         let prepared = match self.method {
             Method::Webhook => match self.prepare(&mut tx).await? {
                 Ok(prepared) => Some(prepared),
@@ -417,6 +441,13 @@ impl Provisioning<'_> {
                     drop(tx);
                     return self.turned_down(why, attempt - 1, is_haunted).await;
                 }
+            },
+            Method::Ticket => match self.order_ticket(&mut tx, ordering).await? {
+                Ok(admitted) => {
+                    ordered = Some(admitted);
+                    None
+                }
+                Err(known) => return Ok(known),
             },
             Method::Connector | Method::Manual => None,
         };
@@ -429,6 +460,9 @@ impl Provisioning<'_> {
         if self.engine.db().clock().latest() >= held_until {
             // This worker slept: another one may act by now.
             return Err(StoreError::LeaseLost { job: self.job.id.to_string() }.into());
+        }
+        if let Some(ordered) = ordered {
+            return self.open_ticket(licence, ordered).await;
         }
         if let Some(prepared) = prepared {
             return self.send(licence, prepared, attempt, is_haunted).await;
@@ -517,6 +551,7 @@ impl Provisioning<'_> {
             | Known::Refused { .. }
             | Known::Waits(_)
             | Known::Open { .. }
+            | Known::Noted { .. }
             | Known::Later { .. } => Ok(Known::Later { asked_ms, code, detail }),
         }
     }

@@ -3,6 +3,7 @@
 //! What the settings do is elsewhere: at the gate, in mapping, ownership and external changes.
 
 use grantry_model::ids::PrincipalId;
+use grantry_model::method::Method;
 use grantry_model::permission::PrincipalKind;
 use grantry_model::settings::SettingsChange;
 use grantry_store::Integration;
@@ -21,8 +22,12 @@ impl Ctx {
             self.check_owner(owner.as_ref()).await?;
             integration.owner = owner.clone();
         }
+        let before = integration.settings.method;
         let changed = integration.settings.changed(&change.settings);
         integration.settings = changed.map_err(EngineError::Invalid)?;
+        if integration.settings.method == Method::Ticket && before != Method::Ticket {
+            self.check_desk(&integration.id, "/settings/method").await?;
+        }
         self.check_assignees(&change.settings).await
     }
 

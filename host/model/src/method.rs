@@ -1,5 +1,5 @@
 //! By which method the effects of a membership are carried out: the one decision between a connector,
-//! a webhook and a person (PRV-1, PRV-3, PRV-5, INT-4, INT-5).
+//! a webhook, a ticket and a person (PRV-1, PRV-3 to PRV-5, INT-4, INT-5).
 //!
 //! [`way`] is pure and asked wherever a membership begins, changes or ends; the gate asks [`kept`] once
 //! more right before a write. A further method is a variant of [`Method`] and an arm of [`way`].
@@ -20,11 +20,13 @@ pub enum Method {
     Manual,
     /// A signed request to a homegrown app (PRV-5).
     Webhook,
+    /// A ticket in a service desk, whose people do it in the target (PRV-4).
+    Ticket,
 }
 
 impl Method {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Connector, Self::Manual, Self::Webhook];
+    pub const ALL: [Self; 4] = [Self::Connector, Self::Manual, Self::Webhook, Self::Ticket];
 
     /// The method's name on the wire and in the database.
     pub fn name(self) -> &'static str {
@@ -32,6 +34,7 @@ impl Method {
             Self::Connector => "connector",
             Self::Manual => "manual",
             Self::Webhook => "webhook",
+            Self::Ticket => "ticket",
         }
     }
 
@@ -72,6 +75,8 @@ pub enum Way {
     Person(Closed),
     /// The integration's webhook.
     Webhook,
+    /// The integration's service desk.
+    Ticket,
     /// Nobody can: the plugin only reads.
     Nobody,
 }
@@ -82,6 +87,7 @@ pub fn way(facts: &Facts<'_>) -> Way {
     match (kept(settings, facts.own), in_force(settings, facts.own)) {
         (Some(closed), _) => Way::Person(closed),
         (None, Method::Webhook) => Way::Webhook,
+        (None, Method::Ticket) => Way::Ticket,
         (None, _) if facts.can_provision => Way::Connector,
         (None, _) => Way::Nobody,
     }
@@ -92,16 +98,18 @@ pub fn in_force(settings: &Settings, own: Option<Method>) -> Method {
     own.unwrap_or(settings.method)
 }
 
-/// What keeps the host from changing permissions in an integration's target, if anything does.
+/// What keeps the host from changing permissions in an integration's target, if anything does. A ticket
+/// writes nothing there: whoever has it does (INT-4).
 pub fn kept(settings: &Settings, own: Option<Method>) -> Option<Closed> {
+    let method = in_force(settings, own);
     if settings.is_read_only {
-        return Some(Closed::ReadOnly);
+        return (method != Method::Ticket).then_some(Closed::ReadOnly);
     }
     if !settings.allows_changing_permissions {
         return Some(Closed::PermissionChanges);
     }
-    match in_force(settings, own) {
-        Method::Connector | Method::Webhook => None,
+    match method {
+        Method::Connector | Method::Webhook | Method::Ticket => None,
         Method::Manual => Some(Closed::ManualMethod),
     }
 }
@@ -131,6 +139,22 @@ mod tests {
             let listed = Facts { settings: None, own, can_provision: true };
             assert_eq!(way(&listed), Way::Person(Closed::Manual));
         }
+    }
+
+    #[test]
+    fn a_ticket_is_opened_also_where_nothing_is_written_and_never_where_access_is_only_tracked() {
+        let read_only = Settings { is_read_only: true, ..Settings::default() };
+        let tracks = Settings { allows_changing_permissions: false, ..Settings::default() };
+        for can_provision in [true, false] {
+            let by_ticket =
+                |settings: &Settings| decided(settings, Some(Method::Ticket), can_provision);
+            assert_eq!(by_ticket(&Settings::default()), Way::Ticket);
+            assert_eq!(by_ticket(&read_only), Way::Ticket);
+            assert_eq!(by_ticket(&tracks), Way::Person(Closed::PermissionChanges));
+        }
+        let desk = Settings { method: Method::Ticket, ..read_only };
+        assert_eq!(decided(&desk, None, false), Way::Ticket);
+        assert_eq!(decided(&desk, Some(Method::Connector), true), Way::Person(Closed::ReadOnly));
     }
 
     #[test]

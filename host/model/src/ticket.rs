@@ -1,5 +1,8 @@
 //! Tickets in a service desk (PRV-4), as a ticketing plugin opens and reads them: `tickets` of
-//! `wit/provision.wit`.
+//! `wit/provision.wit`. What a ticket says is in [`template`], how one is followed in [`follow`].
+
+pub mod follow;
+pub mod template;
 
 use serde::{Deserialize, Serialize};
 
@@ -19,6 +22,24 @@ pub enum TicketState {
     Cancelled,
     /// The desk's word is not one that the plugin knows.
     Unknown,
+}
+
+impl TicketState {
+    /// All of them.
+    pub const ALL: [Self; 6] =
+        [Self::Open, Self::InProgress, Self::Done, Self::Rejected, Self::Cancelled, Self::Unknown];
+
+    /// The state's name on the wire and in the database.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::InProgress => "in_progress",
+            Self::Done => "done",
+            Self::Rejected => "rejected",
+            Self::Cancelled => "cancelled",
+            Self::Unknown => "unknown",
+        }
+    }
 }
 
 /// A kind of ticket that can be opened.
@@ -46,7 +67,7 @@ pub struct TicketSchemas {
 }
 
 /// A ticket to be opened.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TicketRequest {
     /// Of which [`TicketSchema`].
     pub schema: String,

@@ -10,6 +10,7 @@ use grantry_model::catalogue::{Cursor, Object, ObjectRef, Page, PageRequest};
 use grantry_model::changes::{ChangePage, Feed};
 use grantry_model::fault::{Fault, FieldIssue};
 use grantry_model::gate::{AdmittedTest, AdmittedTicket, Licence};
+use grantry_model::method::Method;
 use grantry_model::plugin::{ConnectionReport, Digest, KindSchema, TestDepth};
 use grantry_model::provision::{Operation, OperationContext, Outcome, Plan, Verification};
 use grantry_model::runner::{CallFailure, CallReport, CallResult, CallScope, TaskRunner};
@@ -115,7 +116,7 @@ impl TaskRunner for LocalRunner {
         licence: Licence,
         context: &OperationContext,
     ) -> CallResult<Outcome> {
-        if *licence.integration() != scope.integration {
+        if *licence.integration() != scope.integration || licence.method() != Method::Connector {
             return Err(of_another());
         }
         let call = calls::Apply(calls::operation(licence.operation(), context));
@@ -160,8 +161,8 @@ impl TaskRunner for LocalRunner {
     }
 }
 
-/// A proof of the gate's that was made for another integration: nothing is called.
+/// A proof of the gate's that was made for another integration, or another method: nothing is called.
 fn of_another() -> Box<CallFailure> {
-    let fault = Fault::Host("the gate let another integration through".to_owned());
+    let fault = Fault::Host("the gate let something else through".to_owned());
     Box::new(CallFailure { fault, report: CallReport::default() })
 }

@@ -213,6 +213,7 @@ impl From<EngineError> for Problem {
             }
             EngineError::RequestNotPossible(_) => Self::new("request_decided", detail),
             EngineError::TaskOver(_) => Self::new("task_over", detail),
+            EngineError::DeskInUse(_) => Self::new("desk_in_use", detail),
             EngineError::PluginInUse => Self::new("plugin_in_use", detail),
             EngineError::PluginInstalled(_) => Self::new("plugin_installed", detail),
             EngineError::Quarantined => Self::new("integration_quarantined", detail),

@@ -39,6 +39,7 @@ mod schedules;
 mod sign_in;
 mod tasks;
 mod templates;
+mod ticket_desks;
 mod uploads;
 mod versions;
 mod workflows;
@@ -68,6 +69,7 @@ pub(crate) fn all() -> OpenApiRouter<Server> {
         .merge(workflows::routes())
         .merge(tasks::routes())
         .merge(app_webhooks::routes())
+        .merge(ticket_desks::routes())
         .merge(aggregations::routes())
         .merge(removals::routes())
         .merge(run_changes::routes())

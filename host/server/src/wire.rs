@@ -35,6 +35,7 @@ pub(crate) mod settings;
 pub(crate) mod sign_in;
 pub(crate) mod tasks;
 pub(crate) mod templates;
+pub(crate) mod ticket_desks;
 pub(crate) mod token_requests;
 pub(crate) mod uploads;
 pub(crate) mod versions;

@@ -10,6 +10,8 @@ use crate::{Result, StoreError, dialect, statements};
 
 /// Jobs of one integration that write to its target at a time, on all workers together.
 const WRITERS_MAX: u32 = 3;
+/// Jobs that speak with one service desk at a time, of all integrations and on all workers together.
+const SPEAKERS_MAX: u32 = 3;
 
 /// A job to be enqueued in the transaction of the change that orders it.
 #[derive(Debug, Clone)]
@@ -58,12 +60,14 @@ statements! {
     LIST_OF_OWNER = "SELECT id, queue, work, ordered_by, status, attempt, fence, due_ms, is_cancel_requested, error_code, error_detail, created_ms, finished_ms FROM jobs WHERE integration_id IN (SELECT id FROM integrations WHERE owner_id = $4) AND ($1 = '' OR id < $1) AND ($2 = '' OR status = $2) ORDER BY id DESC LIMIT $3";
     /// A job that writes to a target waits while another one writes to the same account or resource
     /// (connectors read a list, change it and write it back), and while its integration has enough
-    /// of them: a target that hangs does not take all workers. The outer condition is checked again
+    /// of them: a target that hangs does not take all workers. The same holds for a service desk. The
+    /// outer condition is checked again
     /// after waiting for a row lock, so that no job is leased twice.
     LEASE = "UPDATE jobs SET status = 'running', fence = fence + 1, attempt = attempt + 1, lease_until_ms = $2 \
         WHERE id = (SELECT id FROM jobs WHERE queue LIKE $3 AND ((status = 'queued' AND due_ms <= $1) OR (status = 'running' AND lease_until_ms < $1)) \
         AND (account_id IS NULL OR (\
         integration_id NOT IN (SELECT w.integration_id FROM jobs w WHERE w.status = 'running' AND w.lease_until_ms >= $1 AND w.account_id IS NOT NULL GROUP BY w.integration_id HAVING COUNT(*) >= $4) \
+        AND COALESCE(desk_id, '') NOT IN (SELECT w.desk_id FROM jobs w WHERE w.status = 'running' AND w.lease_until_ms >= $1 AND w.desk_id IS NOT NULL GROUP BY w.desk_id HAVING COUNT(*) >= $5) \
         AND account_id NOT IN (SELECT w.account_id FROM jobs w WHERE w.status = 'running' AND w.lease_until_ms >= $1 AND w.account_id IS NOT NULL) \
         AND COALESCE(resource_id, '') NOT IN (SELECT w.resource_id FROM jobs w WHERE w.status = 'running' AND w.lease_until_ms >= $1 AND w.resource_id IS NOT NULL))) \
         ORDER BY due_ms, id LIMIT 1) \
@@ -136,7 +140,7 @@ impl Db {
             tx.fetch(lock, &[]).await?;
         }
         let now = self.now();
-        let args = args![now, now.plus_ms(lease_ms), &pattern, WRITERS_MAX];
+        let args = args![now, now.plus_ms(lease_ms), &pattern, WRITERS_MAX, SPEAKERS_MAX];
         let leased = tx.fetch_one(LEASE, args).await?;
         let Some(row) = leased else { return Ok(None) };
         let leased = match job(&row) {

@@ -60,6 +60,7 @@ mod scopes;
 pub mod seal;
 mod sessions;
 mod tasks;
+mod tickets;
 mod tokens;
 mod uploads;
 mod vanished;
@@ -115,6 +116,7 @@ pub use schedules::{LastDue, Schedule};
 pub use scopes::{ScopeReading, SeenAgain, Validator};
 pub use sessions::Session;
 pub use tasks::{NewTask, Task, TaskFilter};
+pub use tickets::{StoredDesk, StoredTicket, TicketFacts};
 pub use tokens::{TokenRecord, TokenWithOwner};
 pub use uploads::{
     HierarchyFault, ListChange, ListRow, Reading, Staged, StagedPerson, StagedRole, Upload,

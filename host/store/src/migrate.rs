@@ -38,6 +38,7 @@ const MIGRATIONS: &[(i64, &str)] = &[
     (29, include_str!("../migrations/0029_mapping_of_lists.sql")),
     (30, include_str!("../migrations/0030_app_webhooks.sql")),
     (35, include_str!("../migrations/0035_entitlement_numbers.sql")),
+    (36, include_str!("../migrations/0036_tickets.sql")),
 ];
 
 const fn newest(migrations: &[(i64, &str)]) -> i64 {

@@ -82,6 +82,7 @@ impl Tx {
     pub async fn adopt_operation(&mut self, operation: &str, before: &str) -> Result<()> {
         self.execute(ADOPT, args![operation, before]).await?;
         self.adopt_callbacks(operation, before).await?;
+        self.adopt_tickets(operation, before).await?;
         self.settle_operation(before).await
     }
 }

@@ -151,6 +151,7 @@ async fn every_statement_prepares_on_both_databases() {
         schedules::STATEMENTS,
         sessions::STATEMENTS,
         tasks::STATEMENTS,
+        tickets::STATEMENTS,
         tokens::STATEMENTS,
         uploads::STATEMENTS,
         uploads::apply::STATEMENTS,

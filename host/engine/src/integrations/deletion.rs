@@ -33,6 +33,7 @@ impl Ctx {
         let departed = match tx.delete_integration(&permit, &integration, abandons).await? {
             Ok(departed) => departed,
             Err(Kept::ByMemberships(living)) => return Err(EngineError::IntegrationInUse(living)),
+            Err(Kept::ByDesks(others)) => return Err(EngineError::DeskInUse(others)),
             Err(Kept::ByJobs(jobs)) => return Err(EngineError::IntegrationBusy(jobs)),
         };
         let detail = json!({

@@ -173,6 +173,10 @@ impl Ctx {
                 role.filter(|role| role.resource_id == resource).ok_or(NO_MEMBERSHIP)?;
             }
             outcome = match there.waiting {
+                // Whoever follows a ticket looks at it now.
+                None if self.db().has_open_ticket(&there.id).await? => {
+                    self.look_now(settling, &there).await
+                }
                 None => self.change_nothing(settling, &there).await,
                 Some(Closed::Manual) => self.take_word(settling, &there).await,
                 Some(

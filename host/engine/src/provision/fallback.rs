@@ -7,8 +7,8 @@ use grantry_model::gate::Closed;
 use grantry_model::method::Fallback;
 use serde_json::json;
 
-use super::Provisioning;
 use super::waiting::WAITING_LOOK_MS;
+use super::{Provisioning, ticket};
 use crate::Result;
 use crate::tasks::{Asked, ask_person};
 use crate::worker::Verdict;
@@ -37,6 +37,10 @@ impl Doubt {
 impl Provisioning<'_> {
     /// Gives a grant up: a person is asked where the integration falls back to one, or it fails.
     pub(super) async fn give_up(&self, code: &str, detail: &str, doubt: Doubt) -> Result<Verdict> {
+        if code == ticket::REJECTED {
+            // A person has decided it.
+            return self.failed(code, detail, true).await;
+        }
         let is_known = doubt != Doubt::MayBeThere && !self.is_open().await?;
         if !is_known || !self.asks_in_place(code, detail).await? {
             return self.failed(code, detail, doubt == Doubt::Settled).await;
@@ -63,7 +67,9 @@ impl Provisioning<'_> {
         let db = self.engine.db();
         let own = db.operation(&self.operation_id).await?;
         let is_own = own.is_some_and(|own| own.token.is_some() || own.open_until > Some(db.now()));
-        Ok(is_own || !db.open_operations(&self.membership.id, &self.operation_id).await?.is_empty())
+        Ok(is_own
+            || db.has_open_ticket(&self.membership.id).await?
+            || !db.open_operations(&self.membership.id, &self.operation_id).await?.is_empty())
     }
 
     /// Asks a person, if the integration is to: once.

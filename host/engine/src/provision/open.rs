@@ -82,6 +82,7 @@ impl Provisioning<'_> {
                 None => may_appear = true,
             }
         }
+        may_appear |= self.is_followed().await?;
         Ok(if may_appear { Earlier::MayAppear } else { Earlier::Settled })
     }
 

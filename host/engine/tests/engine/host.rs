@@ -175,6 +175,14 @@ impl Host {
         }
     }
 
+    /// An integration of a plugin that opens tickets.
+    pub async fn desk(&self, name: &str) -> IntegrationId {
+        let answer = |plugin: &grantry_engine::Installed| reply(plugin.id.as_str());
+        let request = Idempotent { key: "desk", request: b"scripted desk", answer: &answer };
+        let plugin = self.ctx.install_plugin(b"scripted desk", &request).await.unwrap().body;
+        connect(&self.ctx, &PluginId::parse(&plugin).unwrap(), name).await.0
+    }
+
     /// From now on the connector cannot read back.
     pub async fn make_blind(&self) {
         self.move_to("blind", b"scripted blind").await;

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 
+use crate::desk::{TicketDesk, schemas};
 use crate::feed::Log;
 use crate::scopes::Scopes;
 use async_trait::async_trait;
@@ -78,6 +79,8 @@ pub struct Directory {
     pub notes: BTreeMap<String, Vec<String>>,
     /// By what parts of its listings are validated.
     pub scopes: Scopes,
+    /// A service desk beside it.
+    pub desk: TicketDesk,
     /// What the connector makes of every scope.
     pub scope_lie: Option<fn(&mut Scope)>,
 }
@@ -474,15 +477,16 @@ impl TaskRunner for Scripted {
     }
 
     async fn ticket_schemas(&self, _: &CallScope, _: Option<Vec<u8>>) -> CallResult<TicketSchemas> {
-        failed(Fault::NotOffered("tickets".to_owned()))
+        called(schemas())
     }
 
-    async fn create_ticket(&self, _: &CallScope, _: AdmittedTicket) -> CallResult<Ticket> {
-        failed(Fault::NotOffered("tickets".to_owned()))
+    async fn create_ticket(&self, scope: &CallScope, ticket: AdmittedTicket) -> CallResult<Ticket> {
+        assert_eq!(*ticket.integration(), scope.integration);
+        self.0.lock().unwrap().desk.create(ticket.request()).map_or_else(failed, called)
     }
 
-    async fn ticket(&self, _: &CallScope, _: &str) -> CallResult<Ticket> {
-        failed(Fault::NotOffered("tickets".to_owned()))
+    async fn ticket(&self, _: &CallScope, id: &str) -> CallResult<Ticket> {
+        self.0.lock().unwrap().desk.get(id).map_or_else(failed, called)
     }
 }
 
@@ -495,6 +499,9 @@ impl PackageInspector for AnyPackage {
         let mut interfaces = vec![Interface::Lifecycle, Interface::Aggregate, Interface::Changes];
         if !component.ends_with(b"reading") {
             interfaces.push(Interface::Provision);
+        }
+        if component.ends_with(b"desk") {
+            interfaces = vec![Interface::Lifecycle, Interface::Tickets];
         }
         Ok(PackageReport {
             digest: Digest::of(component),

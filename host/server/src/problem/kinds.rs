@@ -92,6 +92,7 @@ pub const KINDS: &[Kind] = &[
     new("integration_in_use", 409, "Memberships of the integration are living"),
     new("app_in_use", 409, "Memberships of the app are living"),
     new("integration_busy", 409, "Work on the integration is under way"),
+    new("desk_in_use", 409, "Other integrations open their tickets there"),
     new("plugin_in_use", 409, "Integrations use the plugin"),
     new("plugin_installed", 409, "The component is installed already"),
     new("integration_quarantined", 409, "The plugin is in quarantine"),

@@ -117,7 +117,8 @@ async fn list_operations(
     Path((app, id)): Path<(AppId, MembershipId)>,
 ) -> Reply<Body<List<MembershipOperation>>> {
     let operations = ctx.list_operations(&app, &id).await?;
-    let items = operations.iter().map(wire::operation).collect();
+    let tickets = ctx.list_tickets(&app, &id).await?;
+    let items = operations.iter().map(|one| wire::operation(one, &tickets)).collect();
     Ok(Body(List { items, next: None }))
 }
 

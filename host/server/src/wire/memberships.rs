@@ -1,11 +1,12 @@
 //! Memberships and their operations.
 
 use grantry_api::memberships as wire;
-use grantry_engine::{GrantInput, Grantee, StoredOperation};
+use grantry_engine::{GrantInput, Grantee, StoredOperation, StoredTicket};
 use grantry_model::clock::UnixMs;
 use grantry_model::ids::{AccountId, EntitlementId, IdentityId};
 use grantry_model::membership::{Ending, Membership, Status};
 
+use super::ticket_desks::ticket;
 use crate::problem::Problem;
 
 /// A membership.
@@ -56,7 +57,11 @@ pub(crate) fn read_status(status: wire::MembershipStatus) -> &'static str {
 }
 
 /// One change in the target.
-pub(crate) fn operation(operation: &StoredOperation) -> wire::MembershipOperation {
+pub(crate) fn operation(
+    operation: &StoredOperation,
+    tickets: &[StoredTicket],
+) -> wire::MembershipOperation {
+    let own = tickets.iter().filter(|ticket| ticket.operation == operation.id);
     wire::MembershipOperation {
         id: operation.id.clone(),
         verb: operation.verb.clone(),
@@ -65,6 +70,7 @@ pub(crate) fn operation(operation: &StoredOperation) -> wire::MembershipOperatio
         started_ms: operation.started.0,
         finished_ms: operation.finished.map(|at| at.0),
         outcome: operation.outcome.clone(),
+        tickets: own.map(ticket).collect(),
     }
 }
 

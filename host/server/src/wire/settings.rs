@@ -41,6 +41,7 @@ pub(crate) fn method(method: Method) -> wire::Method {
         Method::Connector => wire::Method::Connector,
         Method::Manual => wire::Method::Manual,
         Method::Webhook => wire::Method::Webhook,
+        Method::Ticket => wire::Method::Ticket,
     }
 }
 
@@ -50,6 +51,7 @@ pub(crate) fn read_method(method: wire::Method) -> Method {
         wire::Method::Connector => Method::Connector,
         wire::Method::Manual => Method::Manual,
         wire::Method::Webhook => Method::Webhook,
+        wire::Method::Ticket => Method::Ticket,
     }
 }
 

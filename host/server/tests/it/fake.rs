@@ -25,7 +25,7 @@ use grantry_model::provision::{Effects, Operation, OperationContext, Outcome, Pl
 use grantry_model::runner::{
     CallFailure, CallReport, CallResult, CallScope, Called, LogLevel, LogLine, TaskRunner,
 };
-use grantry_model::ticket::{Ticket, TicketSchemas};
+use grantry_model::ticket::{Ticket, TicketSchema, TicketSchemas};
 
 /// Accepts what begins like a component, and panics on request.
 pub struct FakeInspector;
@@ -44,7 +44,12 @@ impl PackageInspector for FakeInspector {
             digest: Digest::of(component),
             size_bytes: component.len() as u64,
             contract: "0.1.0".to_owned(),
-            interfaces: vec![Interface::Lifecycle, Interface::Aggregate, Interface::Provision],
+            interfaces: vec![
+                Interface::Lifecycle,
+                Interface::Aggregate,
+                Interface::Provision,
+                Interface::Tickets,
+            ],
             imports: Vec::new(),
             manifest: manifest_of(component),
         })
@@ -180,7 +185,7 @@ fn access(operation: &Operation) -> (String, String) {
     }
 }
 
-/// It is no service desk.
+/// It is a service desk that opens nothing.
 fn no_desk<T>() -> CallResult<T> {
     let fault = Fault::NotOffered("tickets".to_owned());
     Err(Box::new(CallFailure { fault, report: CallReport::default() }))
@@ -295,7 +300,14 @@ impl TaskRunner for FakeRunner {
     }
 
     async fn ticket_schemas(&self, _: &CallScope, _: Option<Vec<u8>>) -> CallResult<TicketSchemas> {
-        no_desk()
+        let schema = TicketSchema {
+            id: "10002".to_owned(),
+            display: "Task".to_owned(),
+            fields_schema: "{}".to_owned(),
+            statuses: Vec::new(),
+            types: Vec::new(),
+        };
+        done(TicketSchemas { items: vec![schema], next: None })
     }
 
     async fn create_ticket(&self, _: &CallScope, _: AdmittedTicket) -> CallResult<Ticket> {

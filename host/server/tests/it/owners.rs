@@ -61,12 +61,14 @@ const ADMINISTERS: [&str; 7] = [
 /// Lists that show an owner the own ones.
 const LISTS: [&str; 2] = ["list_integrations", "list_jobs"];
 /// What changes an integration's plugin is an admin's to decide, on every integration.
-const ADMINS_ONLY: [&str; 5] = [
+const ADMINS_ONLY: [&str; 7] = [
     "move_version",
     "roll_back_version",
     "set_app_webhook",
     "delete_app_webhook",
     "rotate_app_webhook_key",
+    "set_ticket_desk",
+    "delete_ticket_desk",
 ];
 
 fn oracle(id: &str, action: &str, path: &str, which: Which, held: &[&str]) -> u16 {

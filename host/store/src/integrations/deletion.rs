@@ -33,11 +33,14 @@ pub enum Kept {
     ByMemberships(u64),
     /// So many jobs wait or run.
     ByJobs(u64),
+    /// It is the service desk of so many others.
+    ByDesks(u64),
 }
 
 statements! {
     LIVING = "SELECT COUNT(*) FROM memberships WHERE app_id = $1 AND status IN ('provisioning', 'active', 'failed', 'deprovisioning')";
     JOBS = "SELECT COUNT(*) FROM jobs WHERE integration_id = $1 AND status IN ('queued', 'running')";
+    DESK_OF = "SELECT COUNT(*) FROM ticket_desks WHERE desk_id = $1 AND integration_id <> $1";
     FORGET_PROVISIONING = "DELETE FROM jobs WHERE integration_id = $1 AND status = 'queued' AND queue LIKE 'provision/%'";
     /// Takes the row's lock, which whoever begins an aggregation needs: from here on none begins.
     DELETE = "DELETE FROM integrations WHERE id = $1 AND version = $2";
@@ -161,6 +164,10 @@ impl Tx {
         let living = self.counted(LIVING, integration.app_id.as_str()).await?;
         if living > 0 && !abandons {
             return Ok(Err(Kept::ByMemberships(living)));
+        }
+        let others = self.counted(DESK_OF, integration.id.as_str()).await?;
+        if others > 0 {
+            return Ok(Err(Kept::ByDesks(others)));
         }
         match self.counted(JOBS, integration.id.as_str()).await? {
             0 => Ok(Ok(living)),
