@@ -82,6 +82,8 @@ pub struct Upload {
     pub expires_ms: i64,
     /// When it was applied.
     pub applied_ms: Option<i64>,
+    /// When what it removed was brought back.
+    pub undone_ms: Option<i64>,
 }
 
 /// Applies an upload.

@@ -115,6 +115,9 @@ pub enum EngineError {
     /// The removal is too old to be undone.
     #[error("the time in which the removal could be undone is over")]
     UndoExpired,
+    /// Only lists of entitlements can be undone.
+    #[error("what a list of people took away is brought back by sending a list that has it")]
+    NotUndoable,
     /// Memberships of the integration's app are living.
     #[error(
         "{0} membership(s) of this integration's app are living: delete them, and wait until they have \

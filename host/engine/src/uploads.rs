@@ -363,6 +363,52 @@ impl Ctx {
         Ok(answer)
     }
 
+    /// Brings back the entitlements that an upload removed, and nothing that was removed otherwise since.
+    /// What it added or changed stays (CAT-7).
+    pub async fn undo_upload(
+        &self,
+        entity: &Entity,
+        id: &UploadId,
+        request: &Idempotent<'_, Upload>,
+    ) -> Result<Answer> {
+        let permit = self.permit_upload(entity).await?;
+        let (UploadPermit::Members(permit), Entity::App(app)) = (permit, entity) else {
+            return Err(EngineError::NotUndoable);
+        };
+        let claimed = match self.claim(request).await? {
+            Turn::Ours(claimed) => claimed,
+            Turn::Answered(answer) => return Ok(answer),
+        };
+        let work = async {
+            let upload = self.load_upload(entity, id).await?;
+            if self.list_kind(entity).await? != ListKind::Entitlements {
+                return Err(EngineError::NotUndoable);
+            }
+            if upload.status != UploadStatus::Applied {
+                let (status, bytes) = (upload.status, upload.bytes);
+                return Err(EngineError::UploadNotReady { status, bytes });
+            }
+            let mut tx = self.db().begin(permit.provenance()).await?;
+            let (event, undone) = match upload.undone {
+                Some(_) => ("upload.unchanged", upload),
+                None => {
+                    let restored = tx.undo_entitlements(&permit, app, &upload).await;
+                    restored.map_err(|error| match error {
+                        StoreError::VersionConflict { what: "upload" } => EngineError::UndoExpired,
+                        other => other.into(),
+                    })?;
+                    let undone = Some(tx.now());
+                    ("upload.undone", Upload { undone, ..upload })
+                }
+            };
+            let answer = claimed.finish(&mut tx, &undone).await?;
+            tx.commit(entry(event, &undone)).await?;
+            Ok(answer)
+        };
+        let outcome = work.await;
+        self.settle(&claimed, outcome).await
+    }
+
     /// Gives up an upload that is not applied. Giving up twice changes nothing.
     pub async fn discard_upload(&self, entity: &Entity, id: &UploadId) -> Result<()> {
         let permit = self.permit_upload(entity).await?;

@@ -56,6 +56,9 @@ impl UploadStatus {
     }
 }
 
+/// How long what a list of entitlements removed can be brought back, in milliseconds: a week.
+pub const UPLOAD_UNDO_MS: i64 = 7 * 24 * 3_600_000;
+
 /// What an upload would change, in numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Diff {
@@ -67,6 +70,9 @@ pub struct Diff {
     pub changed: u64,
     /// People who go.
     pub removed: u64,
+    /// Of these, those whom a person brought back not long ago.
+    #[serde(default)]
+    pub restored: u64,
     /// Roles held before: pairs of an account and a role.
     pub grants_before: u64,
     /// Roles that come to an account.
@@ -135,7 +141,7 @@ impl Diff {
             removals,
             recent,
             added: 0,
-            restored: 0,
+            restored: if what == What::Account { self.restored } else { 0 },
             known: None,
             excess: None,
         };

@@ -192,6 +192,7 @@ impl From<EngineError> for Problem {
             EngineError::SecretNotKept(_) => Self::new("secret_not_kept", detail),
             EngineError::NoPreviousVersion => Self::new("no_previous_version", detail),
             EngineError::RemovalDecided { .. } => Self::new("removal_decided", detail),
+            EngineError::NotUndoable => Self::new("not_undoable", detail),
             EngineError::UndoExpired => Self::new("undo_expired", detail),
             EngineError::GateClosed(closed) => Self::new(closed.code(), detail),
             EngineError::IssuerInUse => Self::new("issuer_in_use", detail),

@@ -37,6 +37,7 @@ const MIGRATIONS: &[(i64, &str)] = &[
     (28, include_str!("../migrations/0028_change_feeds.sql")),
     (29, include_str!("../migrations/0029_mapping_of_lists.sql")),
     (30, include_str!("../migrations/0030_app_webhooks.sql")),
+    (33, include_str!("../migrations/0033_undone_uploads.sql")),
     (35, include_str!("../migrations/0035_entitlement_numbers.sql")),
     (36, include_str!("../migrations/0036_tickets.sql")),
 ];

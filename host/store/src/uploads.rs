@@ -54,6 +54,8 @@ pub struct Upload {
     pub reading: Option<ReadingId>,
     /// Whether a person approved what it takes away.
     pub is_approved: bool,
+    /// When what it removed was brought back.
+    pub undone: Option<UnixMs>,
 }
 
 /// What is known of a file once all of it was read and compared.
@@ -72,8 +74,8 @@ pub struct UploadEnd {
 statements! {
     INSERT = "INSERT INTO uploads (id, entity_kind, entity_id, principal_id, status, bytes, row_count, columns, digest, revision, diff, diff_hash, has_rows, created_ms, expires_ms, applied_ms) \
         VALUES ($1, $2, $3, $4, 'receiving', 0, 0, '[]', '', 0, '{}', '', 1, $5, $6, NULL)";
-    GET = "SELECT id, entity_kind, entity_id, principal_id, status, bytes, row_count, columns, digest, revision, diff, diff_hash, created_ms, expires_ms, applied_ms, reading_id, is_approved FROM uploads WHERE id = $1 AND entity_kind = $2 AND entity_id = $3 AND expires_ms > $4";
-    LIST = "SELECT id, entity_kind, entity_id, principal_id, status, bytes, row_count, columns, digest, revision, diff, diff_hash, created_ms, expires_ms, applied_ms, reading_id, is_approved FROM uploads WHERE entity_kind = $1 AND entity_id = $2 AND expires_ms > $3 AND ($4 = '' OR id < $4) ORDER BY id DESC LIMIT $5";
+    GET = "SELECT id, entity_kind, entity_id, principal_id, status, bytes, row_count, columns, digest, revision, diff, diff_hash, created_ms, expires_ms, applied_ms, reading_id, is_approved, undone_ms FROM uploads WHERE id = $1 AND entity_kind = $2 AND entity_id = $3 AND expires_ms > $4";
+    LIST = "SELECT id, entity_kind, entity_id, principal_id, status, bytes, row_count, columns, digest, revision, diff, diff_hash, created_ms, expires_ms, applied_ms, reading_id, is_approved, undone_ms FROM uploads WHERE entity_kind = $1 AND entity_id = $2 AND expires_ms > $3 AND ($4 = '' OR id < $4) ORDER BY id DESC LIMIT $5";
     COUNT_WAITING = "SELECT COUNT(*) FROM uploads WHERE entity_kind = $1 AND entity_id = $2 AND status IN ('receiving', 'ready') AND expires_ms > $3";
     WAITING_BYTES = "SELECT CAST(COALESCE(SUM(bytes + staged_bytes), 0) AS BIGINT) FROM uploads WHERE principal_id = $1 AND status IN ('receiving', 'ready') AND expires_ms > $2";
     /// A reading that is under way did not see this piece: it does not count any more.
@@ -113,6 +115,7 @@ fn upload(row: &Row) -> Result<Upload> {
         applied: row.time_or_null(14)?,
         reading: ReadingId::parse(&row.text(15)?).ok(),
         is_approved: row.is_true(16)?,
+        undone: row.time_or_null(17)?,
     })
 }
 

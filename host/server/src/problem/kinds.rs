@@ -71,6 +71,7 @@ pub const KINDS: &[Kind] = &[
     new("accounts_not_read", 409, "The accounts were never read"),
     new("type_deleted", 409, "The entitlement type is deleted"),
     new("removal_decided", 409, "The removal was decided about already"),
+    new("not_undoable", 409, "This list cannot be undone"),
     new("undo_expired", 409, "It is too late to undo it"),
     new("integration_read_only", 409, "The integration is read-only"),
     new("permission_changes_off", 409, "The integration does not change permissions"),

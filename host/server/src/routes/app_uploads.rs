@@ -28,6 +28,7 @@ pub(super) fn routes() -> OpenApiRouter<Server> {
         .routes(routes!(preview_members_upload))
         .routes(routes!(list_members_upload_changes))
         .routes(routes!(apply_members_upload))
+        .routes(routes!(undo_members_upload))
         .routes(routes!(get_members_template))
         .routes(routes!(export_members))
         .routes(routes!(get_list_template))
@@ -139,6 +140,22 @@ async fn apply_members_upload(
     body: Json<ApplyUpload>,
 ) -> Reply<Settled> {
     uploads::apply(&ctx, &Entity::App(id), &upload, once, body).await
+}
+
+/// Undo what an upload of entitlements removed
+///
+/// Within a week after it was applied. What it added or changed stays.
+#[utoipa::path(post, path = "/apps/{app_id}/uploads/{upload_id}/undo", tag = "uploads",
+    extensions(("x-grantry-action" = json!("csv_app_user_upload"))),
+    params(("app_id" = String, Path, description = "The app's id."),
+        ("upload_id" = String, Path, description = "The upload's id."), IdempotencyHeader),
+    responses((status = 200, description = "Undone, or was so already", body = Upload)))]
+async fn undo_members_upload(
+    ctx: Ctx,
+    Path((id, upload)): Path<(AppId, UploadId)>,
+    once: Once,
+) -> Reply<Settled> {
+    uploads::undo(&ctx, &Entity::App(id), &upload, once).await
 }
 
 /// Download the template for an app's members

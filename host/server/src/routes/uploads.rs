@@ -77,3 +77,7 @@ pub(super) async fn apply(
     let named = (&*diff, approve_diff.as_deref());
     Ok(Settled(ctx.apply_upload(entity, id, named, &once.answered(&applied)).await?))
 }
+
+pub(super) async fn undo(ctx: &Ctx, entity: &Entity, id: &UploadId, once: Once) -> Reply<Settled> {
+    Ok(Settled(ctx.undo_upload(entity, id, &once.answered(&applied)).await?))
+}

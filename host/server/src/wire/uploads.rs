@@ -43,6 +43,7 @@ pub(crate) fn upload(upload: &Upload) -> wire::Upload {
         created_ms: upload.created.0,
         expires_ms: upload.expires.0,
         applied_ms: upload.applied.map(|at| at.0),
+        undone_ms: upload.undone.map(|at| at.0),
     }
 }
 

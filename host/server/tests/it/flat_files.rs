@@ -118,3 +118,61 @@ async fn only_who_may_upload_to_the_source_does() {
     assert_eq!(host.get_as(&uploader, &template).await.status, 200);
     assert_eq!(host.get_as(&uploader, &format!("{path}/list/export")).await.status, 403);
 }
+
+#[tokio::test]
+async fn what_a_file_removed_comes_back_and_does_not_go_again_unasked() {
+    let (host, path) = source().await;
+    let line = |number: u32| format!("r{number},n{number},Right {number},,,\n");
+    let file = |of: std::ops::Range<u32>| format!("{HEADER}{}", of.map(line).collect::<String>());
+    let living = async || {
+        let found = host.get("/entitlements?limit=100").await.ok();
+        let mut all: Vec<String> =
+            found["items"].as_array().unwrap().iter().map(|item| text(item, "display")).collect();
+        all.sort();
+        all
+    };
+    host.applied(&path, &file(0..10)).await;
+    host.pass_ms(3_600_000);
+    let before = living().await;
+    let sent = host.send_list(&path, &file(1..11)).await.ok();
+    let upload = format!("{path}/uploads/{}", text(&sent, "id"));
+    let undo = format!("{upload}/undo");
+    assert_eq!(host.call("POST", &undo, Value::Null).await.problem().1, "upload_not_ready");
+    let body = json!({"diff": sent["diff"]["hash"]});
+    host.call("POST", &format!("{upload}/apply"), body).await.ok();
+    assert!(!living().await.contains(&"Right 0".to_owned()));
+    let waiting = host.send_list(&path, &file(1..12)).await.ok();
+
+    host.pass_ms(3_600_000);
+    let undone = host.call("POST", &undo, Value::Null).await.ok();
+    assert!(undone["undone_ms"].is_number(), "{undone}");
+    assert_eq!(host.call("POST", &undo, Value::Null).await.ok()["undone_ms"], undone["undone_ms"]);
+    let all = living().await;
+    assert!(before.iter().all(|name| all.contains(name)) && all.contains(&"Right 10".to_owned()));
+    // What was compared with the list before is not applied to this one.
+    let apply = format!("{path}/uploads/{}/apply", text(&waiting, "id"));
+    let body = json!({"diff": waiting["diff"]["hash"]});
+    assert_eq!(host.call("POST", &apply, body).await.problem().1, "diff_changed");
+    // The file that lacks it again is asked about, the one that has it is not.
+    let again = host.send_list(&path, &file(1..11)).await.ok();
+    assert_eq!(
+        (&again["diff"]["removed"], &again["diff"]["is_mass_removal"]),
+        (&json!(1), &json!(true))
+    );
+    host.pass_ms(24 * 3_600_000);
+    let other = host.send_list(&path, &file(0..10)).await.ok();
+    assert_eq!(
+        (&other["diff"]["removed"], &other["diff"]["is_mass_removal"]),
+        (&json!(1), &json!(false))
+    );
+}
+
+#[tokio::test]
+async fn a_list_of_people_has_no_undo() {
+    let host = Host::start().await;
+    let app = host.call("POST", "/apps", json!({"name": "Paper"})).await.ok();
+    let path = format!("/apps/{}", text(&app, "id"));
+    let waiting = host.applied(&path, "external_id\nada\nbob\n").await;
+    let undo = format!("{path}/uploads/{}/undo", text(&waiting, "id"));
+    assert_eq!(host.call("POST", &undo, Value::Null).await.problem(), (409, "not_undoable".into()));
+}

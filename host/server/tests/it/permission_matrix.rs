@@ -137,6 +137,7 @@ const ROWS: &[(&str, &str)] = &[
     ("preview_members_upload", "csv_app_user_upload"),
     ("list_members_upload_changes", "csv_app_user_upload"),
     ("apply_members_upload", "csv_app_user_upload"),
+    ("undo_members_upload", "csv_app_user_upload"),
     ("get_members_template", "csv_app_user_upload"),
     ("export_members", "app_and_role_read"),
     ("get_list_template", "csv_app_user_upload"),

@@ -3,6 +3,7 @@
 use grantry_authz::{Permit, actions};
 use grantry_model::fingerprint::{Domain, Keys, row_hash};
 use grantry_model::ids::{AppId, DataSourceId, ReadingId};
+use grantry_model::upload::UPLOAD_UNDO_MS;
 
 use crate::apps::own_source;
 use crate::catalogue::{Class, ObjectRow};
@@ -35,6 +36,12 @@ statements! {
         SELECT u.id, CAST($2 AS TEXT), CAST($2 AS TEXT), CAST($4 AS TEXT), 'Entitlement', u.external_id, COALESCE(u.user_name, u.external_id), u.display, u.search, 0, 0, u.details, u.row_hash, CAST($3 AS BIGINT), COALESCE(u.user_name_key, ''), COALESCE(u.user_name_key, ''), CAST($3 AS BIGINT), NULL FROM upload_people u WHERE u.reading_id = $1 \
         ON CONFLICT (id) DO UPDATE SET slug = excluded.slug, display = excluded.display, search = excluded.search, details = excluded.details, row_hash = excluded.row_hash, source_key = excluded.source_key, name_key = CASE WHEN entitlements.said_display IS NULL THEN excluded.source_key ELSE entitlements.name_key END, changed_ms = excluded.changed_ms, removed_ms = NULL \
         WHERE entitlements.row_hash <> excluded.row_hash OR entitlements.removed_ms IS NOT NULL";
+    /// As long as it can be undone, it is there.
+    KEEP_FOR_UNDO = "UPDATE uploads SET expires_ms = $2 WHERE id = $1";
+    CHANGE_LIST = "UPDATE apps SET revision = revision + 1 WHERE id = $1";
+    SET_UNDONE = "UPDATE uploads SET undone_ms = $2 WHERE id = $1 AND status = 'applied' AND undone_ms IS NULL AND expires_ms > $2";
+    /// Exactly what it removed, and nothing that was removed otherwise since.
+    RESTORE_ENTITLEMENTS = "UPDATE entitlements SET removed_ms = NULL, changed_ms = $3 WHERE integration_id = $1 AND removed_ms = $2";
     WRITE_GRANTS = "INSERT INTO assignments (entitlement_id, holder_id, details, removed_ms) SELECT u.role_id, u.account_id, NULL, NULL FROM upload_grants u WHERE u.reading_id = $1 \
         ON CONFLICT (entitlement_id, holder_id) DO UPDATE SET removed_ms = NULL WHERE assignments.removed_ms IS NOT NULL";
 }
@@ -101,8 +108,32 @@ impl Tx {
         let resource = self.write_own_resource(app).await?;
         let args = args![reading.as_str(), app.as_str(), now];
         self.execute(REMOVE_ENTITLEMENTS, args).await?;
+        let kept = now.plus_ms(UPLOAD_UNDO_MS);
+        self.execute(KEEP_FOR_UNDO, args![upload.id.as_str(), kept]).await?;
         let with_resource = args![reading.as_str(), app.as_str(), now, &resource];
         self.execute(WRITE_ENTITLEMENTS, with_resource).await.map(drop)
+    }
+
+    /// Brings back the entitlements that an applied upload removed; returns how many. A conflict if it
+    /// was undone before, or its time is over.
+    pub async fn undo_entitlements(
+        &mut self,
+        permit: &Permit<actions::CsvAppUserUpload>,
+        app: &AppId,
+        upload: &Upload,
+    ) -> Result<u64> {
+        if permit.app() != Some(app) {
+            return Err(StoreError::NotFound { what: "app" });
+        }
+        // What was compared before is compared with another list.
+        self.execute(CHANGE_LIST, args![app.as_str()]).await?;
+        let now = self.now();
+        let (id, applied) = (upload.id.as_str(), upload.applied);
+        let is_ours = self.execute(SET_UNDONE, args![id, now]).await? == 1;
+        let Some(applied) = applied.filter(|_| is_ours) else {
+            return Err(StoreError::VersionConflict { what: "upload" });
+        };
+        self.execute(RESTORE_ENTITLEMENTS, args![app.as_str(), applied, now]).await
     }
 
     /// Takes the list's lock: the first of two uploads that were compared with the same revision

@@ -52,6 +52,8 @@ statements! {
     LIST_ENTITLEMENTS_ADDED = "SELECT u.id, NULL, u.details FROM upload_people u WHERE u.reading_id = $1 AND u.id > $2 AND NOT EXISTS (SELECT 1 FROM entitlements e WHERE e.id = u.id AND e.removed_ms IS NULL) ORDER BY u.id LIMIT $3";
     LIST_ENTITLEMENTS_CHANGED = "SELECT u.id, e.details, u.details FROM upload_people u JOIN entitlements e ON e.id = u.id WHERE u.reading_id = $1 AND u.id > $2 AND e.removed_ms IS NULL AND e.row_hash <> u.row_hash ORDER BY u.id LIMIT $3";
     LIST_ENTITLEMENTS_REMOVED = "SELECT e.id, e.details, NULL FROM entitlements e WHERE e.integration_id = $4 AND e.id > $2 AND e.removed_ms IS NULL AND NOT EXISTS (SELECT 1 FROM upload_people u WHERE u.reading_id = $1 AND u.id = e.id) ORDER BY e.id LIMIT $3";
+    /// Those that an undo brought back last, and nothing has changed since.
+    ENTITLEMENTS_RESTORED = "SELECT COUNT(*) FROM entitlements e WHERE e.integration_id = $2 AND e.removed_ms IS NULL AND e.changed_ms IN (SELECT a.undone_ms FROM uploads a WHERE a.entity_kind = 'app' AND a.entity_id = $2 AND a.undone_ms IS NOT NULL) AND NOT EXISTS (SELECT 1 FROM upload_people u WHERE u.reading_id = $1 AND u.id = e.id)";
     USERS_KNOWN = "SELECT COUNT(*) FROM identities WHERE data_source_id = $1 AND removed_ms IS NULL AND first_seen_ms <= $2";
     USERS_KNOWN_REMOVED = "SELECT COUNT(*) FROM identities i WHERE i.data_source_id = $1 AND i.removed_ms IS NULL AND i.first_seen_ms <= $2 AND NOT EXISTS (SELECT 1 FROM upload_people u WHERE u.reading_id = $3 AND u.id = i.id)";
     USERS_KNOWN_ACTIVE = "SELECT COUNT(*) FROM identities WHERE data_source_id = $1 AND removed_ms IS NULL AND first_seen_ms <= $2 AND is_active = 1";
@@ -95,6 +97,7 @@ impl Db {
                 added: self.count(ENTITLEMENTS_ADDED, &[id]).await?,
                 changed: self.count(ENTITLEMENTS_CHANGED, &[id]).await?,
                 removed: self.count(ENTITLEMENTS_REMOVED, &[id, of]).await?,
+                restored: self.count(ENTITLEMENTS_RESTORED, &[id, of]).await?,
                 recent: self.taken_recently(entity).await?,
                 ..Diff::default()
             };
