@@ -80,6 +80,7 @@ fn refused(error: EngineError) -> PlatformError {
         | EngineError::DiffChanged
         | EngineError::RemovalDecided { .. }
         | EngineError::UndoExpired
+        | EngineError::NotUndoable
         | EngineError::GateClosed(_)
         | EngineError::AsksForMore(_)
         | EngineError::SecretNotKept(_)
