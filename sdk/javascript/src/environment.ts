@@ -19,16 +19,22 @@ declare global {
 const global = globalThis as unknown as Record<string, unknown>;
 const CHARACTERS_AT_ONCE = 8192;
 
-/** UTF-8 by the language's own functions, which are native. */
+/** UTF-8 by the language's own functions, which are native, and only where it is not ASCII. */
 class Encoder {
   readonly encoding = "utf-8";
 
   encode(text = ""): Uint8Array {
-    // A surrogate without its other half cannot be encoded.
-    const whole = text.replace(/[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g, "\ufffd");
-    const bytes = unescape(encodeURIComponent(whole));
-    return Uint8Array.from({ length: bytes.length }, (_, index) => bytes.charCodeAt(index));
+    const latin = text.replace(/[^\0-\x7f]+/g, (run) => unescape(encodeURIComponent(whole(run))));
+    const bytes = new Uint8Array(latin.length);
+    for (let index = 0; index < latin.length; index += 1) bytes[index] = latin.charCodeAt(index);
+    return bytes;
   }
+}
+
+/** A surrogate without its other half cannot be encoded. */
+function whole(text: string): string {
+  const lone = /[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g;
+  return text.replace(lone, "\ufffd");
 }
 
 /** Strict: bytes that are not UTF-8 are an error, never other text. */
@@ -41,9 +47,8 @@ class Decoder {
       const piece = bytes.subarray(begins, begins + CHARACTERS_AT_ONCE);
       latin += String.fromCharCode.apply(null, piece as unknown as number[]);
     }
-    if (/^[\0-\x7f]*$/.test(latin)) return latin;
     try {
-      return decodeURIComponent(escape(latin));
+      return latin.replace(/[^\0-\x7f]+/g, (run) => decodeURIComponent(escape(run)));
     } catch {
       throw new TypeError("these bytes are not UTF-8");
     }

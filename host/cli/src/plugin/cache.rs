@@ -43,8 +43,11 @@ impl CompiledCode {
 
     fn kept(folder: PathBuf) -> anyhow::Result<Self> {
         DirBuilder::new().recursive(true).mode(0o700).create(&folder)?;
+        // Who owns the folder around it could put another one into its place.
+        let around = folder.parent().context("a folder for compiled code is in another")?;
+        let us = rustix::process::geteuid().as_raw();
         let found = fs::symlink_metadata(&folder)?;
-        let is_ours = found.is_dir() && found.uid() == rustix::process::geteuid().as_raw();
+        let is_ours = found.is_dir() && [found.uid(), fs::metadata(around)?.uid()] == [us, us];
         ensure!(is_ours, "the folder is somebody else's");
         fs::set_permissions(&folder, Permissions::from_mode(0o700))?;
         let key = key(&folder)?;
