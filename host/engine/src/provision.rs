@@ -97,6 +97,22 @@ fn is_untouched(fault: &Fault) -> bool {
     )
 }
 
+/// Answers by which a plugin says that it will not do it, however often it is asked.
+fn is_refusal(fault: &Fault) -> bool {
+    matches!(
+        fault,
+        Fault::Plugin(
+            PluginError::InvalidConfig(_)
+                | PluginError::PermissionDenied(_)
+                | PluginError::NotFound(_)
+                | PluginError::InvalidInput(_)
+                | PluginError::Unsupported(_)
+                | PluginError::EgressDenied(_)
+                | PluginError::QuotaExceeded(_)
+        )
+    )
+}
+
 struct Provisioning<'a> {
     engine: &'a Engine,
     job: &'a Job,
@@ -288,6 +304,10 @@ impl Provisioning<'_> {
         if asked.token.is_none()
             && let Some(known) = self.called_back(asked, is_haunted).await?
         {
+            let is_over = matches!(known, Known::Confirmed(_)) && is_haunted && !self.is_grant();
+            if is_over && self.engine.db().may_be_given_by_ticket(&self.membership.id).await? {
+                return Ok(ticket::may_be_given());
+            }
             return Ok(known);
         }
         let known = match self.ticketed(asked, is_haunted).await? {
@@ -514,18 +534,7 @@ impl Provisioning<'_> {
 
     /// A fault says what the connector knows; the target itself is asked before anything else.
     async fn after_fault(&self, fault: Fault, attempt: u32) -> Result<Known> {
-        let is_refusal = matches!(
-            &fault,
-            Fault::Plugin(
-                PluginError::InvalidConfig(_)
-                    | PluginError::PermissionDenied(_)
-                    | PluginError::NotFound(_)
-                    | PluginError::InvalidInput(_)
-                    | PluginError::Unsupported(_)
-                    | PluginError::EgressDenied(_)
-                    | PluginError::QuotaExceeded(_)
-            )
-        );
+        let is_refusal = is_refusal(&fault);
         let (code, detail) = (fault.code().to_owned(), fault.to_string());
         let asked_ms = asked_pause_ms(&fault);
         if !self.plugin.manifest.can_read_back && is_untouched(&fault) {

@@ -102,8 +102,8 @@ pub fn in_force(settings: &Settings, own: Option<Method>) -> Method {
 /// writes nothing there: whoever has it does (INT-4).
 pub fn kept(settings: &Settings, own: Option<Method>) -> Option<Closed> {
     let method = in_force(settings, own);
-    if settings.is_read_only {
-        return (method != Method::Ticket).then_some(Closed::ReadOnly);
+    if settings.is_read_only && method != Method::Ticket {
+        return Some(Closed::ReadOnly);
     }
     if !settings.allows_changing_permissions {
         return Some(Closed::PermissionChanges);
@@ -150,7 +150,9 @@ mod tests {
                 |settings: &Settings| decided(settings, Some(Method::Ticket), can_provision);
             assert_eq!(by_ticket(&Settings::default()), Way::Ticket);
             assert_eq!(by_ticket(&read_only), Way::Ticket);
+            let both = Settings { is_read_only: true, ..tracks.clone() };
             assert_eq!(by_ticket(&tracks), Way::Person(Closed::PermissionChanges));
+            assert_eq!(by_ticket(&both), Way::Person(Closed::PermissionChanges));
         }
         let desk = Settings { method: Method::Ticket, ..read_only };
         assert_eq!(decided(&desk, None, false), Way::Ticket);

@@ -11,7 +11,7 @@ use crate::{Result, StoreError, dialect, statements};
 /// Jobs of one integration that write to its target at a time, on all workers together.
 const WRITERS_MAX: u32 = 3;
 /// Jobs that speak with one service desk at a time, of all integrations and on all workers together.
-const SPEAKERS_MAX: u32 = 3;
+const SPEAKERS_MAX: u32 = 2;
 
 /// A job to be enqueued in the transaction of the change that orders it.
 #[derive(Debug, Clone)]

@@ -67,6 +67,7 @@ statements! {
     GET_OPERATION = "SELECT id, membership_id, verb, state, attempts, started_ms, finished_ms, outcome, token, attempted_ms, open_until_ms FROM operations WHERE id = $1";
     LIST_OPERATIONS = "SELECT id, membership_id, verb, state, attempts, started_ms, finished_ms, outcome, token, attempted_ms, open_until_ms FROM operations WHERE membership_id = $1 ORDER BY started_ms, id LIMIT 200";
     FORGET_ATTEMPTS = "UPDATE operations SET attempts = 0 WHERE id = $1";
+    TAKE_BACK_ATTEMPT = "UPDATE operations SET attempts = attempts - 1 WHERE id = $1 AND attempts > 0";
     COUNT_ATTEMPT = "UPDATE operations SET attempts = attempts + 1, attempted_ms = $2 WHERE id = $1";
     NOTE = "UPDATE operations SET outcome = $2 WHERE id = $1";
     CLOSE = "UPDATE operations SET state = $2, finished_ms = $3, outcome = $4 WHERE id = $1";
@@ -375,6 +376,11 @@ impl Tx {
     /// The target said for certain that nothing was done: the next attempt is as the first.
     pub async fn forget_attempts(&mut self, operation: &str) -> Result<()> {
         self.execute(FORGET_ATTEMPTS, args![operation]).await.map(drop)
+    }
+
+    /// The last attempt did not begin: as if it had not been made.
+    pub async fn take_back_attempt(&mut self, operation: &str) -> Result<()> {
+        self.execute(TAKE_BACK_ATTEMPT, args![operation]).await.map(drop)
     }
 
     /// Writes down what is known of an operation that is not over.

@@ -16,8 +16,8 @@ const OPEN_MAX: u32 = 20;
 
 statements! {
     OPEN = "SELECT id, membership_id, verb, state, attempts, started_ms, finished_ms, outcome, token, attempted_ms, open_until_ms FROM operations WHERE membership_id = $1 AND id <> $2 AND state <> 'confirmed' AND (token IS NOT NULL OR open_until_ms > $3 OR EXISTS (SELECT 1 FROM callbacks c WHERE c.operation_id = operations.id AND c.answered_ms IS NULL AND c.expires_ms > $3)) ORDER BY started_ms, id LIMIT $4";
-    /// The target was asked, or a person was to do it there.
-    LAST_ASKED = "SELECT MAX(a.at_ms) FROM (SELECT COALESCE(attempted_ms, started_ms) AS at_ms FROM operations WHERE membership_id = $1 AND attempts > 0 UNION ALL SELECT COALESCE(decided_ms, created_ms) AS at_ms FROM tasks WHERE membership_id = $1) a";
+    /// The target was asked, or a person was to do it there, or might by a ticket.
+    LAST_ASKED = "SELECT MAX(a.at_ms) FROM (SELECT COALESCE(attempted_ms, started_ms) AS at_ms FROM operations WHERE membership_id = $1 AND attempts > 0 UNION ALL SELECT COALESCE(decided_ms, created_ms) AS at_ms FROM tasks WHERE membership_id = $1 UNION ALL SELECT t.looked_ms AS at_ms FROM tickets t JOIN operations p ON p.id = t.operation_id WHERE p.membership_id = $1 AND p.verb = 'grant') a";
     SET_TOKEN = "UPDATE operations SET token = $2 WHERE id = $1";
     SET_OPEN_UNTIL = "UPDATE operations SET open_until_ms = $2 WHERE id = $1";
     SETTLE = "UPDATE operations SET token = NULL, open_until_ms = NULL WHERE id = $1";

@@ -76,10 +76,10 @@ statements! {
     DELETE_DESK = "DELETE FROM ticket_desks WHERE integration_id = $1";
     GET = select!("WHERE t.operation_id = $1 ORDER BY t.round DESC LIMIT 1");
     OF_MEMBERSHIP = select!("JOIN operations p ON p.id = t.operation_id WHERE p.membership_id = $1 ORDER BY t.ordered_ms, t.operation_id, t.round LIMIT $2");
-    OPEN = select!("JOIN operations p ON p.id = t.operation_id WHERE p.membership_id = $1 AND t.operation_id <> $2 AND t.open_until_ms > $3 ORDER BY t.ordered_ms, t.operation_id, t.round LIMIT $4");
+    OPEN = select!("JOIN operations p ON p.id = t.operation_id WHERE p.membership_id = $1 AND t.operation_id <> $2 AND t.open_until_ms > 0 ORDER BY t.ordered_ms, t.operation_id, t.round LIMIT $3");
     /// A ticket by which somebody may give this access yet.
-    MAY_BE_GIVEN = "SELECT 1 FROM tickets t JOIN operations p ON p.id = t.operation_id WHERE p.membership_id = $1 AND p.verb = 'grant' AND t.open_until_ms > $2 LIMIT 1";
-    IS_OPEN = "SELECT 1 FROM tickets t JOIN operations p ON p.id = t.operation_id WHERE p.membership_id = $1 AND t.open_until_ms > $2 LIMIT 1";
+    MAY_BE_GIVEN = "SELECT 1 FROM tickets t JOIN operations p ON p.id = t.operation_id WHERE p.membership_id = $1 AND p.verb = 'grant' AND t.open_until_ms > 0 LIMIT 1";
+    IS_OPEN = "SELECT 1 FROM tickets t JOIN operations p ON p.id = t.operation_id WHERE p.membership_id = $1 AND t.open_until_ms > 0 LIMIT 1";
     /// The same request for every try.
     ORDER = "INSERT INTO tickets (operation_id, round, desk_id, request, ticket_id, url, stage, native_status, resolution, misses, is_outdated, ordered_ms, looked_ms, look_ms, open_until_ms) VALUES ($1, $2, $3, $4, NULL, NULL, 'ordered', '', NULL, 0, 0, $5, NULL, NULL, $6) \
         ON CONFLICT (operation_id, round) DO UPDATE SET open_until_ms = excluded.open_until_ms";
@@ -91,10 +91,15 @@ statements! {
     OUTDATE = "UPDATE tickets SET is_outdated = 1 WHERE operation_id = $1";
     ADOPT = "UPDATE tickets SET operation_id = $1 WHERE operation_id = $2";
     SPEAKS_WITH = "UPDATE jobs SET desk_id = $2 WHERE id = $1";
+    /// Before its first contact.
+    WILL_SPEAK = "UPDATE jobs SET desk_id = (SELECT d.desk_id FROM ticket_desks d WHERE d.integration_id = $2) WHERE queue = $1 AND status IN ('queued', 'running')";
+    /// Of the request that led to the latest grant, if one did: not of one that led to a grant before.
     FACTS = "SELECT a.name, i.display, i.email, p.name, r.reason, r.id, r.duration_ms FROM memberships m LEFT JOIN apps a ON a.id = m.app_id \
         LEFT JOIN mappings x ON x.account_id = m.account_id LEFT JOIN identities i ON i.id = x.identity_id AND i.removed_ms IS NULL \
-        LEFT JOIN request_items t ON t.membership_id = m.id LEFT JOIN requests r ON r.id = t.request_id LEFT JOIN principals p ON p.id = r.requester_id \
-        WHERE m.id = $1 ORDER BY r.id DESC LIMIT 1";
+        LEFT JOIN request_items t ON t.membership_id = m.id LEFT JOIN requests r ON r.id = t.request_id \
+        AND NOT EXISTS (SELECT 1 FROM operations o WHERE o.membership_id = m.id AND o.verb = 'grant' AND o.started_ms >= r.finished_ms AND o.id <> (SELECT l.id FROM operations l WHERE l.membership_id = m.id AND l.verb = 'grant' ORDER BY l.started_ms DESC, l.id DESC LIMIT 1)) \
+        LEFT JOIN principals p ON p.id = r.requester_id \
+        WHERE m.id = $1 ORDER BY CASE WHEN r.id IS NULL THEN 1 ELSE 0 END, r.id DESC LIMIT 1";
 }
 
 fn desk(row: &Row) -> Result<StoredDesk> {
@@ -168,19 +173,19 @@ impl Db {
         membership: &MembershipId,
         except: &str,
     ) -> Result<Vec<StoredTicket>> {
-        let args = args![membership.as_str(), except, self.now(), OPEN_MAX];
+        let args = args![membership.as_str(), except, OPEN_MAX];
         self.fetch(OPEN, args).await?.iter().map(ticket).collect()
     }
 
     /// Whether somebody may give this access yet, by a ticket.
     pub async fn may_be_given_by_ticket(&self, membership: &MembershipId) -> Result<bool> {
-        let row = self.fetch_one(MAY_BE_GIVEN, args![membership.as_str(), self.now()]).await?;
+        let row = self.fetch_one(MAY_BE_GIVEN, args![membership.as_str()]).await?;
         Ok(row.is_some())
     }
 
     /// Whether somebody may act on a ticket of this membership.
     pub async fn has_open_ticket(&self, membership: &MembershipId) -> Result<bool> {
-        let row = self.fetch_one(IS_OPEN, args![membership.as_str(), self.now()]).await?;
+        let row = self.fetch_one(IS_OPEN, args![membership.as_str()]).await?;
         Ok(row.is_some())
     }
 
@@ -251,6 +256,11 @@ impl Tx {
         let args = args![operation, ticket.round, desk, &request, ticket.ordered, until];
         self.execute(ORDER, args).await?;
         self.execute(SPEAKS_WITH, args![job.as_str(), desk]).await.map(drop)
+    }
+
+    /// A job that was ordered will speak with its integration's desk.
+    pub async fn will_speak(&mut self, queue: &str, integration: &IntegrationId) -> Result<()> {
+        self.execute(WILL_SPEAK, args![queue, integration.as_str()]).await.map(drop)
     }
 
     /// Writes down how a ticket stands.

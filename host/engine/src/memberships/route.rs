@@ -76,6 +76,9 @@ pub(crate) async fn follow(
         (Some(integration), Effect::Grant | Effect::Revoke) => {
             let by = &permit.provenance().principal_id;
             order_provisioning(db, tx, integration, membership, by).await?;
+            if route.way == Way::Ticket {
+                tx.will_speak(&format!("provision/{membership}"), integration).await?;
+            }
             Ok(None)
         }
     }

@@ -21,7 +21,7 @@ use grantry_model::ticket::template::{Facts, moment};
 use grantry_store::{StoreError, StoredDesk, StoredTicket, Tx};
 use serde_json::json;
 
-use super::{Asked, Known, Provisioning};
+use super::{Asked, Known, Provisioning, is_refusal};
 use crate::Result;
 use crate::aggregate::asked_pause_ms;
 use crate::ticket_desks::{DESK_MISSING, Desk, NoDesk, QUARANTINED};
@@ -36,6 +36,8 @@ const QUARANTINE_LOOK_MS: u64 = 60_000;
 const EARLIER_LOOK_MS: u64 = 15 * 60_000;
 /// Looks at the target after which a person is asked beside a ticket that is done, and is not seen.
 const DONE_LOOKS_MAX: u32 = 8;
+/// How often the target is looked at after that, in milliseconds: over about a day until a grant fails.
+const DONE_LOOK_MS: u64 = 90 * 60_000;
 /// Longest id of a ticket, in characters.
 const ID_CHARACTERS_MAX: usize = 500;
 /// Longest address of a ticket, in characters.
@@ -72,7 +74,8 @@ impl Provisioning<'_> {
             return Ok(None);
         };
         if ticket.id.is_none() {
-            return Ok(self.unanswered(asked));
+            let is_ordered = ticket.followed.stage == Stage::Ordered;
+            return Ok(if is_ordered { self.unanswered(asked) } else { None });
         }
         let ticket = self.look_at(ticket).await?;
         let (code, detail) = match ticket.followed.stage.standing() {
@@ -135,6 +138,12 @@ impl Provisioning<'_> {
                 let detail = format!("{}, but the target still shows the access", words(ticket));
                 Some(Known::Refused { code: "ticket_not_confirmed".to_owned(), detail })
             }
+            Some(Known::NotThere) if self.is_grant() => {
+                let detail = format!("{}, but the target does not show the access", words(ticket));
+                let is_soon = self.job.attempt < DONE_LOOKS_MAX;
+                let asked_ms = (!is_soon).then_some(DONE_LOOK_MS);
+                Some(Known::Later { asked_ms, code: "ticket_not_confirmed".to_owned(), detail })
+            }
             Some(known) => Some(known),
         })
     }
@@ -145,10 +154,24 @@ impl Provisioning<'_> {
         let db = self.engine.db();
         let mut is_open = false;
         for ticket in db.open_tickets(&self.membership.id, &self.operation_id).await? {
-            let seen = self.look_at(ticket).await?;
-            is_open |= seen.followed.open_until > db.now();
+            let is_named = ticket.id.is_some();
+            let seen =
+                if is_named { self.look_at(ticket).await? } else { self.lapsed(ticket).await? };
+            is_open |= seen.followed.stage.standing() == Standing::Open;
         }
         Ok(is_open)
+    }
+
+    /// A ticket that its desk may have opened, without an answer: nobody can be asked about it, so that
+    /// it counts for a while.
+    async fn lapsed(&self, before: StoredTicket) -> Result<StoredTicket> {
+        if before.followed.open_until > self.engine.db().now() {
+            return Ok(before);
+        }
+        let followed = Followed { stage: Stage::Lost, open_until: UnixMs(0), ..before.followed };
+        let after = StoredTicket { followed, ..before.clone() };
+        self.note_ticket(&before, &after, "the desk never said whether it opened it").await?;
+        Ok(after)
     }
 
     /// Whether a ticket was ordered for that effect, and nothing is known of it.
@@ -166,7 +189,9 @@ impl Provisioning<'_> {
         let (job, before) = (self.job.id.as_str(), db.ticket(&self.operation_id).await?);
         let next = before.as_ref().map_or(0, |ticket| ticket.round + 1);
         // What got no answer is asked for once more, where and as it was.
-        if let Some(ticket) = before.filter(|ticket| ticket.id.is_none()) {
+        let is_asked =
+            |ticket: &StoredTicket| ticket.id.is_none() && ticket.followed.stage == Stage::Ordered;
+        if let Some(ticket) = before.filter(is_asked) {
             let desk = engine.desk(&ticket.desk, job).await?;
             if !desk.as_ref().is_err_and(|none| none.code == DESK_MISSING) {
                 return Ok(Some(Ordering { setting: None, desk, ticket }));
@@ -268,18 +293,26 @@ impl Provisioning<'_> {
         is_first: bool,
     ) -> Result<Known> {
         let (code, detail) = (fault.code().to_owned(), format!("the desk: {fault}"));
-        let is_untouched = is_untouched(fault);
+        let is_untouched = has_opened_nothing(fault);
         if is_untouched && is_first {
             // The next attempt is as the first, with the words of then.
             let mut tx = self.begin().await?;
             tx.forget_ticket(&ticket.operation, ticket.round).await?;
-            tx.forget_attempts(&self.operation_id).await?;
+            tx.take_back_attempt(&self.operation_id).await?;
             tx.commit(self.audit("operation.untouched", json!({ "code": code }))).await?;
         }
-        if is_refusal(fault) && is_first {
+        if is_refused(fault) && !is_first && !self.is_grant() {
+            // Two tickets to take access away harm nobody: the next one is as things are then.
+            let followed = Followed { stage: Stage::Lost, misses: 0, open_until: UnixMs(0) };
+            let given_up = StoredTicket { followed, ..ticket.clone() };
+            self.note_ticket(ticket, &given_up, &detail).await?;
+        }
+        if is_refused(fault) && (is_first || !self.is_grant()) {
             return Ok(Known::Refused { code, detail });
         }
-        let pause_ms = retry_ms(self.job.attempt, asked_pause_ms(fault));
+        // What the desk asks for counts, but no hurry uses up the tries.
+        let asked_ms = asked_pause_ms(fault).and_then(|ms| i64::try_from(ms).ok()).unwrap_or(0);
+        let pause_ms = retry_ms(self.job.attempt, None).max(asked_ms);
         let pause_ms = if is_untouched { pause_ms } else { pause_ms.max(SETTLING_MS) };
         Ok(Known::Later { asked_ms: u64::try_from(pause_ms).ok(), code, detail })
     }
@@ -335,13 +368,16 @@ impl Provisioning<'_> {
         if was == is && before.id == after.id {
             return Ok(self.engine.db().note_look(after).await?);
         }
-        let event = if before.id.is_none() { "ticket.opened" } else { "ticket.changed" };
+        let event = if before.id == after.id { "ticket.changed" } else { "ticket.opened" };
         let mut tx = self.begin().await?;
         tx.record_ticket(after).await?;
         let standing = |ticket: &StoredTicket| ticket.followed.stage.standing();
-        let is_given = standing(before) == Standing::Open && standing(after) == Standing::Done;
-        if is_given && !self.is_grant() && after.operation != self.operation_id {
+        // What came of one that is lost is not known.
+        let may_be_given = standing(before) == Standing::Open
+            && matches!(standing(after), Standing::Done | Standing::Lost);
+        if may_be_given && !self.is_grant() && after.operation != self.operation_id {
             tx.outdate_tickets(&self.operation_id).await?;
+            tx.begin_round(&self.operation_id).await?;
         }
         let separator = if problem.is_empty() { "" } else { ": " };
         let detail = format!("{}{separator}{problem}", words(after));
@@ -387,7 +423,7 @@ impl Provisioning<'_> {
             ("reason", known.reason),
             ("request", known.request),
             ("until", membership.ends.map(moment)),
-            ("duration", known.duration_ms.or(given_ms).map(hours)),
+            ("duration", given_ms.or(known.duration_ms).map(hours)),
         ];
         let certain = [
             ("action", action),
@@ -465,8 +501,8 @@ fn words(ticket: &StoredTicket) -> String {
 }
 
 /// Answers by which a desk says that it opened nothing.
-fn is_untouched(fault: &Fault) -> bool {
-    is_refusal(fault)
+fn has_opened_nothing(fault: &Fault) -> bool {
+    is_refused(fault)
         || matches!(
             fault,
             Fault::Missing(_)
@@ -480,18 +516,6 @@ fn is_untouched(fault: &Fault) -> bool {
 }
 
 /// Answers by which a desk, or its plugin, will not open it however often it is asked.
-fn is_refusal(fault: &Fault) -> bool {
-    matches!(
-        fault,
-        Fault::NotOffered(_)
-            | Fault::Plugin(
-                PluginError::InvalidConfig(_)
-                    | PluginError::PermissionDenied(_)
-                    | PluginError::NotFound(_)
-                    | PluginError::InvalidInput(_)
-                    | PluginError::Unsupported(_)
-                    | PluginError::EgressDenied(_)
-                    | PluginError::QuotaExceeded(_)
-            )
-    )
+fn is_refused(fault: &Fault) -> bool {
+    matches!(fault, Fault::NotOffered(_)) || is_refusal(fault)
 }

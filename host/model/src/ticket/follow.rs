@@ -13,8 +13,11 @@ pub const LOOK_MS_MAX: i64 = 3_600_000;
 /// How long a ticket counts of whose desk nothing is heard, in milliseconds: a week, as an app that was
 /// asked by a webhook has for its callback.
 pub const SILENCE_MS_MAX: i64 = 7 * 24 * 3_600_000;
-/// How often a desk says that it has no such ticket before it is believed.
+/// Looks in a row that do not find a ticket before it can be lost.
 pub const MISSES_MAX: u32 = 5;
+/// How long it takes at least, however often it is looked at, in milliseconds: a day. A desk also says
+/// that it has no such ticket where it may not be seen for a while.
+pub const MISSING_MS_MIN: i64 = 24 * 3_600_000;
 
 /// What is known of a ticket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -109,13 +112,19 @@ pub fn after(before: &Followed, look: Look, now: UnixMs) -> Followed {
         Look::Missing | Look::Unanswered if before.stage.standing() != Standing::Open => {
             Followed { misses, ..*before }
         }
-        Look::Missing if misses >= MISSES_MAX => {
-            Followed { stage: Stage::Lost, misses, open_until: over }
+        Look::Missing | Look::Unanswered => {
+            let soonest = now.plus_ms(MISSING_MS_MIN);
+            let open_until = match (look, before.misses) {
+                (Look::Missing, 0) => soonest,
+                // Nobody asked the desk while Grantry did not run.
+                (_, 0) => before.open_until.max(soonest),
+                _ => before.open_until,
+            };
+            if misses >= MISSES_MAX && open_until <= now {
+                return Followed { stage: Stage::Lost, misses, open_until: over };
+            }
+            Followed { misses, open_until, ..*before }
         }
-        Look::Unanswered if before.open_until <= now => {
-            Followed { stage: Stage::Lost, misses, open_until: over }
-        }
-        Look::Missing | Look::Unanswered => Followed { misses, ..*before },
     }
 }
 
@@ -157,11 +166,11 @@ mod tests {
     #[test]
     fn a_ticket_that_is_missing_is_lost_only_after_several_looks() {
         let mut ticket = open();
-        for look in 1..=MISSES_MAX {
-            assert_eq!(ticket.stage, Stage::Known(TicketState::Open));
+        for look in 1..=2 * MISSES_MAX {
             ticket = after(&ticket, Look::Missing, NOW);
-            assert_eq!(ticket.misses, look);
+            assert_eq!((ticket.stage, ticket.misses), (Stage::Known(TicketState::Open), look));
         }
+        ticket = after(&ticket, Look::Missing, NOW.plus_ms(MISSING_MS_MIN));
         assert_eq!((ticket.stage, ticket.open_until), (Stage::Lost, UnixMs(0)));
         let found = after(&ticket, Look::Seen(TicketState::Open), NOW);
         assert_eq!((found.stage.standing(), found.misses), (Standing::Open, 0));
@@ -169,10 +178,15 @@ mod tests {
 
     #[test]
     fn a_silent_desk_is_waited_for_a_week_and_what_was_closed_stays_so() {
-        let silent = after(&open(), Look::Unanswered, NOW.plus_ms(SILENCE_MS_MAX - 1));
-        assert_eq!(silent.stage, Stage::Known(TicketState::Open));
-        let lost = after(&silent, Look::Unanswered, NOW.plus_ms(SILENCE_MS_MAX));
-        assert_eq!(lost.stage, Stage::Lost);
+        let mut silent = open();
+        for _ in 0..2 * MISSES_MAX {
+            silent = after(&silent, Look::Unanswered, NOW.plus_ms(SILENCE_MS_MAX - 1));
+            assert_eq!(silent.stage, Stage::Known(TicketState::Open));
+        }
+        // The first of them came late: there is another day.
+        let lost = NOW.plus_ms(SILENCE_MS_MAX - 1 + MISSING_MS_MIN);
+        assert_eq!(after(&silent, Look::Unanswered, lost.plus_ms(-1)).stage, silent.stage);
+        assert_eq!(after(&silent, Look::Unanswered, lost).stage, Stage::Lost);
         let mut done = after(&open(), Look::Seen(TicketState::Done), NOW);
         for look in [Look::Missing, Look::Unanswered].repeat(10) {
             done = after(&done, look, NOW.plus_ms(2 * SILENCE_MS_MAX));

@@ -47,6 +47,8 @@ const TITLE_CHARACTERS_MAX: usize = 250;
 const BODY_CHARACTERS_MAX: usize = 8_000;
 /// Longest text of a ticket, in characters.
 const FILLED_CHARACTERS_MAX: usize = 30_000;
+/// Longest filled text of a field, in characters.
+const FIELD_CHARACTERS_MAX: usize = 2_000;
 /// Most labels.
 const LABELS_MAX: usize = 20;
 /// Longest label or name, in bytes.
@@ -169,10 +171,17 @@ impl TicketTemplate {
             kind: self.kind.clone(),
             labels: self.labels.clone(),
             fields: fields.to_string(),
-            requested_for: self.requested_for.as_ref().map(|text| render(text, facts)),
+            requested_for: self
+                .requested_for
+                .as_ref()
+                .map(|text| cut(&render(text, facts), WORD_BYTES_MAX)),
             idempotency_key: key.to_owned(),
         }
     }
+}
+
+fn cut(text: &str, max: usize) -> String {
+    text.chars().take(max).collect()
 }
 
 fn listed(names: &[String]) -> String {
@@ -233,12 +242,24 @@ fn field_issues(path: &str, value: &Value, depth: usize, issues: &mut Vec<FieldI
 
 /// A value with the placeholders of its texts filled in.
 fn filled(value: &Value, facts: &Facts) -> Value {
+    let mut left = FILLED_CHARACTERS_MAX;
+    fill(value, facts, &mut left)
+}
+
+/// The same with as many characters of text as are left.
+fn fill(value: &Value, facts: &Facts, left: &mut usize) -> Value {
     match value {
-        Value::String(text) => Value::String(render(text, facts)),
-        Value::Array(items) => items.iter().map(|item| filled(item, facts)).collect(),
+        Value::String(text) => {
+            let text = cut(&render(text, facts), FIELD_CHARACTERS_MAX.min(*left));
+            *left -= text.chars().count();
+            Value::String(text)
+        }
+        Value::Array(items) => items.iter().map(|item| fill(item, facts, left)).collect(),
         Value::Object(fields) => {
-            let field = |(name, field): (&String, &Value)| (name.clone(), filled(field, facts));
-            Value::Object(fields.iter().map(field).collect())
+            let fields = fields.iter();
+            Value::Object(
+                fields.map(|(name, one)| (name.clone(), fill(one, facts, left))).collect(),
+            )
         }
         Value::Null | Value::Bool(_) | Value::Number(_) => value.clone(),
     }
@@ -371,5 +392,9 @@ mod tests {
         let request = long.request(&facts, "", "k");
         assert_eq!(request.title.chars().count(), 250);
         assert_eq!(request.body.chars().count(), 30_000);
+        let mut many = template();
+        let texts = vec!["{{reason}}"; 1_000];
+        many.fields.insert("texts".into(), json!(texts));
+        assert!(many.request(&facts, "", "k").fields.len() < 50_000);
     }
 }
