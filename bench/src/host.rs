@@ -11,7 +11,7 @@ use grantry_deliver::Post;
 use grantry_egress::DialSettings;
 use grantry_engine::{
     Answer, Ctx, Engine, Idempotent, Installed, IntegrationInput, IntegrationView, Parts,
-    WholeConnection,
+    PluginUpload, WholeConnection,
 };
 use grantry_model::approval::{Approval, granted};
 use grantry_model::catalogue::{PageRequest, Target};
@@ -26,6 +26,7 @@ use grantry_model::runner::{
 use grantry_model::secret::{Secret, SecretSource, SecretUnavailable};
 use grantry_model::settings::SettingsChange;
 use grantry_oidc::Issuers;
+use grantry_registry::Registries;
 use grantry_runtime::{Inspector, LocalRunner, Runtime, Settings};
 use grantry_store::Db;
 use grantry_store::seal::KeyRing;
@@ -71,6 +72,7 @@ pub async fn engine(folder: &Path) -> Result<Engine> {
         db,
         runner: Arc::new(LocalRunner::new(runtime.clone())),
         inspector: Arc::new(Inspector::new(runtime)),
+        registry: Arc::new(Registries::new(&DialSettings::default())?),
         keys: KeyRing::parse(&"11".repeat(32))?,
         courier: Arc::new(Post::new(&DialSettings::default(), folder.join("audit"))?),
         identity: Arc::new(Issuers::new(Arc::new(SystemClock))),
@@ -98,7 +100,9 @@ pub async fn connect(
     let ctx = engine.authenticate(admin.token.expose(), Door::Cli, "bench").await??;
     let answer = |plugin: &Installed| reply(plugin.id.as_str());
     let request = Idempotent { key: "plugin", request: b"plugin", answer: &answer };
-    let plugin = ctx.install_plugin(&synthetic()?, &request).await?.body;
+    let component = synthetic()?;
+    let upload = PluginUpload { component: &component, signature: None, allow_unsigned: true };
+    let plugin = ctx.install_plugin(&upload, &request).await?.body;
     let input = IntegrationInput {
         name: "Synthetic".into(),
         description: String::new(),

@@ -14,6 +14,7 @@ mod lists;
 mod platform;
 mod provisioning;
 mod proxy;
+mod registry;
 mod schedules;
 mod scim;
 mod storage;

@@ -11,6 +11,7 @@ pub mod postgres;
 pub mod process;
 pub mod python;
 pub mod receivers;
+pub mod registry;
 pub mod scim;
 
 use std::net::{Ipv4Addr, TcpListener};
@@ -21,6 +22,7 @@ use anyhow::{Context, Result};
 pub use issuer::Issuer;
 pub use postgres::{PostgresDatabase, PostgresServer};
 pub use receivers::{MailServer, WebhookReceiver};
+pub use registry::Registry;
 pub use scim::{ScimServer, Variant};
 
 /// How often a peer is started again when another process took its port in between.

@@ -4,6 +4,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
+use crate::plugins::Signer;
+
 /// What a plugin connects to.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct ApplicationType {
@@ -40,6 +42,8 @@ pub struct PluginVersion {
     pub version: String,
     /// SHA-256 of the component, in hex.
     pub digest: String,
+    /// Who signed it; nobody where an admin chose so.
+    pub signer: Option<Signer>,
     /// When it was installed.
     pub installed_ms: i64,
 }

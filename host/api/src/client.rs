@@ -5,7 +5,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::events::Events;
-use crate::plugins::Plugin;
+use crate::plugins::{InstallQuery, Plugin};
 use crate::{List, ListQuery, Problem};
 
 /// Calls one server with one token.
@@ -68,10 +68,20 @@ impl Client {
         Ok(Self { http, base_url, token: token.to_owned() })
     }
 
-    /// Installs a component. The same key installs once.
-    pub async fn install_plugin(&self, component: Vec<u8>, key: &str) -> Result<Plugin> {
-        let request = self.request(Method::POST, "/plugins");
-        let request = request.header("Idempotency-Key", key);
+    /// Installs a component, with its signature (the `Plugin-Signature` header's text) if it has one. The
+    /// same key installs once.
+    pub async fn install_plugin(
+        &self,
+        component: Vec<u8>,
+        signature: Option<&str>,
+        query: &InstallQuery,
+        key: &str,
+    ) -> Result<Plugin> {
+        let request = self.request(Method::POST, "/plugins").query(query);
+        let mut request = request.header("Idempotency-Key", key);
+        if let Some(signature) = signature {
+            request = request.header("Plugin-Signature", signature);
+        }
         self.send(request.header("Content-Type", "application/wasm").body(component)).await
     }
 

@@ -31,3 +31,12 @@ pub struct IfMatchHeader {
     #[param(rename = "If-Match", example = "\"1\"")]
     pub if_match: String,
 }
+
+/// The header of uploaded components that are signed.
+#[derive(Debug, Clone, Deserialize, IntoParams)]
+#[into_params(parameter_in = Header)]
+pub struct SignatureHeader {
+    /// The component's `.minisig` file, in base64.
+    #[param(rename = "Plugin-Signature", max_length = 5464)]
+    pub signature: Option<String>,
+}

@@ -37,7 +37,7 @@ pub struct Integration {
     pub owner_id: Option<String>,
     /// How it is run.
     pub settings: Settings,
-    /// What an admin should know about this approval.
+    /// What an admin should know about this approval, and about who signed the plugin.
     pub warnings: Vec<String>,
     /// Since when the plugin is not run any more, because it misbehaved.
     pub quarantined_ms: Option<i64>,

@@ -36,6 +36,8 @@ pub mod people;
 pub mod permissions;
 pub mod plugins;
 pub mod problem;
+pub mod publishers;
+pub mod registries;
 pub mod removals;
 pub mod request_rules;
 pub mod requests;

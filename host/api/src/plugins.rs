@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 use crate::permissions::Action;
 
@@ -25,8 +25,48 @@ pub struct Plugin {
     pub interfaces: Vec<String>,
     /// The interfaces that it imports, by full name.
     pub imports: Vec<String>,
+    /// Who signed it; nobody where an admin chose so.
+    pub signer: Option<Signer>,
+    /// Where it was pulled from, pinned by the manifest's digest.
+    pub source: Option<String>,
     /// What it says of itself.
     pub manifest: Manifest,
+}
+
+/// Who signed a plugin. Its `publisher` is only what it says of itself; this was verified.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = PluginSigner)]
+pub struct Signer {
+    /// The trusted publisher whose key it was.
+    pub publisher_id: String,
+    /// What an admin calls the publisher.
+    pub name: String,
+    /// The key's number, as minisign prints it.
+    pub key_id: String,
+    /// Since when the key is not trusted any more: nothing new begins to run the plugin.
+    pub revoked_ms: Option<i64>,
+}
+
+/// How an upload is to be taken.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct InstallQuery {
+    /// Install it although nobody who is trusted signed it. The audit log says so.
+    pub allow_unsigned: Option<bool>,
+}
+
+/// A plugin to be pulled from a registry.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PullPlugin {
+    /// `REGISTRY/NAME:TAG`, or `REGISTRY/NAME@sha256:DIGEST`. A tag is looked up once; what is kept is the
+    /// digest.
+    #[schema(example = "registry.example.com/connectors/scim:1.0.0", max_length = 600)]
+    pub reference: String,
+    /// Install it although nobody who is trusted signed it. The audit log says so.
+    #[serde(default)]
+    pub allow_unsigned: bool,
 }
 
 /// What a plugin says of itself. An admin reads and approves it, per integration.

@@ -1,6 +1,7 @@
 //! The command line.
 
 mod plugin;
+mod signing;
 mod sync;
 
 use std::net::SocketAddr;
@@ -10,6 +11,10 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use plugin::{
     ApprovalOptions, Call, Language, NewOptions, PluginCommand, RunOptions, TestOptions,
+};
+pub(crate) use signing::{
+    InspectOptions, InstallOptions, KeygenOptions, PublishOptions, RegistryOptions, RevokeOptions,
+    SignOptions, TrustOptions,
 };
 pub(crate) use sync::{
     KindOption, ModeOption, OneSchedule, PlanOptions, ScheduleCommand, SelectionOptions,
@@ -36,7 +41,9 @@ Examples:
   grantry serve --database-url postgres://grantry@db/grantry --listen 0.0.0.0:8080
   grantry plugin inspect scim.wasm                  what a plugin asks for, before you trust it
   grantry plugin run scim.wasm accounts --connection directory.json --secret /auth/token=TOKEN
-  GRANTRY_TOKEN=… grantry plugin install scim.wasm
+  grantry plugin sign scim.wasm --key publisher.key
+  grantry plugin publish scim.wasm registry.example.com/connectors/scim:1.0.0
+  GRANTRY_TOKEN=… grantry plugin install registry.example.com/connectors/scim:1.0.0
   grantry sync run Directory --watch                read a target now, and see it happen
   grantry doctor                                    what is wrong, and how to mend it
 
@@ -53,7 +60,7 @@ pub(crate) enum Command {
     Migrate(DataOptions),
     /// Look for what is wrong, and say how to mend it.
     Doctor(DoctorOptions),
-    /// Look at, run, install and list plugins.
+    /// Make, look at, run, sign, publish, install and list plugins.
     #[command(subcommand)]
     Plugin(PluginCommand),
     /// Read integrations' targets, and set when that happens by itself.

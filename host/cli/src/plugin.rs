@@ -1,12 +1,17 @@
-//! `grantry plugin …`: look at, check, run, install and list plugins.
+//! `grantry plugin …`: make, look at, check, run, sign, publish, install and list plugins.
 
 mod author;
 mod build;
 mod cache;
 mod check;
 mod inspect;
+mod install;
 mod new;
+mod package;
+mod publish;
+mod publishers;
 mod run;
+mod sign;
 mod test;
 
 use std::path::Path;
@@ -16,9 +21,7 @@ use anyhow::Context as _;
 use grantry_api::client::Client;
 use grantry_api::plugins::Plugin;
 use grantry_api::{List, ListQuery};
-use grantry_model::ids::fresh_uuid;
 
-use crate::ambient::{SystemClock, SystemRandom};
 use crate::options::{PluginCommand, ServerOptions};
 use crate::output::{Output, table};
 
@@ -27,28 +30,22 @@ const PAGES_MAX: usize = 100;
 
 pub(crate) async fn run(command: PluginCommand, output: Output) -> anyhow::Result<ExitCode> {
     match command {
-        PluginCommand::Inspect { file } => inspect::run(&file, output).await?,
+        PluginCommand::Inspect(options) => inspect::run(&options, output).await?,
         PluginCommand::New(options) => new::run(&options, output)?,
         PluginCommand::Build { folder } => build::run(&folder, output)?,
         PluginCommand::Check { file } => return check::run(&file, output).await,
         PluginCommand::Test(options) => return test::run(&options, output).await,
         PluginCommand::Run(options) => return run::run(&options, output).await,
-        PluginCommand::Install { file, server } => install(&file, &server, output).await?,
+        PluginCommand::Keygen(options) => sign::make_key(&options, output)?,
+        PluginCommand::Sign(options) => sign::run(&options, output).await?,
+        PluginCommand::Publish(options) => publish::run(&options, output).await?,
+        PluginCommand::Install(options) => install::run(&options, output).await?,
+        PluginCommand::Trust(options) => publishers::trust(&options, output).await?,
+        PluginCommand::Publishers { server } => publishers::list(&server, output).await?,
+        PluginCommand::Revoke(options) => publishers::revoke(&options, output).await?,
         PluginCommand::List { server } => list(&server, output).await?,
     }
     Ok(ExitCode::SUCCESS)
-}
-
-async fn install(file: &Path, server: &ServerOptions, output: Output) -> anyhow::Result<()> {
-    let component = read(file)?;
-    let client = Client::new(&server.url, &server.token)?;
-    let key = fresh_uuid(&SystemClock, &SystemRandom);
-    let plugin = client.install_plugin(component, &key).await;
-    let plugin = plugin.with_context(|| format!("cannot install `{}`", file.display()))?;
-    output.print(&plugin, |plugin| {
-        let Plugin { id, manifest, digest, .. } = plugin;
-        format!("Installed {} {} as {id}\nsha256 {digest}", manifest.name, manifest.version)
-    })
 }
 
 async fn list(server: &ServerOptions, output: Output) -> anyhow::Result<()> {
@@ -70,20 +67,32 @@ fn words(plugins: &[Plugin]) -> String {
     if plugins.is_empty() {
         return "No plugins are installed.".to_owned();
     }
-    let head = ["ID", "NAME", "VERSION", "CONNECTS TO", "STATE"].map(str::to_owned).to_vec();
+    let head =
+        ["ID", "NAME", "VERSION", "CONNECTS TO", "SIGNED BY", "STATE"].map(str::to_owned).to_vec();
     let row = |plugin: &Plugin| {
         let manifest = &plugin.manifest;
+        let signer = signer_words(plugin);
         let cells = [
             &plugin.id,
             &manifest.name,
             &manifest.version,
             &manifest.application_type,
+            &signer,
             &plugin.state,
         ];
         cells.map(Clone::clone).to_vec()
     };
     let rows: Vec<_> = std::iter::once(head).chain(plugins.iter().map(row)).collect();
     table(&rows)
+}
+
+/// Who signed a plugin, and whether that still counts.
+fn signer_words(plugin: &Plugin) -> String {
+    match &plugin.signer {
+        None => "nobody".to_owned(),
+        Some(signer) if signer.revoked_ms.is_some() => format!("{} (revoked)", signer.name),
+        Some(signer) => signer.name.clone(),
+    }
 }
 
 /// The bytes of a component's file.

@@ -10,6 +10,7 @@ use grantry_engine::{Engine, Parts};
 use grantry_model::clock::Clock as _;
 use grantry_model::package::ComponentSource;
 use grantry_oidc::Issuers;
+use grantry_registry::Registries;
 use grantry_runtime::{
     CompileProcess, Compiler, HttpSettings, Inspector, LocalRunner, Runtime, Settings,
 };
@@ -64,18 +65,22 @@ pub(crate) async fn engine(data: &DataFolder, egress: &EgressOptions) -> anyhow:
     let runtime = runtime(data.cache(), cache_key, source, proxy)?;
     let inspector = Arc::new(Inspector::new(runtime.clone()));
     let runner = Arc::new(LocalRunner::new(runtime));
-    let courier = Arc::new(courier(egress, data.audit_folder())?);
+    let dial = dial_settings(egress)?;
+    let courier = Post::new(&dial, data.audit_folder());
+    let courier = Arc::new(courier.context("cannot use the certificates of `--ca-file`")?);
+    let registry = Arc::new(Registries::new(&dial)?);
     let identity = Arc::new(Issuers::new(Arc::new(SystemClock)));
-    Ok(Engine::new(Parts { db, runner, inspector, keys, courier, identity }))
+    Ok(Engine::new(Parts { db, runner, inspector, registry, keys, courier, identity }))
 }
 
-/// What delivers messages and the audit log.
-fn courier(egress: &EgressOptions, folder: PathBuf) -> anyhow::Result<Post> {
+/// How deliveries and registries are dialled: both trust an operator's own roots.
+fn dial_settings(egress: &EgressOptions) -> anyhow::Result<DialSettings> {
     let mut settings = DialSettings::default();
-    let Some(file) = &egress.ca_file else { return Ok(Post::new(&settings, folder)?) };
-    let unusable = || format!("cannot use the certificates of `--ca-file {}`", file.display());
-    settings.extra_roots_pem.push(std::fs::read_to_string(file).with_context(unusable)?);
-    Post::new(&settings, folder).with_context(unusable)
+    if let Some(file) = &egress.ca_file {
+        let unusable = || format!("cannot use the certificates of `--ca-file {}`", file.display());
+        settings.extra_roots_pem.push(std::fs::read_to_string(file).with_context(unusable)?);
+    }
+    Ok(settings)
 }
 
 /// The plugin runtime, compiling in a process of its own.

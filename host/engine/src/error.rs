@@ -7,11 +7,13 @@ use grantry_model::gate::Closed;
 use grantry_model::membership::{InvalidDuration, NotPossible};
 use grantry_model::oidc::DirectoryFault;
 use grantry_model::package::PackageRejection;
+use grantry_model::registry::RegistryFault;
 use grantry_model::upload::{
     Diff, UPLOAD_BYTES_MAX, UPLOAD_SENDER_BYTES_MAX, UPLOADS_WAITING_MAX, UploadStatus,
 };
 use grantry_store::StoreError;
 
+use crate::publishers::NotVouched;
 use crate::sign_in::SignInRefusal;
 
 /// Why the engine cannot or will not do it.
@@ -213,6 +215,12 @@ pub enum EngineError {
     /// The component was refused.
     #[error(transparent)]
     Rejected(#[from] PackageRejection),
+    /// Nobody who is trusted vouches for the plugin.
+    #[error(transparent)]
+    NotVouched(#[from] NotVouched),
+    /// A registry did not give the plugin.
+    #[error(transparent)]
+    Registry(#[from] RegistryFault),
     /// A call of the plugin failed.
     #[error(transparent)]
     Plugin(#[from] Fault),

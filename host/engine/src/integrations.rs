@@ -21,6 +21,7 @@ use serde_json::{Value, json};
 
 use crate::error::{check_description, check_name};
 use crate::idempotency::Turn;
+use crate::publishers::check_signer;
 use crate::scope::secret_place;
 use crate::settings::changes;
 use crate::ticket_desks::no_desk;
@@ -174,6 +175,7 @@ impl Ctx {
         let plugin = self.db().plugin(&input.plugin).await?;
         let unknown = || EngineError::field("/plugin_id", "unknown_plugin", "no such plugin");
         let plugin = plugin.ok_or_else(unknown)?;
+        check_signer(&plugin)?;
         check_approval(&plugin, &input.approval)?;
         let split = self.check_connection(&plugin, &input.connection.0, &[]).await?;
         Ok((plugin, split))

@@ -41,8 +41,10 @@ mod people;
 mod platform;
 mod plugins;
 mod provision;
+mod publishers;
 mod reconcile;
 mod recovery;
+mod registries;
 mod removals;
 mod request_rules;
 mod requests;
@@ -73,6 +75,7 @@ use grantry_model::delivery::Courier;
 use grantry_model::ids::{AppId, IntegrationId};
 use grantry_model::oidc::IdentityProvider;
 use grantry_model::package::PackageInspector;
+use grantry_model::registry::PackageRegistry;
 use grantry_model::runner::TaskRunner;
 use grantry_store::Db;
 use grantry_store::seal::KeyRing;
@@ -100,8 +103,10 @@ pub use mappings::{MappingChange, MappingCounts, MappingOutcome, NamedIdentity, 
 pub use memberships::{GrantInput, Grantee};
 pub use methods::MethodView;
 pub use people::{PersonChange, PersonInput};
-pub use plugins::Installed;
+pub use plugins::{Installed, PluginUpload};
+pub use publishers::{NotVouched, PublisherInput};
 pub use recovery::{Recovered, recover_admin};
+pub use registries::RegistryInput;
 pub use removals::{RemovalQuery, RemovalView};
 pub use request_rules::{Requested, RulesView};
 pub use requests::{
@@ -124,9 +129,9 @@ pub use grantry_store::{
     AccessProfile, App, AuditFilter, AuditRow, CatalogueSource, Change, Channel, Checkpoint, Class,
     DataSource, Delegation, Delivery, DeliveryState, ExternalChange, FoundEntitlement,
     IdentityAccount, Integration, Issuer, Job, ListChange, ListRow, MembershipQuery,
-    NewRegistration, Person, PersonIdentity, PrincipalRecord, ProfileEntitlement, Recipients,
-    Registration, Removal, RemovedRow, Request, RequestEvent, RequestItem, ResourcePerson,
-    RunChange, RunIssue, RunLogLine, Schedule, Sink, StoreError, StoredAppWebhook,
+    NewRegistration, Person, PersonIdentity, PrincipalRecord, ProfileEntitlement, Publisher,
+    Recipients, Registration, Registry, Removal, RemovedRow, Request, RequestEvent, RequestItem,
+    ResourcePerson, RunChange, RunIssue, RunLogLine, Schedule, Sink, StoreError, StoredAppWebhook,
     StoredAssignment, StoredDesk, StoredEntitlement, StoredIdentity, StoredMapping, StoredObject,
     StoredOperation, StoredTicket, StoredType, StoredWorkflow, Task, TokenRecord, TypeOrigin,
     Upload, Written,
@@ -143,6 +148,8 @@ pub struct Parts {
     pub runner: Arc<dyn TaskRunner>,
     /// Looks at uploads.
     pub inspector: Arc<dyn PackageInspector>,
+    /// Pulls plugins from registries.
+    pub registry: Arc<dyn PackageRegistry>,
     /// Opens and seals secrets.
     pub keys: KeyRing,
     /// Brings messages and audit entries to their receivers.

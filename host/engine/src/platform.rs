@@ -111,7 +111,9 @@ fn refused(error: EngineError) -> PlatformError {
         | EngineError::SignInRefused(_)
         | EngineError::PluginInstalled(_)
         | EngineError::Quarantined => PlatformError::Conflict(error.to_string()),
-        EngineError::Rejected(_)
+        EngineError::NotVouched(_)
+        | EngineError::Registry(_)
+        | EngineError::Rejected(_)
         | EngineError::Plugin(_)
         | EngineError::Store(_)
         | EngineError::AuditBroken

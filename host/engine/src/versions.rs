@@ -10,6 +10,7 @@ use grantry_store::{AuditEntry, Integration, Plugin, PreviousVersion};
 use serde_json::{Value, json};
 
 use crate::integrations::check_approval;
+use crate::publishers::check_signer;
 use crate::{Ctx, EngineError, IntegrationView, Result};
 
 /// Integrations that are looked at by one roll-out.
@@ -58,7 +59,8 @@ impl Ctx {
         to: &Plugin,
         approval: Option<&Approval>,
     ) -> Result<()> {
-        let wider = widening(&view.plugin.manifest, &to.manifest);
+        let mut wider = widening(&view.plugin.manifest, &to.manifest);
+        wider.extend(other_signer(&view.plugin, to));
         let approval = match approval {
             Some(approval) => {
                 check_approval(to, approval)?;
@@ -97,6 +99,7 @@ impl Ctx {
         approval: Approval,
         event: &'static str,
     ) -> Result<()> {
+        check_signer(to)?;
         let before = &view.integration;
         let public: Value = serde_json::from_str(&before.connection).unwrap_or_default();
         let opened = self.open_secrets(view).await?;
@@ -155,4 +158,11 @@ impl Ctx {
         }
         Ok(outcome)
     }
+}
+
+/// A version that its publisher did not sign is trusted anew, not by the way.
+fn other_signer(from: &Plugin, to: &Plugin) -> Option<String> {
+    let signer = from.signer.as_ref()?;
+    let is_same = to.signer.as_ref().is_some_and(|other| other.publisher == signer.publisher);
+    (!is_same).then(|| format!("to be trusted without the signature of `{}`", signer.name))
 }

@@ -115,6 +115,10 @@ ids! {
     JobId,
     /// An installed plugin version.
     PluginId,
+    /// Somebody whose signatures on plugins are believed.
+    PublisherId,
+    /// A registry that plugins are pulled from.
+    RegistryId,
     /// An uploaded list.
     UploadId,
     /// One reading of an uploaded list.

@@ -1,6 +1,8 @@
 //! Request headers with a meaning of their own: Idempotency-Key and If-Match.
 
 use axum::extract::FromRequestParts;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use grantry_engine::{Answer, Idempotent};
 use grantry_model::plugin::Digest;
 use http::request::Parts;
@@ -10,6 +12,7 @@ use crate::problem::Problem;
 use crate::state::Server;
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+const PLUGIN_SIGNATURE: HeaderName = HeaderName::from_static("plugin-signature");
 const KEY_BYTES_MAX: usize = 255;
 
 /// The Idempotency-Key of a POST (security.md rows 17 to 19), with what tells its request from
@@ -73,6 +76,24 @@ impl FromRequestParts<Server> for MaybeOnce {
             return Ok(Self(Once { key: trace.request_id.clone(), request }));
         }
         Once::from_request_parts(parts, server).await.map(Self)
+    }
+}
+
+/// The text of the `.minisig` file of an uploaded component, where it has one.
+pub(crate) struct PluginSignature(pub Option<String>);
+
+impl FromRequestParts<Server> for PluginSignature {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &Server) -> Result<Self, Problem> {
+        let mut values = parts.headers.get_all(PLUGIN_SIGNATURE).iter();
+        let Some(value) = values.next() else { return Ok(Self(None)) };
+        let text = STANDARD.decode(value.as_bytes()).ok().and_then(|b| String::from_utf8(b).ok());
+        let Some(text) = text.filter(|_| values.next().is_none()) else {
+            let detail = "send one `Plugin-Signature` header with the `.minisig` file in base64";
+            return Err(Problem::new("plugin_signature_invalid", detail));
+        };
+        Ok(Self(Some(text)))
     }
 }
 

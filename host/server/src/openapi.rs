@@ -43,7 +43,7 @@ const SESSION: &str = "session";
     ),
     components(schemas(grantry_api::Problem)),
     tags(
-        (name = "plugins", description = "Installed connectors."),
+        (name = "plugins", description = "Installed connectors, who signs them, where they come from."),
         (name = "integrations", description = "Configured instances of an application type."),
         (name = "aggregations", description = "Reading everything from a target."),
         (name = "schedules", description = "When integrations are aggregated by themselves."),

@@ -218,6 +218,8 @@ impl From<EngineError> for Problem {
             EngineError::PluginInUse => Self::new("plugin_in_use", detail),
             EngineError::PluginInstalled(_) => Self::new("plugin_installed", detail),
             EngineError::Quarantined => Self::new("integration_quarantined", detail),
+            EngineError::NotVouched(why) => Self::new(why.code(), detail),
+            EngineError::Registry(fault) => Self::new(fault.code(), detail),
             EngineError::Rejected(rejection) => Self::new(rejection.code(), detail),
             EngineError::Plugin(fault) => Self::new(fault.code(), detail),
             EngineError::IdempotencyKeyReused => Self::new("idempotency_key_reused", detail),

@@ -30,6 +30,8 @@ mod memberships;
 mod people;
 mod permissions;
 mod plugins;
+mod publishers;
+mod registries;
 mod removals;
 mod request_rules;
 mod requests;
@@ -52,6 +54,8 @@ use crate::state::Server;
 pub(crate) fn all() -> OpenApiRouter<Server> {
     let api = OpenApiRouter::new()
         .merge(plugins::routes())
+        .merge(publishers::routes())
+        .merge(registries::routes())
         .merge(integrations::routes())
         .merge(external_changes::routes())
         .merge(application_types::routes())

@@ -25,6 +25,8 @@ pub(crate) mod memberships;
 pub(crate) mod people;
 pub(crate) mod permissions;
 pub(crate) mod plugins;
+pub(crate) mod publishers;
+pub(crate) mod registries;
 pub(crate) mod removals;
 pub(crate) mod request_rules;
 pub(crate) mod requests;

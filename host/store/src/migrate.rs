@@ -40,6 +40,8 @@ const MIGRATIONS: &[(i64, &str)] = &[
     (33, include_str!("../migrations/0033_undone_uploads.sql")),
     (35, include_str!("../migrations/0035_entitlement_numbers.sql")),
     (36, include_str!("../migrations/0036_tickets.sql")),
+    (39, include_str!("../migrations/0039_publishers.sql")),
+    (40, include_str!("../migrations/0040_registries.sql")),
 ];
 
 const fn newest(migrations: &[(i64, &str)]) -> i64 {

@@ -1,12 +1,12 @@
 //! Starts the peers that a whole test run shares, and keeps them until stdin closes.
 //!
 //! Prints one `KEY=VALUE` line for each environment variable that the tests read, and
-//! `GRANTRY_TEST_PEERS=ready` as the last line. Programs of PyPI and npm are only installed here:
+//! `GRANTRY_TEST_PEERS=ready` as the last line. Programs of Debian, PyPI and npm are only installed here:
 //! each test starts its own.
 
 use anyhow::Result;
 use grantry_tests::peers::postgres::POSTGRES_URL_VARIABLE;
-use grantry_tests::peers::{PostgresServer, node, python};
+use grantry_tests::peers::{PostgresServer, node, python, registry};
 use tokio::io::AsyncReadExt;
 
 #[tokio::main(flavor = "current_thread")]
@@ -16,6 +16,7 @@ async fn main() -> Result<()> {
         python::SCHEMATHESIS.program("schemathesis")?;
         python::RECEIVERS.program("python")?;
         node::PLUGIN_TOOLS.installed()?;
+        registry::ensure_installed()?;
         node::ISSUER.installed()
     });
     let postgres = PostgresServer::start().await?;

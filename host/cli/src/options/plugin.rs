@@ -6,15 +6,16 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand, ValueEnum};
 
 use super::ServerOptions;
+use super::signing::{
+    InspectOptions, InstallOptions, KeygenOptions, PublishOptions, RevokeOptions, SignOptions,
+    TrustOptions,
+};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum PluginCommand {
-    /// Check a component on this machine and show what it is and what it asks for. Nothing is
-    /// installed, and no server is needed.
-    Inspect {
-        /// The component.
-        file: PathBuf,
-    },
+    /// Check a component on this machine and show what it is, who signed it and what it asks for.
+    /// Nothing is installed, and no server is needed.
+    Inspect(InspectOptions),
     /// Make a folder with a connector that works, to change into yours.
     New(NewOptions),
     /// Build a plugin in Rust, JavaScript, TypeScript or Python into `dist/NAME.wasm`, offline.
@@ -34,13 +35,23 @@ pub(crate) enum PluginCommand {
     Test(TestOptions),
     /// Run one call of a component in the real sandbox, without server and database.
     Run(RunOptions),
+    /// Make a key to sign plugins with.
+    Keygen(KeygenOptions),
+    /// Sign a component: its bytes, under its name and version.
+    Sign(SignOptions),
+    /// Put a signed component into an OCI registry.
+    Publish(PublishOptions),
     /// Install a component on a running server.
-    Install {
-        /// The component.
-        file: PathBuf,
+    Install(InstallOptions),
+    /// Let a running server trust a publisher's signatures.
+    Trust(TrustOptions),
+    /// List the publishers that a running server trusts, and those that it does not any more.
+    Publishers {
         #[command(flatten)]
         server: ServerOptions,
     },
+    /// Let a running server trust a publisher's key no more, for ever.
+    Revoke(RevokeOptions),
     /// List the plugins of a running server.
     List {
         #[command(flatten)]

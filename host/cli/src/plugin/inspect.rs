@@ -1,29 +1,73 @@
 //! `grantry plugin inspect`: checks a component as the server would, and says what it asks for.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::anyhow;
 use async_trait::async_trait;
 use grantry_model::package::{ComponentSource, PackageInspector as _, PackageReport};
 use grantry_model::plugin::{Digest, HostRule, KindSchema, Manifest, NeededHost};
+use grantry_model::signature::{PublicKey, Signature};
 use grantry_runtime::Inspector;
+use serde::Serialize;
 
 use super::cache::CompiledCode;
-use super::read;
+use super::package::{self, Package};
+use super::sign;
+use crate::options::InspectOptions;
 use crate::output::Output;
 use crate::wiring;
 
-pub(super) async fn run(file: &Path, output: Output) -> anyhow::Result<()> {
-    let component = read(file)?;
+/// What is shown.
+#[derive(Serialize)]
+struct Inspected {
+    #[serde(flatten)]
+    report: PackageReport,
+    /// Where it came from, by its manifest's digest.
+    source: Option<String>,
+    /// The number of the key that made the signature.
+    key_id: Option<String>,
+    /// Whether the signature was held against a key.
+    is_verified: bool,
+}
+
+pub(super) async fn run(options: &InspectOptions, output: Output) -> anyhow::Result<()> {
+    let key = options.key.as_deref().map(sign::public_key).transpose()?;
+    let package = package::load(&options.at, &options.registry).await?;
+    let report = report(&package.component, &options.at).await?;
+    let (key_id, is_verified) = signed(&package, &report, key.as_ref())?;
+    let inspected = Inspected { report, source: package.source, key_id, is_verified };
+    output.print(&inspected, words)
+}
+
+/// Who signed it. A signature that is about something else, or not by the key, is an error.
+fn signed(
+    package: &Package,
+    report: &PackageReport,
+    key: Option<&PublicKey>,
+) -> anyhow::Result<(Option<String>, bool)> {
+    let Some(text) = &package.signature else {
+        if key.is_some() {
+            return Err(anyhow!("it is not signed"));
+        }
+        return Ok((None, false));
+    };
+    let signature = Signature::parse(text)?;
+    if let Some(key) = key {
+        signature.verify(&package.component, key)?.check(&report.manifest)?;
+    } else {
+        sign::check_said(&signature, report)?;
+    }
+    Ok((Some(signature.key_id().to_string()), key.is_some()))
+}
+
+/// What the server would find in a component.
+pub(super) async fn report(component: &[u8], at: &str) -> anyhow::Result<PackageReport> {
     let compiled = CompiledCode::open()?;
     let folder = compiled.folder.clone();
     let runtime = wiring::runtime(folder, compiled.key, Arc::new(NoComponents), None)?;
-    let inspected = Inspector::new(runtime).inspect(&component).await;
-    let report = inspected.map_err(|rejection| {
-        anyhow!("`{}` is refused: {rejection} (`{}`)", file.display(), rejection.code())
-    })?;
-    output.print(&report, words)
+    let inspected = Inspector::new(runtime).inspect(component).await;
+    inspected
+        .map_err(|rejection| anyhow!("`{at}` is refused: {rejection} (`{}`)", rejection.code()))
 }
 
 /// Nothing is installed here.
@@ -36,7 +80,8 @@ impl ComponentSource for NoComponents {
     }
 }
 
-fn words(report: &PackageReport) -> String {
+fn words(inspected: &Inspected) -> String {
+    let report = &inspected.report;
     let manifest = &report.manifest;
     let mut lines = vec![
         format!("{} {} by {}", manifest.name, manifest.version, manifest.publisher),
@@ -45,6 +90,8 @@ fn words(report: &PackageReport) -> String {
         format!("Connects to   {}", manifest.application_type),
         format!("Documentation {}", manifest.docs_url.as_deref().unwrap_or("none")),
         format!("sha256        {}", report.digest),
+        format!("Source        {}", inspected.source.as_deref().unwrap_or("this machine")),
+        format!("Signed by     {}", signer_words(inspected)),
         format!("Size          {} KiB", report.size_bytes.div_ceil(1024)),
         format!("Contract      {}", report.contract),
         String::new(),
@@ -58,6 +105,16 @@ fn words(report: &PackageReport) -> String {
     lines.push("Example connection:".to_owned());
     lines.push(manifest.example_connection.clone());
     lines.join("\n")
+}
+
+fn signer_words(inspected: &Inspected) -> String {
+    match (&inspected.key_id, inspected.is_verified) {
+        (None, _) => "nobody".to_owned(),
+        (Some(key), true) => format!("key {key}, verified"),
+        (Some(key), false) => {
+            format!("key {key}, not verified: give its publisher's public key with `--key`")
+        }
+    }
 }
 
 fn asked(manifest: &Manifest) -> Vec<String> {

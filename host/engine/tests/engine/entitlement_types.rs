@@ -13,7 +13,7 @@ use grantry_model::entitlement_types::{AttributeKind, SaidBy, TypeAttribute, Typ
 use grantry_model::ids::PluginId;
 use grantry_store::Run;
 
-use crate::host::{Host, hosts};
+use crate::host::{Host, hosts, unsigned};
 
 fn attribute(name: &str, of: &str) -> TypeAttribute {
     TypeAttribute {
@@ -464,7 +464,7 @@ impl Host {
         };
         let key = self.key();
         let request = Idempotent { key: &key, request: component, answer: &answer };
-        let plugin = self.ctx.install_plugin(component, &request).await.unwrap().body;
+        let plugin = self.ctx.install_plugin(&unsigned(component), &request).await.unwrap().body;
         let plugin = PluginId::parse(&plugin).unwrap();
         let version = self.ctx.integration(&self.integration).await.unwrap().integration.version;
         self.ctx.move_version(&self.integration, version, &plugin, None).await.unwrap();

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use grantry_authz::Door;
 use grantry_engine::{
     Answer, Ctx, Engine, GrantInput, Grantee, Idempotent, IntegrationChange, IntegrationInput,
-    IntegrationView, PageQuery, Parts, RemovalView, WholeConnection, worker,
+    IntegrationView, PageQuery, Parts, PluginUpload, RemovalView, WholeConnection, worker,
 };
 use grantry_model::approval::Approval;
 use grantry_model::clock::{Clock, Random, UnixMs};
@@ -22,7 +22,7 @@ use grantry_store::seal::KeyRing;
 use grantry_store::{AuditFilter, Class, Db, Run};
 
 use crate::courier::RecordingCourier;
-use crate::scripted::{AnyPackage, Directory, Scripted};
+use crate::scripted::{AnyPackage, Directory, NoRegistry, Scripted};
 
 pub struct TestClock {
     now: AtomicI64,
@@ -50,6 +50,11 @@ impl Random for TestRandom {
             chunk.copy_from_slice(&mixed.to_le_bytes()[..chunk.len()]);
         }
     }
+}
+
+/// A component that nobody signed, and that the admin wants.
+pub fn unsigned(component: &[u8]) -> PluginUpload<'_> {
+    PluginUpload { component, signature: None, allow_unsigned: true }
 }
 
 /// One engine with one integration.
@@ -101,6 +106,7 @@ async fn host(url: &str, users: usize, groups: usize, folder: Option<tempfile::T
         db,
         runner: Arc::new(Scripted(directory.clone())),
         inspector: Arc::new(AnyPackage),
+        registry: Arc::new(NoRegistry),
         keys: KeyRing::parse(&KeyRing::generate(&*random)).unwrap(),
         courier: courier.clone(),
         identity: Arc::new(grantry_oidc::Issuers::new(clock.clone())),
@@ -109,7 +115,7 @@ async fn host(url: &str, users: usize, groups: usize, folder: Option<tempfile::T
     let ctx = engine.authenticate(admin.token.expose(), Door::Http, "test").await.unwrap().unwrap();
     let answer = |plugin: &grantry_engine::Installed| reply(plugin.id.as_str());
     let request = Idempotent { key: "plugin", request: b"plugin", answer: &answer };
-    let plugin = ctx.install_plugin(b"scripted", &request).await.unwrap().body;
+    let plugin = ctx.install_plugin(&unsigned(b"scripted"), &request).await.unwrap().body;
     let plugin = PluginId::parse(&plugin).unwrap();
     let (integration, app) = connect(&ctx, &plugin, "Scripted").await;
     Host {
@@ -179,7 +185,8 @@ impl Host {
     pub async fn desk(&self, name: &str) -> IntegrationId {
         let answer = |plugin: &grantry_engine::Installed| reply(plugin.id.as_str());
         let request = Idempotent { key: "desk", request: b"scripted desk", answer: &answer };
-        let plugin = self.ctx.install_plugin(b"scripted desk", &request).await.unwrap().body;
+        let plugin =
+            self.ctx.install_plugin(&unsigned(b"scripted desk"), &request).await.unwrap().body;
         connect(&self.ctx, &PluginId::parse(&plugin).unwrap(), name).await.0
     }
 
@@ -196,7 +203,7 @@ impl Host {
     async fn move_to(&self, key: &str, component: &[u8]) {
         let answer = |plugin: &grantry_engine::Installed| reply(plugin.id.as_str());
         let request = Idempotent { key, request: component, answer: &answer };
-        let plugin = self.ctx.install_plugin(component, &request).await.unwrap().body;
+        let plugin = self.ctx.install_plugin(&unsigned(component), &request).await.unwrap().body;
         let plugin = PluginId::parse(&plugin).unwrap();
         let version = self.ctx.integration(&self.integration).await.unwrap().integration.version;
         self.ctx.move_version(&self.integration, version, &plugin, None).await.unwrap();

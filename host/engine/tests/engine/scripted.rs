@@ -22,6 +22,7 @@ use grantry_model::plugin::{
     Manifest, TestDepth,
 };
 use grantry_model::provision::{Effects, Operation, OperationContext, Outcome, Plan, Verification};
+use grantry_model::registry::{PackageRegistry, Pulled, Reference, RegistryAccess, RegistryFault};
 use grantry_model::runner::{
     CallFailure, CallReport, CallResult, CallScope, Called, LogLine, TaskRunner,
 };
@@ -516,6 +517,20 @@ impl PackageInspector for AnyPackage {
                 ..manifest()
             },
         })
+    }
+}
+
+/// There is no registry here.
+pub struct NoRegistry;
+
+#[async_trait]
+impl PackageRegistry for NoRegistry {
+    async fn check(&self, _: &str, _: &RegistryAccess) -> Result<(), RegistryFault> {
+        Ok(())
+    }
+
+    async fn pull(&self, at: &Reference, _: &RegistryAccess) -> Result<Pulled, RegistryFault> {
+        Err(RegistryFault::NotFound(at.to_string()))
     }
 }
 

@@ -96,6 +96,7 @@ pub const KINDS: &[Kind] = &[
     new("desk_in_use", 409, "Other integrations open their tickets there"),
     new("plugin_in_use", 409, "Integrations use the plugin"),
     new("plugin_installed", 409, "The component is installed already"),
+    new("plugin_signer_revoked", 409, "The key that signed the plugin was revoked"),
     new("integration_quarantined", 409, "The plugin is in quarantine"),
     // Why a component is refused at install.
     new("not_a_component", 422, "Not a WebAssembly component"),
@@ -104,6 +105,15 @@ pub const KINDS: &[Kind] = &[
     new("plugin_feature_not_allowed", 422, "The component uses a feature that is off"),
     new("plugin_manifest_invalid", 422, "The component does not describe itself"),
     new("plugin_check_unavailable", 503, "Components cannot be checked now"),
+    new("plugin_not_signed", 422, "The plugin is not signed"),
+    new("plugin_signer_unknown", 422, "Nobody who is trusted signed the plugin"),
+    new("plugin_signature_invalid", 422, "The plugin's signature is wrong"),
+    // Why a registry does not give a plugin.
+    new("registry_not_found", 424, "The registry does not have it"),
+    new("registry_access_refused", 424, "The registry refuses access"),
+    new("registry_unavailable", 424, "The registry cannot be used now"),
+    new("registry_digest_mismatch", 424, "What came is not what its digest says"),
+    new("not_a_plugin_artifact", 422, "The registry has something else there"),
     // How a plugin's call failed.
     new("plugin_trap", 424, "The plugin crashed"),
     new("plugin_timeout", 424, "The plugin did not finish in time"),

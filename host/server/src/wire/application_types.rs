@@ -27,6 +27,7 @@ fn version(plugin: &Installed) -> wire::PluginVersion {
         plugin_id: plugin.id.to_string(),
         version: plugin.manifest.version.clone(),
         digest: plugin.digest.to_string(),
+        signer: super::plugins::signer(plugin),
         installed_ms: plugin.installed.0,
     }
 }

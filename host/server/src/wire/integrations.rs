@@ -2,7 +2,7 @@
 
 use grantry_api::integrations as wire;
 use grantry_engine::{
-    IntegrationChange, IntegrationInput, IntegrationView, TestReport, WholeConnection,
+    Installed, IntegrationChange, IntegrationInput, IntegrationView, TestReport, WholeConnection,
 };
 use grantry_model::approval::{AddressException, Approval};
 use grantry_model::ids::{PluginId, PrincipalId};
@@ -28,19 +28,27 @@ pub(crate) fn integration(view: &IntegrationView) -> wire::Integration {
         approval: approval(&stored.approval),
         owner_id: stored.owner.as_ref().map(ToString::to_string),
         settings: settings::settings(&stored.settings),
-        warnings: warnings(&stored.approval),
+        warnings: warnings(&stored.approval, &view.plugin),
         quarantined_ms: stored.quarantined.map(|at| at.0),
         created_ms: stored.created.0,
         version: stored.version,
     }
 }
 
-fn warnings(approval: &Approval) -> Vec<String> {
+fn warnings(approval: &Approval, plugin: &Installed) -> Vec<String> {
     let warning = |exception: &AddressException| {
         let AddressException { ip, port } = exception;
         format!("the plugin may reach `{ip}` port {port} inside your network, without encryption")
     };
-    approval.address_exceptions.iter().map(warning).collect()
+    let mut warnings: Vec<String> = approval.address_exceptions.iter().map(warning).collect();
+    if let Some(signer) = plugin.signer.as_ref().filter(|signer| signer.revoked.is_some()) {
+        let key = &signer.key_id;
+        warnings.push(format!(
+            "the plugin was signed by `{}` with key {key}, which was revoked",
+            signer.name
+        ));
+    }
+    warnings
 }
 
 fn approval(approval: &Approval) -> wire::Approval {

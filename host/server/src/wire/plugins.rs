@@ -19,8 +19,20 @@ pub(crate) fn plugin(plugin: &Installed) -> wire::Plugin {
         contract: plugin.contract.clone(),
         interfaces: plugin.interfaces.iter().map(name).collect(),
         imports: plugin.imports.clone(),
+        signer: signer(plugin),
+        source: plugin.source.clone(),
         manifest: manifest(&plugin.manifest),
     }
+}
+
+/// Who signed a plugin.
+pub(crate) fn signer(plugin: &Installed) -> Option<wire::Signer> {
+    plugin.signer.as_ref().map(|signer| wire::Signer {
+        publisher_id: signer.publisher.to_string(),
+        name: signer.name.clone(),
+        key_id: signer.key_id.to_string(),
+        revoked_ms: signer.revoked.map(|at| at.0),
+    })
 }
 
 fn manifest(manifest: &Manifest) -> wire::Manifest {

@@ -22,6 +22,7 @@ use grantry_model::plugin::{
     Manifest, NeededHost, TestDepth, Verb,
 };
 use grantry_model::provision::{Effects, Operation, OperationContext, Outcome, Plan, Verification};
+use grantry_model::registry::{PackageRegistry, Pulled, Reference, RegistryAccess, RegistryFault};
 use grantry_model::runner::{
     CallFailure, CallReport, CallResult, CallScope, Called, LogLevel, LogLine, TaskRunner,
 };
@@ -53,6 +54,21 @@ impl PackageInspector for FakeInspector {
             imports: Vec::new(),
             manifest: manifest_of(component),
         })
+    }
+}
+
+/// A registry that has one plugin, which nobody signed, under every name.
+pub struct FakeRegistry;
+
+#[async_trait]
+impl PackageRegistry for FakeRegistry {
+    async fn check(&self, _: &str, _: &RegistryAccess) -> Result<(), RegistryFault> {
+        Ok(())
+    }
+
+    async fn pull(&self, _: &Reference, _: &RegistryAccess) -> Result<Pulled, RegistryFault> {
+        let component = b"\0asm pulled".to_vec();
+        Ok(Pulled { manifest: Digest::of(b"manifest"), component, signature: None })
     }
 }
 

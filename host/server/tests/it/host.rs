@@ -19,7 +19,7 @@ use tempfile::TempDir;
 use tokio::sync::watch;
 use tower::ServiceExt as _;
 
-use crate::fake::{FakeCourier, FakeInspector, FakeRunner};
+use crate::fake::{FakeCourier, FakeInspector, FakeRegistry, FakeRunner};
 use crate::fake_issuer::FakeIssuer;
 
 /// Stands until a test moves it.
@@ -193,10 +193,10 @@ impl Host {
         self.send(request.body(Body::empty()).unwrap()).await
     }
 
-    /// Uploads a component.
+    /// Uploads a component that nobody signed.
     pub async fn upload(&self, component: &'static [u8]) -> Reply {
         let request = self
-            .request("POST", "/plugins", &Value::Null)
+            .request("POST", "/plugins?allow_unsigned=true", &Value::Null)
             .header(header::CONTENT_TYPE, "application/wasm");
         self.send(request.body(Body::from(component)).unwrap()).await
     }
@@ -307,7 +307,8 @@ async fn engine(folder: &Path, clock: Arc<TestClock>) -> Engine {
     let runner = Arc::new(FakeRunner::default());
     let (inspector, courier) = (Arc::new(FakeInspector), Arc::new(FakeCourier));
     let identity = Arc::new(FakeIssuer);
-    Engine::new(Parts { db, runner, inspector, keys, courier, identity })
+    let registry = Arc::new(FakeRegistry);
+    Engine::new(Parts { db, runner, inspector, registry, keys, courier, identity })
 }
 
 fn server(engine: &Engine, limits: Limits) -> Server {

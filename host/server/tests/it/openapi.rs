@@ -85,6 +85,8 @@ fn every_creating_request_wants_an_idempotency_key() {
         "apply_mapping",
         "apply_app_mapping",
         "retry_delivery",
+        // A key that was revoked is not revoked again.
+        "revoke_publisher",
         // What was decided, or taken back, is not decided again.
         "decide_request",
         "withdraw_request",

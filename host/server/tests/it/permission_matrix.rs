@@ -6,6 +6,8 @@
 use std::collections::BTreeMap;
 
 use axum::body::Body;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use grantry_authz::{Door, Role, actions};
 use grantry_engine::token_text;
 use grantry_model::clock::UnixMs;
@@ -20,9 +22,18 @@ use crate::openapi::operations;
 
 const ROWS: &[(&str, &str)] = &[
     ("install_plugin", "plugin.install"),
+    ("pull_plugin", "plugin.install"),
     ("list_plugins", "plugin.read"),
     ("get_plugin", "plugin.read"),
     ("delete_plugin", "plugin.install"),
+    ("create_publisher", "plugin.install"),
+    ("list_publishers", "plugin.read"),
+    ("get_publisher", "plugin.read"),
+    ("revoke_publisher", "plugin.install"),
+    ("create_registry", "plugin.install"),
+    ("list_registries", "plugin.read"),
+    ("get_registry", "plugin.read"),
+    ("delete_registry", "plugin.install"),
     ("create_integration", "integration.write"),
     ("list_integrations", "integration.read"),
     ("get_integration", "integration.read"),
@@ -405,6 +416,15 @@ async fn own_token(host: &Host) -> String {
     text(&host.call("POST", "/me/tokens", body).await.ok(), "id")
 }
 
+/// The id of a publisher whose key nobody holds.
+async fn publisher(host: &Host, name: &str) -> String {
+    let mut key = [0; 42];
+    key[..2].copy_from_slice(b"Ed");
+    key[2..5].copy_from_slice(&name.as_bytes()[..3]);
+    let body = json!({"name": name, "public_key": STANDARD.encode(key)});
+    text(&host.call("POST", "/publishers", body).await.ok(), "id")
+}
+
 async fn values(host: &Host, name: &str) -> BTreeMap<&'static str, String> {
     let integration = host.aggregated(name).await;
     let (id, app) = (text(&integration, "id"), text(&integration, "app_id"));
@@ -451,7 +471,11 @@ async fn values(host: &Host, name: &str) -> BTreeMap<&'static str, String> {
     let channel = text(&channel, "id");
     let path = format!("/notifications/channels/{channel}/test");
     let delivery = host.call("POST", &path, json!({})).await.ok();
+    let registry = json!({"host": format!("{name}.example")});
+    let registry = host.call("POST", "/registries", registry).await.ok();
     BTreeMap::from([
+        ("publisher_id", publisher(host, name).await),
+        ("registry_id", text(&registry, "id")),
         ("data_source_id", source),
         ("identity_id", identity),
         ("users upload_id", text(&users, "id")),
@@ -624,7 +648,9 @@ impl World {
                 "header" if name == "Idempotency-Key" => {
                     request = request.header(name, fresh_key());
                 }
+                "header" if parameter["required"] == false => {}
                 "header" => request = request.header(name, parameter["example"].as_str().unwrap()),
+                "query" if name == "allow_unsigned" => query.push(format!("{name}=true")),
                 "query" if parameter["required"] == true => {
                     query.push(format!("{name}={}", self.value(about, name, which)));
                 }
@@ -737,8 +763,10 @@ mod every_cell_is_as_the_oracle_says {
 /// What even the admin's good request is answered: a re-key wants a preview's hash, only an active
 /// membership cannot be renewed, and keeps its integration, the same is asked for once at a time, there
 /// is no version to go back to, and a sign-in leads to the issuer and needs its answer. The webhook
-/// and the desk are there already, at another version; and an issuer has no directory unless Grantry has a secret there.
-const UNREACHED: [&str; 10] = [
+/// and the desk are there already, at another version; what comes from the registry is not signed; and an
+/// issuer has no directory unless Grantry has a secret there.
+const UNREACHED: [&str; 11] = [
+    "pull_plugin 422",
     "search_applications 409",
     "set_app_webhook 412",
     "set_ticket_desk 412",
