@@ -21,7 +21,7 @@ use serde_json::{Value, json};
 
 use crate::error::{check_description, check_name};
 use crate::idempotency::Turn;
-use crate::publishers::check_signer;
+use crate::publishers::{check_signer, hold_signer};
 use crate::scope::secret_place;
 use crate::settings::changes;
 use crate::ticket_desks::no_desk;
@@ -129,6 +129,7 @@ impl Ctx {
         let work = async {
             self.check_owner(new.owner.as_ref()).await?;
             let mut tx = db.begin(permit.provenance()).await?;
+            hold_signer(&mut tx, &plugin).await?;
             tx.create_plugin_principal(&permit, &principal).await?;
             tx.create_integration(&permit, &new).await?;
             let types = DeclaredType::of_kinds(&plugin.manifest.kinds);

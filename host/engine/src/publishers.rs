@@ -98,6 +98,16 @@ pub(crate) fn check_signer(plugin: &Plugin) -> Result<()> {
     }
 }
 
+/// The same where a change is made: a revocation comes before it or after it.
+pub(crate) async fn hold_signer(tx: &mut Tx, plugin: &Plugin) -> Result<()> {
+    match &plugin.signer {
+        Some(signer) if !tx.lock_trusted_publisher(&signer.publisher).await? => {
+            Err(NotVouched::Revoked(signer.name.clone()).into())
+        }
+        _ => Ok(()),
+    }
+}
+
 impl Ctx {
     /// Who vouches for the bytes: nobody only where the admin chose so. A signature that is wrong, or by
     /// a revoked key, is refused in any case.

@@ -10,7 +10,7 @@ use grantry_store::{AuditEntry, Integration, Plugin, PreviousVersion};
 use serde_json::{Value, json};
 
 use crate::integrations::check_approval;
-use crate::publishers::check_signer;
+use crate::publishers::{check_signer, hold_signer};
 use crate::{Ctx, EngineError, IntegrationView, Result};
 
 /// Integrations that are looked at by one roll-out.
@@ -122,6 +122,7 @@ impl Ctx {
             ..before.clone()
         };
         let mut tx = self.db().begin(permit.provenance()).await?;
+        hold_signer(&mut tx, to).await?;
         tx.move_integration(permit, &moved).await?;
         // An admin's edits stay.
         tx.declare_types(&before.id, &DeclaredType::of_kinds(&to.manifest.kinds)).await?;

@@ -87,7 +87,8 @@ impl<'a> Session<'a> {
     /// Sends a request, authenticated where the registry wants it. Only reading follows redirects.
     pub(crate) async fn send(&mut self, ask: &Ask) -> Result<Answer> {
         let mut answer = self.exchange(ask, &ask.target).await?;
-        if answer.status == StatusCode::UNAUTHORIZED && self.authorization.is_none() {
+        let is_asked = answer.status == StatusCode::UNAUTHORIZED && self.is_own(&ask.target);
+        if is_asked && self.authorization.is_none() {
             self.authorize(&answer).await?;
             answer = self.exchange(ask, &ask.target).await?;
         }

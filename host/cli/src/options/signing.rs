@@ -10,6 +10,9 @@ use super::ServerOptions;
 /// How a registry is reached from this machine.
 #[derive(Debug, Args)]
 pub(crate) struct RegistryOptions {
+    /// The registry that the user name is for, such as `registry.example.com`: no other is told it.
+    #[arg(long = "registry", env = "GRANTRY_REGISTRY", value_name = "HOST[:PORT]")]
+    pub host: Option<String>,
     /// Who asks the registry. The password or access token is in `GRANTRY_REGISTRY_PASSWORD`.
     #[arg(long, env = "GRANTRY_REGISTRY_USERNAME", value_name = "NAME")]
     pub username: Option<String>,

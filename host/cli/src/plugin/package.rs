@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, anyhow};
+use anyhow::{Context as _, anyhow, bail};
 use grantry_egress::DialSettings;
 use grantry_model::approval::AddressException;
 use grantry_model::registry::{PackageRegistry as _, Reference, RegistryAccess};
@@ -52,7 +52,7 @@ pub(super) async fn load(at: &str, options: &RegistryOptions) -> anyhow::Result<
             Ok(Package { component, signature, source: None })
         }
         Place::Registry(reference) => {
-            let (registries, access) = (registries(options)?, access(options)?);
+            let (registries, access) = (registries(options)?, access(options, &reference)?);
             let pulled = registries.pull(&reference, &access).await;
             let pulled = pulled.with_context(|| format!("cannot pull `{reference}`"))?;
             let source = Some(reference.pinned(&pulled.manifest).to_string());
@@ -88,11 +88,20 @@ pub(super) fn registries(options: &RegistryOptions) -> anyhow::Result<Registries
     Registries::new(&settings).context("cannot use the certificates of `--ca-file`")
 }
 
-/// How a registry is reached from here.
-pub(super) fn access(options: &RegistryOptions) -> anyhow::Result<RegistryAccess> {
+/// How the reference's registry is reached from here. The credential goes to the registry that it is
+/// for, and to no other that a reference names.
+pub(super) fn access(
+    options: &RegistryOptions,
+    reference: &Reference,
+) -> anyhow::Result<RegistryAccess> {
     let exception = |at: &std::net::SocketAddr| AddressException { ip: at.ip(), port: at.port() };
+    let host = options.host.as_deref();
     let credential = match &options.username {
         None => None,
+        Some(_) if host.is_none() => {
+            bail!("say in `GRANTRY_REGISTRY` or `--registry` which registry the user name is for")
+        }
+        Some(_) if host != Some(&reference.registry) => None,
         Some(username) => {
             let password = std::env::var(PASSWORD_VARIABLE);
             let password = password.with_context(|| format!("`{PASSWORD_VARIABLE}` is not set"))?;

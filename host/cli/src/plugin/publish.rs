@@ -37,7 +37,7 @@ pub(super) async fn run(options: &PublishOptions, output: Output) -> anyhow::Res
         signature: signature.as_deref(),
     };
     let (registries, access) =
-        (package::registries(&options.registry)?, package::access(&options.registry)?);
+        (package::registries(&options.registry)?, package::access(&options.registry, &reference)?);
     let pushed = registries.push(&reference, &access, &artifact).await;
     let manifest = pushed.with_context(|| format!("cannot publish `{reference}`"))?;
     let pinned = reference.pinned(&manifest).to_string();
