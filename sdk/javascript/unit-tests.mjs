@@ -1,4 +1,4 @@
-// `npm test`: bundles `test/*.test.ts` and runs the tests on Node.js, where there is no host. A test
+// `npm test`: bundles `test/*.test.ts` and `.js` and runs the tests on Node.js, where there is no host. A test
 // hands in a `transport`; what else asks for the host says so.
 
 import { spawnSync } from "node:child_process";
@@ -26,7 +26,8 @@ const withoutHost = {
 };
 
 const folder = process.cwd();
-const tests = readdirSync(join(folder, "test")).filter((name) => name.endsWith(".test.ts"));
+const tests = readdirSync(join(folder, "test")).filter((name) => /\.test\.[jt]s$/.test(name));
+if (tests.length === 0) throw new Error("there are no tests in `test`");
 const bundled = mkdtempSync(join(folder, ".unit-tests-"));
 let status = 1;
 try {

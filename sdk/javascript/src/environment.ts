@@ -75,15 +75,25 @@ function random(): number {
   return (low + high * 2 ** 24) / 2 ** 53;
 }
 
+function word(one: unknown): string {
+  if (typeof one === "string") return one;
+  if (one instanceof Error) return `${one.name}: ${one.message}`;
+  try {
+    return JSON.stringify(one) ?? String(one);
+  } catch {
+    return String(one);
+  }
+}
+
 function written(level: "debug" | "info" | "warn") {
   return (...what: unknown[]) => {
-    const word = (one: unknown) => typeof one === "string" ? one : JSON.stringify(one) ?? String(one);
     log.write(level, what.map(word).join(" "));
   };
 }
 
 // In a unit test the machine's own are there, and are left alone.
-if (typeof TextEncoder === "undefined") {
+const { process } = global as { process?: { versions?: { node?: string } } };
+if (process?.versions?.node === undefined) {
   global["TextEncoder"] = Encoder;
   global["TextDecoder"] = Decoder;
   global["console"] = {

@@ -30,7 +30,7 @@ export function lifecycle(own: With<Lifecycle.Functions, "describe">): Lifecycle
     suggestConfig: (_, field) => unsupported(`there are no suggestions for \`${field}\``),
     testConnection: () => ({ effective: kinds(), missingPermissions: [], warnings: [] }),
     discoverSchema: kinds,
-    ...own,
+    ...functions(own),
   });
 }
 
@@ -39,7 +39,7 @@ export function aggregate(own: With<Aggregate.Functions, "readPage">): Aggregate
   return guarded("aggregate", {
     get: (id) => unsupported(`a single \`${id.kind}\` cannot be read`),
     count: () => null,
-    ...own,
+    ...functions(own),
   });
 }
 
@@ -49,7 +49,7 @@ export function provision(own: With<Provision.Functions, "plan" | "apply">): Pro
     status: () => unsupported("nothing here stays in progress"),
     verify: () => ({ tag: "cannot-tell", val: "this plugin cannot read back" }),
     actions: () => [],
-    ...own,
+    ...functions(own),
   });
 }
 
@@ -59,7 +59,7 @@ export function changes(
 ): Changes.Functions {
   return guarded("changes", {
     decodePush: (feed) => unsupported(`feed \`${feed}\` is not pushed`),
-    ...own,
+    ...functions(own),
   });
 }
 
@@ -75,17 +75,29 @@ export function tickets(
     }
   });
   return guarded("tickets", {
-    createMany: (requests) => each(own.create, requests),
-    getMany: (ids) => each(own.get, ids),
-    ...own,
+    createMany: (requests) => each((one) => own.create(one), requests),
+    getMany: (ids) => each((one) => own.get(one), ids),
+    ...functions(own),
   });
 }
 
 /** The logic of a homegrown app. Exported as `webhookLogic`. */
-export const webhookLogic = (own: WebhookLogic.Functions) => guarded("webhookLogic", own);
+export const webhookLogic = (own: WebhookLogic.Functions) => guarded("webhookLogic", functions(own));
 
 /** One step of a multi-step run. Exported as `stepLogic`. */
-export const stepLogic = (own: StepLogic.Functions) => guarded("stepLogic", own);
+export const stepLogic = (own: StepLogic.Functions) => guarded("stepLogic", functions(own));
+
+/** The functions of an object, or of an instance of a class, with their `this`. */
+function functions<T extends object>(own: T): T {
+  const found: Record<string, unknown> = {};
+  for (let of: object | null = own; of && of !== Object.prototype; of = Object.getPrototypeOf(of)) {
+    for (const name of Object.getOwnPropertyNames(of)) {
+      const work = (own as Record<string, unknown>)[name];
+      if (typeof work === "function" && name !== "constructor") found[name] ??= work.bind(own);
+    }
+  }
+  return found as T;
+}
 
 /** These may not fail: what they throw ends the call. */
 const INFALLIBLE = ["describe", "validateConfig", "actions", "feeds", "createMany", "getMany"];

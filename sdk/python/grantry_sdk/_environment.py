@@ -9,6 +9,7 @@ import os
 import random
 import sys
 import time
+from typing import Any
 
 from wit_world.imports import run
 
@@ -65,20 +66,25 @@ class _Output:
 
 
 def _of_the_host() -> None:
-    time.time, time.time_ns = _now, _now_ns
-    time.monotonic, time.monotonic_ns = _now, _now_ns
-    time.perf_counter, time.perf_counter_ns = _now, _now_ns
     _Datetime.__name__ = _Datetime.__qualname__ = "datetime"
-    datetime.datetime = _Datetime  # type: ignore[misc]
-    os.urandom = _urandom
-    random._urandom = _urandom  # type: ignore[attr-defined]
+    replaced: list[tuple[Any, Any]] = [(datetime.datetime, _Datetime), (os.urandom, _urandom)]
+    for name in ["time", "monotonic", "perf_counter"]:
+        replaced.append((getattr(time, name), _now))
+        replaced.append((getattr(time, f"{name}_ns"), _now_ns))
     # The generator that comes with Python was seeded when the plugin was built: all calls would have
     # the same numbers.
     generator = random.SystemRandom()
     for name in random.__all__:
         method = getattr(generator, name, None)
         if callable(method):
-            setattr(random, name, method)
+            replaced.append((getattr(random, name), method))
+    # Wherever it is, also where `from random import choice` was said before this was imported.
+    for module in list(sys.modules.values()):
+        for name, value in list(getattr(module, "__dict__", {}).items()):
+            for original, ours in replaced:
+                # Bound methods are equal, and not the same.
+                if value is original or (type(value) is type(original) and value == original):
+                    setattr(module, name, ours)
     sys.stdout = sys.stderr = _Output()  # type: ignore[assignment]
 
 

@@ -5,7 +5,7 @@ A `PluginError` becomes one, and a bug becomes `internal`, whose story is in the
 
 import functools
 from collections.abc import Callable
-from types import TracebackType
+from types import FunctionType, TracebackType
 from typing import Any
 
 from componentize_py_types import Err
@@ -22,33 +22,47 @@ _INFALLIBLE = frozenset(
 )
 
 
+_is_within = False
+
+
 class Guarded:
-    """Every public method that a class adds is guarded."""
+    """The functions of the contract are guarded: those that the class of the SDK has."""
+
+    _contract: frozenset[str] = frozenset()
 
     def __init_subclass__(cls, **more: Any) -> None:
         super().__init_subclass__(**more)
-        for name, work in list(vars(cls).items()):
-            if callable(work) and not name.startswith("_"):
-                setattr(cls, name, _guarded(f"{cls.__name__}.{name}", work, name in _INFALLIBLE))
+        functions = {name for name, work in vars(cls).items() if isinstance(work, FunctionType)}
+        if Guarded in cls.__bases__:
+            cls._contract = frozenset(name for name in functions if not name.startswith("_"))
+        for name in functions & cls._contract:
+            setattr(cls, name, _guarded(f"{cls.__name__}.{name}", vars(cls)[name], name))
 
 
-def _guarded(place: str, work: Callable[..., Any], is_infallible: bool) -> Callable[..., Any]:
+def _guarded(place: str, work: Callable[..., Any], name: str) -> Callable[..., Any]:
     @functools.wraps(work)
-    def call(*words: Any) -> Any:
+    def call(*words: Any, **named: Any) -> Any:
+        global _is_within
+        # A call of the plugin's own sees its exceptions as they are.
+        if _is_within:
+            return work(*words, **named)
+        _is_within = True
         try:
-            return work(*words)
+            return work(*words, **named)
         except Exception as failure:
             error = told(place, failure)
-            if is_infallible:
+            if name in _INFALLIBLE:
                 raise
             raise Err(error) from None
+        finally:
+            _is_within = False
 
     return call
 
 
 def told(place: str, failure: Exception) -> Error:
     """The contract's error for what was raised. A bug is logged with where it was."""
-    if isinstance(failure, (PluginError, Err)):
+    if isinstance(failure, (PluginError, Err)) and isinstance(failure.value, Error):
         return failure.value
     # Python's own words would read the source, which is not there.
     lines = [f"the plugin failed in `{place}`: {type(failure).__name__}: {failure}"]

@@ -18,11 +18,32 @@ def encode(place: Any) -> bytes:
 
 
 def decode(at: bytes | None, beginning: Any) -> Any:
-    """Unpacks a cursor, or gives the listing's `beginning` when there is none."""
+    """Unpacks a cursor, or gives the listing's `beginning`, made of lists and dicts, when there is none.
+
+    A cursor of another shape is `CursorExpired`.
+    """
     if at is None:
         return beginning
     try:
-        return json.loads(at)
+        place = json.loads(at)
     except ValueError:
+        place = None
+    if not _is_alike(place, beginning):
         # Another version of the plugin wrote it.
-        raise CursorExpired() from None
+        raise CursorExpired()
+    return place
+
+
+def _is_alike(place: Any, beginning: Any) -> bool:
+    """Whether it has the shape of the beginning, where `None` stands for anything."""
+    if beginning is None:
+        return True
+    if type(place) is not type(beginning):
+        return False
+    if isinstance(place, dict):
+        same = place.keys() == beginning.keys()
+        return same and all(_is_alike(place[name], beginning[name]) for name in place)
+    if isinstance(place, list):
+        same = len(place) == len(beginning)
+        return same and all(_is_alike(*pair) for pair in zip(place, beginning))
+    return True

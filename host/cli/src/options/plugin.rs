@@ -18,7 +18,8 @@ pub(crate) enum PluginCommand {
     Inspect(InspectOptions),
     /// Make a folder with a connector that works, to change into yours.
     New(NewOptions),
-    /// Build a plugin in Rust, JavaScript, TypeScript or Python into `dist/NAME.wasm`, offline.
+    /// Build a plugin in Rust, JavaScript, TypeScript or Python into `dist/NAME.wasm`.
+    /// Runs the folder's own tools: build only what you trust.
     Build {
         /// The plugin's folder.
         #[arg(default_value = ".")]

@@ -31,7 +31,7 @@ pub(super) fn run(options: &NewOptions, output: Output) -> anyhow::Result<()> {
         }
         Language::Js => {
             let files = [JAVASCRIPT, JAVASCRIPT_SOURCE, JAVASCRIPT_SDK, CONTRACT, CONNECTION];
-            write_all(&folder, &files, &[("{{name}}", name), ("plugin-name", name)])?;
+            write_all(&folder, &files, &[("plugin-name", name), ("{{name}}", name)])?;
             "\n  npm ci --ignore-scripts"
         }
         Language::Python => {

@@ -28,7 +28,11 @@ pub(super) const CONTRACT: &[File] = files!("grantry/wit/" from "wit/":
     "aggregate.wit", "host.wit", "lifecycle.wit", "logic.wit", "platform.wit", "provision.wit",
     "types.wit", "worlds.wit");
 
-pub(super) const JAVASCRIPT: &[File] = &[(".gitignore", "/node_modules\n/dist\n")];
+pub(super) const JAVASCRIPT: &[File] = &[
+    (".gitignore", "/node_modules\n/dist\n"),
+    // esbuild's script would replace the file that the build runs.
+    (".npmrc", "ignore-scripts=true\n"),
+];
 pub(super) const JAVASCRIPT_SOURCE: &[File] = files!("" from "host/cli/templates/javascript/":
     "README.md", "package.json", "package-lock.json", "tsconfig.json", "src/index.ts", "src/directory.ts", "src/membership.ts",
     "test/plugin.test.ts");

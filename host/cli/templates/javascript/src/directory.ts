@@ -51,7 +51,7 @@ export class Directory {
     const list = this.get(`${collection}?${query}`) as Record<string, unknown> | null;
     const total = list?.["totalResults"];
     // What has no total is no list: never take it for an empty directory.
-    if (typeof total !== "number") throw new BadData("a list without `totalResults`");
+    if (!isCount(total)) throw new BadData("a list without `totalResults`");
     const resources = list?.["Resources"] ?? [];
     if (!Array.isArray(resources)) throw new BadData("a list whose `Resources` are none");
     return { resources: resources.map(resource), total };
@@ -69,6 +69,8 @@ export class Directory {
   }
 }
 
+const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && Number(value) >= 0;
+
 /** Trusts what a target sent as far as it was looked at. */
 function resource(found: unknown): Resource {
   const { id, userName, displayName, active, members } = (found ?? {}) as Record<string, unknown>;
@@ -85,7 +87,8 @@ function resource(found: unknown): Resource {
 
 /** The ids of a group's members. */
 export function members(group: Resource): string[] {
-  const members: { value?: unknown }[] = Array.isArray(group.members) ? group.members : [];
+  const members = group.members ?? [];
+  if (!Array.isArray(members)) throw new BadData("a group whose `members` are no list");
   const ids = members.map((member) => member?.value);
   return ids.filter((id): id is string => typeof id === "string");
 }

@@ -151,7 +151,8 @@ function assignments(directory: Directory, maxItems: number, place: Place): Aggr
   for (let { row, members: done } = place;; row += 1, done = 0) {
     // One group at a time: its members may be many.
     const { resources: [group], total } = directory.list("/Groups", row, 1);
-    if (group === undefined || row >= total) return grantry.page({ assignments, isComplete: true });
+    if (row >= total) return grantry.page({ assignments, isComplete: true });
+    if (group === undefined) throw new grantry.BadData("a list that ends before its total");
     for (const member of members(group).slice(done)) {
       if (assignments.length >= maxItems) {
         return grantry.page({ assignments, next: grantry.cursor.encode({ row, members: done }) });

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { http, OutcomeUnknown } from "grantry-sdk";
+import { BadData, CursorExpired, http, OutcomeUnknown } from "grantry-sdk";
 import type { Aggregate, Provision } from "grantry-sdk";
 import { Directory } from "../src/directory.ts";
 import { lifecycle, readPage } from "../src/index.ts";
@@ -34,6 +34,23 @@ test("a failing directory is never an empty one", () => {
   for (const [status, body] of [[500, {}], [401, {}], [200, { hello: "world" }]] as const) {
     assert.throws(() => firstPage(script(status, body)));
   }
+});
+
+test("a list that ends early is not whole", () => {
+  const target: Aggregate.Target = { tag: "assignments-of-kind", val: "Group" };
+  const request = { runId: "r", target, at: null, maxItems: 2, maxBytes: 1 << 20 };
+  for (const totalResults of [5, -1, 2.5]) {
+    const directory = new Directory("https://idp", script(200, { totalResults }));
+    assert.throws(() => readPage(directory, request), BadData);
+  }
+});
+
+test("a cursor of another version begins again", () => {
+  const target: Aggregate.Target = { tag: "objects", val: "User" };
+  const at = new TextEncoder().encode("[3,0]");
+  const request = { runId: "r", target, at, maxItems: 2, maxBytes: 1 << 20 };
+  const directory = new Directory("https://idp", script(200, {}));
+  assert.throws(() => readPage(directory, request), CursorExpired);
 });
 
 test("a write whose answer is lost leaves the outcome unknown", () => {

@@ -39,7 +39,7 @@ class Directory:
         page = self.get(f"{collection}?startIndex={start + 1}&count={min(count, PAGE_MAX)}")
         total = page.get("totalResults") if isinstance(page, dict) else None
         # What has no total is no list: never take it for an empty directory.
-        if not isinstance(total, int):
+        if type(total) is not int or total < 0:
             raise BadData("a list without `totalResults`")
         resources = page.get("Resources") or []
         if not isinstance(resources, list):
@@ -68,5 +68,7 @@ def resource(found: Any) -> dict[str, Any]:
 def members(group: dict[str, Any]) -> list[str]:
     """The ids of a group's members."""
     found = group.get("members")
+    if not isinstance(found, list | None):
+        raise BadData("a group whose `members` are no list")
     values = [member.get("value") for member in found or [] if isinstance(member, dict)]
     return [value for value in values if isinstance(value, str)]

@@ -163,8 +163,10 @@ def assignments(directory: Directory, max_items: int, row: int, done: int) -> ag
     while True:
         # One group at a time: its members may be many.
         groups, total = directory.list("/Groups", row, 1)
-        if not groups or row >= total:
+        if row >= total:
             return aggregate.page(assignments=found, is_complete=True)
+        if not groups:
+            raise errors.BadData("a list that ends before its total")
         entitlement = membership.entitlement_id(groups[0]["id"])
         for member in members(groups[0])[done:]:
             if len(found) >= max_items:

@@ -44,6 +44,20 @@ class Logic(unittest.TestCase):
             with self.assertRaises(errors.PluginError):
                 first_page(script(status, body))
 
+    def test_a_list_that_ends_early_is_not_whole(self) -> None:
+        target = aggregate.Target_AssignmentsOfKind("Group")
+        request = aggregate.PageRequest("r", target, None, 2, 1 << 20)
+        for total in [5, -1, True]:
+            directory = Directory("https://idp", script(200, {"totalResults": total}))
+            with self.assertRaises(errors.BadData):
+                plugin.read_page(directory, request)
+
+    def test_a_cursor_of_another_version_begins_again(self) -> None:
+        target = aggregate.Target_Objects("User")
+        request = aggregate.PageRequest("r", target, b'{"row": 3}', 2, 1 << 20)
+        with self.assertRaises(errors.CursorExpired):
+            plugin.read_page(Directory("https://idp", script(200, {})), request)
+
     def test_a_write_whose_answer_is_lost_leaves_the_outcome_unknown(self) -> None:
         def transport(request: Request) -> Response:
             if request.method == "GET":

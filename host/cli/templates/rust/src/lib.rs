@@ -218,8 +218,11 @@ fn assignments(
     loop {
         // One group at a time: its members may be many.
         let (groups, total) = directory.list("/Groups", place.row, 1)?;
-        let Some(group) = groups.first().filter(|_| place.row < total) else {
+        if place.row >= total {
             return Ok(Page { is_complete: true, ..page });
+        }
+        let Some(group) = groups.first() else {
+            return Err(Error::BadData("a list that ends before its total".into()));
         };
         let entitlement = entitlement_id(&text(group, "id"));
         for member in members(group).into_iter().skip(place.members) {
