@@ -89,6 +89,7 @@ impl Scene {
         if ["publish", "inspect"].contains(&command) {
             program.args(["--address", &self.registry.host()]);
         }
+        program.env("GRANTRY_REGISTRY", self.registry.host());
         program.env("GRANTRY_REGISTRY_PASSWORD", PASSWORD);
         program.env("GRANTRY_URL", self.host.api().base_url());
         program.env("GRANTRY_TOKEN", self.host.admin_token());

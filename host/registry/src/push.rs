@@ -40,7 +40,8 @@ async fn put_blob(session: &mut Session<'_>, bytes: Bytes) -> Result<()> {
     let digest = format!("sha256:{}", Digest::of(&bytes));
     let target = session.target(&format!("blobs/{digest}"))?;
     let head = Ask { method: Method::HEAD, ..Ask::get(target, "") };
-    if session.send(&head).await?.status == StatusCode::OK {
+    let there = session.send(&head).await?.status;
+    if there == StatusCode::OK || there.is_redirection() {
         return Ok(());
     }
     let target = session.target("blobs/uploads/")?;

@@ -104,6 +104,8 @@ impl<'a> Session<'a> {
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
                 Err(RegistryFault::Refused(format!("{}/{}", self.registry, self.repository)))
             }
+            // What can be had elsewhere is there.
+            status if status.is_redirection() && ask.method == Method::HEAD => Ok(answer),
             status if status.is_redirection() => {
                 Err(RegistryFault::Unavailable("it redirects without end".to_owned()))
             }
