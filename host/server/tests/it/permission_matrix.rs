@@ -762,9 +762,9 @@ mod every_cell_is_as_the_oracle_says {
 
 /// What even the admin's good request is answered: a re-key wants a preview's hash, only an active
 /// membership cannot be renewed, and keeps its integration, the same is asked for once at a time, there
-/// is no version to go back to, and a sign-in leads to the issuer and needs its answer. The webhook
-/// and the desk are there already, at another version; what comes from the registry is not signed; and an
-/// issuer has no directory unless Grantry has a secret there.
+/// is no version to go back to, a list of members cannot be undone, and a sign-in leads to the issuer and
+/// needs its answer. The webhook and the desk are there already, at another version; what comes from the
+/// registry is not signed; and an issuer has no directory unless Grantry has a secret there.
 const UNREACHED: [&str; 12] = [
     "pull_plugin 422",
     "search_applications 409",
