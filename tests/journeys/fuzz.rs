@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use tokio::process::Command;
 
 /// Requests for each operation and phase.
-const EXAMPLES: &str = "4";
+const EXAMPLES: &str = "2";
 /// Requests in all, at the least.
 const CASES_MIN: u32 = 2_000;
 
