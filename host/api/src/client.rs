@@ -4,9 +4,9 @@ use reqwest::{Method, RequestBuilder};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::Problem;
 use crate::events::Events;
 use crate::plugins::{InstallQuery, Plugin};
-use crate::{List, ListQuery, Problem};
 
 /// Calls one server with one token.
 pub struct Client {
@@ -83,11 +83,6 @@ impl Client {
             request = request.header("Plugin-Signature", signature);
         }
         self.send(request.header("Content-Type", "application/wasm").body(component)).await
-    }
-
-    /// A page of the installed plugins.
-    pub async fn list_plugins(&self, query: &ListQuery) -> Result<List<Plugin>> {
-        self.get("/plugins", query).await
     }
 
     /// GETs `/api/v1` + `path`.

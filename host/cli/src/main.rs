@@ -8,6 +8,7 @@ mod ambient;
 mod audit;
 mod data;
 mod doctor;
+mod lists;
 mod migrate;
 mod options;
 mod output;

@@ -20,13 +20,10 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use grantry_api::client::Client;
 use grantry_api::plugins::Plugin;
-use grantry_api::{List, ListQuery};
 
+use crate::lists;
 use crate::options::{PluginCommand, ServerOptions};
 use crate::output::{Output, table};
-
-/// Most pages of a list that are read.
-const PAGES_MAX: usize = 100;
 
 pub(crate) async fn run(command: PluginCommand, output: Output) -> anyhow::Result<ExitCode> {
     match command {
@@ -50,16 +47,7 @@ pub(crate) async fn run(command: PluginCommand, output: Output) -> anyhow::Resul
 
 async fn list(server: &ServerOptions, output: Output) -> anyhow::Result<()> {
     let client = Client::new(&server.url, &server.token)?;
-    let mut plugins = Vec::new();
-    let mut query = ListQuery { limit: Some(200), cursor: None };
-    for _ in 0..PAGES_MAX {
-        let List { items, next } = client.list_plugins(&query).await?;
-        plugins.extend(items);
-        query.cursor = next;
-        if query.cursor.is_none() {
-            break;
-        }
-    }
+    let plugins: Vec<Plugin> = lists::list(&client, "/plugins").await?;
     output.print(&plugins, |plugins| words(plugins))
 }
 

@@ -9,19 +9,16 @@ mod watch;
 use std::process::ExitCode;
 
 use crate::ambient::{SystemClock, SystemRandom};
+use crate::lists::list;
 use crate::options::{KindOption, ModeOption, SelectionOptions, ServerOptions, SyncCommand};
 use crate::output::Output;
 use anyhow::{Context as _, bail};
 use grantry_api::aggregations::{Aggregation, AggregationKind, AggregationMode, StartAggregation};
 use grantry_api::client::Client;
 use grantry_api::integrations::Integration;
-use grantry_api::{List, ListQuery};
 use grantry_model::ids::fresh_uuid;
 use grantry_model::text::printable;
-use serde::de::DeserializeOwned;
 
-/// Most pages of a list that are read.
-const PAGES_MAX: usize = 100;
 /// Longest text of a connector that is shown, in characters.
 const WORDS_MAX: usize = 1_000;
 
@@ -96,21 +93,6 @@ async fn find_integration(client: &Client, wanted: &str) -> anyhow::Result<Strin
         bail!("more than one integration is called `{}`: give its id", shown(wanted));
     }
     Ok(found.id)
-}
-
-/// All of a list.
-async fn list<T: DeserializeOwned>(client: &Client, path: &str) -> anyhow::Result<Vec<T>> {
-    let mut all = Vec::new();
-    let mut query = ListQuery { limit: Some(200), cursor: None };
-    for _ in 0..PAGES_MAX {
-        let List { items, next } = client.get::<List<T>>(path, &query).await?;
-        all.extend(items);
-        query.cursor = next;
-        if query.cursor.is_none() {
-            break;
-        }
-    }
-    Ok(all)
 }
 
 /// A text from outside, safe for a terminal.

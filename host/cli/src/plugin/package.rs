@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, anyhow, bail};
 use grantry_egress::DialSettings;
 use grantry_model::approval::AddressException;
-use grantry_model::registry::{PackageRegistry as _, Reference, RegistryAccess};
+use grantry_model::registry::{PackageRegistry as _, Reference, RegistryAccess, registry_name};
 use grantry_model::secret::Secret;
 use grantry_registry::Registries;
 
@@ -95,13 +95,17 @@ pub(super) fn access(
     reference: &Reference,
 ) -> anyhow::Result<RegistryAccess> {
     let exception = |at: &std::net::SocketAddr| AddressException { ip: at.ip(), port: at.port() };
-    let host = options.host.as_deref();
+    let named = |host: &String| {
+        registry_name(host)
+            .with_context(|| format!("`{host}` is no host name with a dot or a port"))
+    };
+    let host = options.host.as_ref().map(named).transpose()?;
     let credential = match &options.username {
         None => None,
         Some(_) if host.is_none() => {
             bail!("say in `GRANTRY_REGISTRY` or `--registry` which registry the user name is for")
         }
-        Some(_) if host != Some(&reference.registry) => None,
+        Some(_) if host.as_ref() != Some(&reference.registry) => None,
         Some(username) => {
             let password = std::env::var(PASSWORD_VARIABLE);
             let password = password.with_context(|| format!("`{PASSWORD_VARIABLE}` is not set"))?;

@@ -3,11 +3,11 @@
 use anyhow::Context as _;
 use grantry_api::client::Client;
 use grantry_api::publishers::{CreatePublisher, Publisher, RevokePublisher};
-use grantry_api::{List, ListQuery};
 use grantry_model::ids::{PublisherId, fresh_uuid};
 
-use super::{PAGES_MAX, sign};
+use super::sign;
 use crate::ambient::{SystemClock, SystemRandom};
+use crate::lists;
 use crate::options::{RevokeOptions, ServerOptions, TrustOptions};
 use crate::output::{Output, table};
 
@@ -26,16 +26,7 @@ pub(super) async fn trust(options: &TrustOptions, output: Output) -> anyhow::Res
 
 pub(super) async fn list(server: &ServerOptions, output: Output) -> anyhow::Result<()> {
     let client = Client::new(&server.url, &server.token)?;
-    let mut publishers: Vec<Publisher> = Vec::new();
-    let mut query = ListQuery { limit: Some(200), cursor: None };
-    for _ in 0..PAGES_MAX {
-        let List { items, next } = client.get("/publishers", &query).await?;
-        publishers.extend(items);
-        query.cursor = next;
-        if query.cursor.is_none() {
-            break;
-        }
-    }
+    let publishers: Vec<Publisher> = lists::list(&client, "/publishers").await?;
     output.print(&publishers, |publishers| {
         if publishers.is_empty() {
             return "No publisher is trusted.".to_owned();

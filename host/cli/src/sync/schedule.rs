@@ -9,7 +9,8 @@ use grantry_api::schedules::{
 };
 use serde_json::{Value, json};
 
-use super::{client, find_integration, key, list, moment, segment, selection, shown};
+use super::{client, find_integration, key, moment, segment, selection, shown};
+use crate::lists::list;
 use crate::options::{OneSchedule, PlanOptions, ScheduleCommand};
 use crate::output::{Output, table};
 
