@@ -15,6 +15,14 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+/// The same key under another number, which is no part of the key.
+fn renumbered(text: &str) -> Result<String> {
+    let line = text.trim().lines().last().context("a key")?;
+    let mut bytes = STANDARD.decode(line)?;
+    bytes[2] ^= 1;
+    Ok(STANDARD.encode(bytes))
+}
+
 /// An author's folder, with a registry to publish in and a host to install on.
 struct Scene {
     folder: TempDir,
@@ -265,6 +273,8 @@ async fn what_is_not_what_was_signed_and_published_is_not_installed() -> Result<
     assert_eq!(scene.pull(&pinned, true).await?.code(), "plugin_signer_revoked");
     assert_eq!(connect(api, &plugin).await?.code(), "plugin_signer_revoked");
     let again = json!({ "name": "Again", "public_key": scene.public_key()? });
+    assert_eq!(api.post("/publishers", &again).await?.code(), "conflict");
+    let again = json!({ "name": "Again", "public_key": renumbered(&scene.public_key()?)? });
     assert_eq!(api.post("/publishers", &again).await?.code(), "conflict");
     let path = format!("/integrations/{}", integration["id"].as_str().context("an id")?);
     let marked = api.get(&path).await?.ok()?;

@@ -173,7 +173,7 @@ impl Ctx {
         tx.set_plugin_signer(permit, &there.id, by).await?;
         let before = there.signer.as_ref().map(|signer| &signer.publisher);
         let detail = json!({ "before": before, "after": vouched.described() });
-        let plugin = Plugin { signer: Some(signer(vouched)), ..there.clone() };
+        let plugin = Plugin { signer: Some(signer(vouched)), ..there };
         let answer = claimed.finish(&mut tx, &plugin).await?;
         let id = plugin.id.as_str();
         tx.commit(AuditEntry::about("plugin.vouched", "plugin", id, detail)).await?;

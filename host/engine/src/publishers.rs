@@ -4,7 +4,7 @@ use grantry_authz::actions;
 use grantry_model::clock::UnixMs;
 use grantry_model::ids::PublisherId;
 use grantry_model::signature::{Claim, InvalidSignature, KeyId, PublicKey, Signature};
-use grantry_store::{AuditEntry, Plugin, Publisher, Tx};
+use grantry_store::{AuditEntry, Plugin, Publisher, StoreError, Tx};
 use serde_json::{Value, json};
 
 use crate::error::{check_description, check_name};
@@ -81,11 +81,15 @@ impl Vouched {
 
     /// Keeps the publisher trusted until the transaction ends.
     pub(crate) async fn hold(&self, tx: &mut Tx) -> Result<()> {
-        if tx.lock_trusted_publisher(&self.publisher.id).await? {
-            return Ok(());
-        }
-        Err(NotVouched::Revoked(self.publisher.name.clone()).into())
+        hold(tx, &self.publisher.id, &self.publisher.name).await
     }
+}
+
+async fn hold(tx: &mut Tx, id: &PublisherId, name: &str) -> Result<()> {
+    if tx.lock_trusted_publisher(id).await? {
+        return Ok(());
+    }
+    Err(NotVouched::Revoked(name.to_owned()).into())
 }
 
 /// Refuses to begin with a plugin whose signer's key was revoked. What runs it goes on.
@@ -101,10 +105,8 @@ pub(crate) fn check_signer(plugin: &Plugin) -> Result<()> {
 /// The same where a change is made: a revocation comes before it or after it.
 pub(crate) async fn hold_signer(tx: &mut Tx, plugin: &Plugin) -> Result<()> {
     match &plugin.signer {
-        Some(signer) if !tx.lock_trusted_publisher(&signer.publisher).await? => {
-            Err(NotVouched::Revoked(signer.name.clone()).into())
-        }
-        _ => Ok(()),
+        Some(signer) => hold(tx, &signer.publisher, &signer.name).await,
+        None => Ok(()),
     }
 }
 
@@ -145,9 +147,13 @@ impl Ctx {
                 EngineError::field("/public_key", "invalid_key", error.to_string())
             })?;
             let db = self.db();
-            if db.list_publishers("", u32::MAX).await?.len() >= PUBLISHERS_MAX {
+            let known = db.list_publishers("", u32::MAX).await?;
+            if known.len() >= PUBLISHERS_MAX {
                 let message = format!("there are {PUBLISHERS_MAX} already");
                 return Err(EngineError::field("", "too_many", message));
+            }
+            if known.iter().any(|publisher| publisher.public_key.is_same_key(&public_key)) {
+                return Err(StoreError::AlreadyExists { what: "publisher's key" }.into());
             }
             let mut publisher = Publisher {
                 id: PublisherId::fresh(db.clock(), db.random()),

@@ -5,7 +5,7 @@ use grantry_authz::actions;
 use grantry_model::approval::AddressException;
 use grantry_model::clock::UnixMs;
 use grantry_model::ids::RegistryId;
-use grantry_model::registry::{RegistryAccess, registry_name};
+use grantry_model::registry::{RegistryAccess, RegistryFault, registry_name};
 use grantry_model::secret::Secret;
 use grantry_store::{AuditEntry, Registry, RegistrySettings};
 use serde_json::{Value, json};
@@ -45,7 +45,15 @@ impl Engine {
         };
         let destination = self.destination(registry.id.as_str(), registry.settings).await?;
         let RegistrySettings { username, is_plain, address_exceptions } = destination.settings;
-        let credential = username.zip(destination.secret);
+        let credential = match (username, destination.secret) {
+            // Whoever asks without it is told something else, or nothing.
+            (Some(_), None) => {
+                let why = "its password cannot be opened with the keys there are: remove the registry, \
+                           and name it again";
+                return Err(RegistryFault::Unavailable(why.to_owned()).into());
+            }
+            (username, secret) => username.zip(secret),
+        };
         Ok(RegistryAccess { is_plain, address_exceptions, credential })
     }
 }

@@ -80,7 +80,7 @@ impl Reference {
 
     /// The same place, at this manifest: the tag only says where it came from.
     pub fn pinned(&self, manifest: &Digest) -> Self {
-        Self { tag: self.tag.clone(), digest: Some(manifest.clone()), ..self.clone() }
+        Self { digest: Some(manifest.clone()), ..self.clone() }
     }
 }
 

@@ -9,7 +9,7 @@ use std::fmt;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::plugin::{Digest, Manifest};
 
@@ -26,7 +26,7 @@ const CLAIM: &str = "grantry-plugin";
 
 /// Which key made a signature: minisign's key number, 16 upper-case hex digits. It finds the key; it
 /// proves nothing.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
 #[serde(transparent)]
 pub struct KeyId(String);
 
@@ -55,7 +55,7 @@ impl fmt::Display for KeyId {
 pub struct InvalidKey;
 
 /// A publisher's public key, in minisign's base64.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct PublicKey(String);
 
@@ -81,8 +81,16 @@ impl PublicKey {
 
     /// The key's number.
     pub fn key_id(&self) -> KeyId {
-        let bytes = STANDARD.decode(&self.0).unwrap_or_default();
-        KeyId::of(bytes.get(2..10).unwrap_or_default())
+        KeyId::of(self.bytes().get(2..10).unwrap_or_default())
+    }
+
+    /// Whether it is the same key. Its number is not part of it: whoever has the key can give it another.
+    pub fn is_same_key(&self, other: &Self) -> bool {
+        self.bytes().get(10..) == other.bytes().get(10..)
+    }
+
+    fn bytes(&self) -> Vec<u8> {
+        STANDARD.decode(&self.0).unwrap_or_default()
     }
 
     /// The base64 text.

@@ -12,7 +12,7 @@ CREATE TABLE publishers (
 CREATE UNIQUE INDEX publishers_by_key ON publishers (key_id);
 
 -- Who signed a plugin, nobody where an admin chose so; and where it was pulled from, by its manifest's
--- digest.
+-- digest. The signature's text is kept as evidence: nothing reads it.
 ALTER TABLE plugins ADD COLUMN signer_id TEXT REFERENCES publishers (id);
 ALTER TABLE plugins ADD COLUMN signature TEXT;
 ALTER TABLE plugins ADD COLUMN source TEXT;
