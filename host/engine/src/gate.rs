@@ -8,6 +8,7 @@ use grantry_model::ids::{EntitlementId, IntegrationId};
 use grantry_model::method::Method;
 use grantry_model::plugin::TestDepth;
 use grantry_model::provision::Operation;
+use grantry_model::settings::Settings;
 use grantry_store::{Integration, Tx};
 
 use crate::{EngineError, Result};
@@ -23,12 +24,16 @@ pub(crate) async fn licence(
     let settings = tx.settings(integration).await?;
     let own = tx.entitlement_method(role).await?;
     let licence = admit(integration, &settings, own, operation.clone());
-    let is_by_ticket = licence.as_ref().is_ok_and(|licence| licence.method() == Method::Ticket);
-    if is_by_ticket && settings.is_read_only && tx.ticket_desk(integration).await?.is_none() {
-        // Without a desk a person is asked, as of every integration that is read-only.
+    let is_asked = licence.as_ref().is_ok_and(|licence| wants_desk(&settings, licence.method()));
+    if is_asked && tx.ticket_desk(integration).await?.is_none() {
         return Ok(Err(Closed::ReadOnly));
     }
     Ok(licence)
+}
+
+/// Whether a person is asked unless there is a desk, as of every integration that is read-only.
+pub(crate) fn wants_desk(settings: &Settings, method: Method) -> bool {
+    settings.is_read_only && method == Method::Ticket
 }
 
 /// Asks for one test of a saved integration's connection.

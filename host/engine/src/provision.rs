@@ -351,6 +351,14 @@ impl Provisioning<'_> {
         matches!(self.operation, Operation::Grant(_))
     }
 
+    /// The key of what is asked for, which is the same at every try of a round.
+    fn key(&self, round: i64) -> String {
+        match round {
+            0 => self.operation_id.clone(),
+            round => format!("{}.{round}", self.operation_id),
+        }
+    }
+
     /// Writes the intent down; tells what the target was asked for before.
     async fn intend(&self, verb: &'static str) -> Result<Asked> {
         let db = self.engine.db();

@@ -185,7 +185,8 @@ fn marks_secret(schema: &Value) -> bool {
     }
 }
 
-fn escape(field: &str) -> String {
+/// A field's name as a part of a JSON pointer.
+pub fn escape(field: &str) -> String {
     field.replace('~', "~0").replace('/', "~1")
 }
 

@@ -353,6 +353,9 @@ pub fn check_template(kind: NoticeKind, text: &str, max: usize) -> Result<(), In
     Ok(())
 }
 
+/// What a placeholder becomes that nothing is known for.
+pub const UNKNOWN: &str = "–";
+
 /// Fills a text's fields in. A field without a value becomes a dash. Values are not looked at for
 /// further fields.
 pub fn render(text: &str, fields: &BTreeMap<String, String>) -> String {
@@ -361,7 +364,7 @@ pub fn render(text: &str, fields: &BTreeMap<String, String>) -> String {
     for part in parts {
         match part.split_once("}}") {
             Some((name, rest)) => {
-                out.push_str(fields.get(name.trim()).map_or("–", String::as_str));
+                out.push_str(fields.get(name.trim()).map_or(UNKNOWN, String::as_str));
                 out.push_str(rest);
             }
             None => {

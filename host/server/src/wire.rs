@@ -54,7 +54,7 @@ fn name<T: Serialize>(value: &T) -> String {
     }
 }
 
-/// JSON that is stored as text.
+/// JSON that came as text.
 fn stored_json(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or(Value::Null)
 }

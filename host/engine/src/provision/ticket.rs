@@ -198,10 +198,7 @@ impl Provisioning<'_> {
             }
         }
         let Some(setting) = db.ticket_desk(&self.integration.id).await? else { return Ok(None) };
-        let key = match next {
-            0 => self.operation_id.clone(),
-            round => format!("{}.{round}", self.operation_id),
-        };
+        let key = self.key(next);
         let beside = self.beside().await?;
         let request = setting.template.request(&self.ticket_facts().await?, &beside, &key);
         let desk = engine.desk(&setting.desk, job).await?;
@@ -414,7 +411,10 @@ impl Provisioning<'_> {
         let (role, account, membership) = (&self.role, &self.account, &self.membership);
         let action = if self.is_grant() { "Grant" } else { "Revoke" };
         let given_ms = membership.ends.map(|ends| ends.0.saturating_sub(membership.starts.0));
-        let hours = |ms: i64| format!("{} hours", (ms + 1_800_000) / 3_600_000);
+        let words = |ms: i64| match (ms + 30_000) / 60_000 {
+            minutes if minutes < 120 => format!("{minutes} minutes"),
+            minutes => format!("{} hours", (minutes + 30) / 60),
+        };
         let optional = [
             ("app", known.app),
             ("person", known.person),
@@ -423,7 +423,7 @@ impl Provisioning<'_> {
             ("reason", known.reason),
             ("request", known.request),
             ("until", membership.ends.map(moment)),
-            ("duration", given_ms.or(known.duration_ms).map(hours)),
+            ("duration", given_ms.or(known.duration_ms).map(words)),
         ];
         let certain = [
             ("action", action),

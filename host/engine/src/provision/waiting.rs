@@ -10,6 +10,7 @@ use grantry_store::{AuditEntry, Integration, Job};
 use serde_json::json;
 
 use super::{Known, Provisioning};
+use crate::gate::wants_desk;
 use crate::tasks::{Asked, ask_person};
 use crate::worker::Verdict;
 use crate::{Engine, Result};
@@ -26,7 +27,16 @@ pub(super) async fn ask_in_quarantine(
     membership: &Membership,
 ) -> Result<()> {
     let own = engine.db().entitlement_method(&membership.role).await?.0;
-    let Some(closed) = method::kept(&integration.settings, own) else { return Ok(()) };
+    let settings = &integration.settings;
+    let closed = match method::kept(settings, own) {
+        Some(closed) => closed,
+        None if wants_desk(settings, method::in_force(settings, own))
+            && engine.db().ticket_desk(&integration.id).await?.is_none() =>
+        {
+            Closed::ReadOnly
+        }
+        None => return Ok(()),
+    };
     if membership.waiting == Some(closed) {
         return Ok(());
     }
@@ -36,7 +46,7 @@ pub(super) async fn ask_in_quarantine(
     let mut tx = engine.db().begin(permit.provenance()).await?;
     tx.lock_membership(&membership.id).await?;
     tx.hold(&job.lease(), engine.lease_until()).await?;
-    let asked = Asked { closed, settings: Some(&integration.settings), detail: "" };
+    let asked = Asked { closed, settings: Some(settings), detail: "" };
     ask_person(engine.db(), &mut tx, &permit, membership, &asked).await?;
     let detail = json!({ "code": closed.code(), "detail": closed.to_string() });
     let id = membership.id.as_str();

@@ -92,10 +92,7 @@ impl Provisioning<'_> {
         let expires = now.plus_ms(CALLBACK_MS);
         let token_hash = hash(&token);
         tx.add_callback(&self.operation_id, &token_hash, expires).await?;
-        let id = match tx.operation_round(&self.operation_id).await? {
-            0 => self.operation_id.clone(),
-            round => format!("{}.{round}", self.operation_id),
-        };
+        let id = self.key(tx.operation_round(&self.operation_id).await?);
         let callback = format!("{}/api/v1/callbacks/{token}", webhook.public_url);
         let message = AppMessage { id, body: self.body(&callback), now };
         Ok(Ok(Prepared { webhook, message, token_hash }))

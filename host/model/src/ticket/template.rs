@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use crate::clock::UnixMs;
 use crate::connection;
 use crate::fault::FieldIssue;
-use crate::notification::render;
+use crate::notification::{UNKNOWN, render};
 use crate::text::{check_cell, printable};
 use crate::ticket::{TicketRequest, TicketSchema};
 
@@ -166,15 +166,16 @@ impl TicketTemplate {
         let fields = filled(&Value::Object(self.fields.clone()), facts);
         TicketRequest {
             schema: self.schema.clone(),
-            title: title.join(" ").chars().take(TITLE_CHARACTERS_MAX).collect(),
-            body: body.chars().take(FILLED_CHARACTERS_MAX).collect(),
+            title: cut(&title.join(" "), TITLE_CHARACTERS_MAX),
+            body: cut(&body, FILLED_CHARACTERS_MAX),
             kind: self.kind.clone(),
             labels: self.labels.clone(),
             fields: fields.to_string(),
             requested_for: self
                 .requested_for
                 .as_ref()
-                .map(|text| cut(&render(text, facts), WORD_BYTES_MAX)),
+                .map(|text| cut(&render(text, facts), WORD_BYTES_MAX))
+                .filter(|name| name != UNKNOWN),
             idempotency_key: key.to_owned(),
         }
     }
@@ -232,7 +233,7 @@ fn field_issues(path: &str, value: &Value, depth: usize, issues: &mut Vec<FieldI
         }
         Value::Object(fields) => {
             for (name, field) in fields {
-                let name = name.replace('~', "~0").replace('/', "~1");
+                let name = connection::escape(name);
                 field_issues(&format!("{path}/{name}"), field, depth + 1, issues);
             }
         }
@@ -379,10 +380,7 @@ mod tests {
         let expected =
             json!({ "priority": { "id": "3" }, "for": ["\"}, \"admin\": \"{{reason}}"] });
         assert_eq!(fields, expected);
-        assert_eq!(
-            (&*request.idempotency_key, request.requested_for.as_deref()),
-            ("m-1.2", Some("–"))
-        );
+        assert_eq!((&*request.idempotency_key, request.requested_for.as_deref()), ("m-1.2", None));
     }
 
     #[test]

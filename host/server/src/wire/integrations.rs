@@ -9,6 +9,7 @@ use grantry_model::ids::{PluginId, PrincipalId};
 use grantry_model::plugin::TestDepth;
 use grantry_model::settings::SettingsChange;
 
+use super::audit_sinks::{exceptions, read_exceptions};
 use super::{name, permissions, plugins, settings, stored_json};
 use crate::problem::Problem;
 
@@ -52,30 +53,22 @@ fn warnings(approval: &Approval, plugin: &Installed) -> Vec<String> {
 }
 
 fn approval(approval: &Approval) -> wire::Approval {
-    let exception = |exception: &AddressException| wire::AddressException {
-        ip: exception.ip,
-        port: exception.port,
-    };
     wire::Approval {
         hosts: approval.hosts.iter().map(plugins::host_rule).collect(),
         platform_actions: approval.platform_actions.iter().map(permissions::action).collect(),
         kv: approval.kv,
-        address_exceptions: approval.address_exceptions.iter().map(exception).collect(),
+        address_exceptions: exceptions(approval.address_exceptions.clone()),
         bind_address: approval.bind_address,
         bypasses_proxy: approval.bypasses_proxy,
     }
 }
 
 pub(super) fn read_approval(approval: wire::Approval) -> Approval {
-    let exception = |exception: wire::AddressException| AddressException {
-        ip: exception.ip,
-        port: exception.port,
-    };
     Approval {
         hosts: approval.hosts.into_iter().map(plugins::read_host_rule).collect(),
         platform_actions: approval.platform_actions.iter().map(permissions::read_action).collect(),
         kv: approval.kv,
-        address_exceptions: approval.address_exceptions.into_iter().map(exception).collect(),
+        address_exceptions: read_exceptions(approval.address_exceptions),
         bind_address: approval.bind_address,
         bypasses_proxy: approval.bypasses_proxy,
     }

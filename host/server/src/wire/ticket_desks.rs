@@ -6,7 +6,6 @@ use grantry_model::ids::IntegrationId;
 use grantry_model::ticket::follow::Stage;
 use grantry_model::ticket::template::{BODY, TITLE, TicketTemplate};
 use grantry_model::ticket::{TicketSchema, TicketState};
-use serde_json::Value;
 
 use crate::problem::Problem;
 use crate::reply::Versioned;
@@ -60,7 +59,7 @@ pub(crate) fn schema(schema: &TicketSchema) -> wire::TicketSchema {
         id: schema.id.clone(),
         name: schema.display.clone(),
         types: schema.types.clone(),
-        fields_schema: serde_json::from_str(&schema.fields_schema).unwrap_or(Value::Null),
+        fields_schema: super::stored_json(&schema.fields_schema),
         statuses: schema.statuses.iter().map(status).collect(),
     }
 }
