@@ -9,7 +9,7 @@ use std::process::{Command, Output};
 use anyhow::{Context as _, Result, ensure};
 use grantry_tests::directory::Directory;
 use grantry_tests::host::{component, program};
-use grantry_tests::peers::{ScimServer, Variant};
+use grantry_tests::peers::{ScimServer, Variant, free_port};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -264,8 +264,8 @@ fn a_test_that_judged_nothing_is_no_success() -> Result<()> {
         let connection = json!({ "url": url, "auth": { "type": "bearer" } });
         json!({ "connection": connection, "secrets": { "/auth/token": "AUTHORS_TOKEN" } })
     };
-    let nowhere = free_address()?;
-    let dead = connection(format!("http://{nowhere}/scim/v2"));
+    let nowhere = free_port()?;
+    let dead = connection(format!("http://127.0.0.1:{nowhere}/scim/v2"));
     let output = suite(&plugin, &dead, token, &["--only", "reading"])?;
     assert_eq!(output.status.code(), Some(1), "{}", text(&output));
     assert_eq!(failed(&report(&output)?), ["connection.works"]);
@@ -275,9 +275,4 @@ fn a_test_that_judged_nothing_is_no_success() -> Result<()> {
     assert_eq!(output.status.code(), Some(1), "{}", text(&output));
     assert!(text(&output).contains("does not ask for the host"), "{}", text(&output));
     Ok(())
-}
-
-/// An address on which nobody listens.
-fn free_address() -> Result<std::net::SocketAddr> {
-    Ok(std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?)
 }

@@ -64,8 +64,8 @@ fn node(folder: &Path) -> Result<PathBuf> {
     let node = on_path("node").with_context(|| {
         format!(
             "Node.js was not found; install version 20 or later:\n  \
-             on Debian, as root: apt-get install -y nodejs npm\n  \
-             elsewhere:          https://nodejs.org\n\
+             on Debian 13, as root: apt-get install -y nodejs npm\n  \
+             elsewhere:             https://nodejs.org\n\
              then run `{INSTALL}` in `{}`",
             folder.display()
         )

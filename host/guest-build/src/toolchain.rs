@@ -11,6 +11,8 @@ use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 
+use crate::tools;
+
 /// What plugins are compiled for.
 pub const TARGET: &str = "wasm32-unknown-unknown";
 
@@ -38,7 +40,8 @@ impl fmt::Display for ToolchainMissing {
 }
 
 /// What a plugin's memory has from the start, its stack among it. A call begins with a fresh memory, and
-/// every step in which it grows costs a system call; what is not touched costs nothing.
+/// every step in which it grows costs a system call; what is not touched costs nothing. Stack and constants
+/// have to fit in when the plugin is linked.
 const INITIAL_MEMORY_BYTES: u32 = 4 * 1024 * 1024;
 
 /// A cargo and a rustc that can build plugins.
@@ -139,7 +142,7 @@ fn debian() -> Option<Toolchain> {
     let is_whole = Path::new(DEBIAN_CARGO).exists()
         && rustc.exists()
         && has_library_source(rustc)
-        && is_on_path("wasm-ld");
+        && tools::on_path("wasm-ld").is_some();
     is_whole.then(|| Toolchain {
         cargo: DEBIAN_CARGO.into(),
         rustc: Some(rustc.into()),
@@ -165,11 +168,6 @@ fn rustc_prints(rustc: &Path, arguments: &[&str]) -> Option<PathBuf> {
     let output = clean_command(rustc).args(arguments).output().ok()?;
     let text = String::from_utf8(output.stdout).ok()?;
     output.status.success().then(|| PathBuf::from(text.trim()))
-}
-
-fn is_on_path(program: &str) -> bool {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    std::env::split_paths(&path).any(|folder| folder.join(program).exists())
 }
 
 fn is_root() -> bool {
