@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
-use grantry_authz::Door;
+use grantry_authz::{Door, actions};
 use grantry_engine::{
     Answer, Ctx, Engine, GrantInput, Grantee, Idempotent, IntegrationChange, IntegrationInput,
     IntegrationView, PageQuery, Parts, PluginUpload, RemovalView, WholeConnection, worker,
@@ -19,7 +19,7 @@ use grantry_model::notification::NoticeKind;
 use grantry_model::selection::Selection;
 use grantry_model::settings::SettingsChange;
 use grantry_store::seal::KeyRing;
-use grantry_store::{AuditFilter, Class, Db, Run};
+use grantry_store::{AuditEntry, AuditFilter, Class, Db, Run};
 
 use crate::courier::RecordingCourier;
 use crate::scripted::{AnyPackage, Directory, NoRegistry, Scripted};
@@ -413,6 +413,15 @@ impl Host {
     pub async fn set(&self, settings: SettingsChange) {
         let change = IntegrationChange { settings, ..IntegrationChange::default() };
         self.try_update(&change).await.unwrap();
+    }
+
+    /// The integration's plugin has crashed too often.
+    pub async fn quarantine(&self) {
+        let permit = self.ctx.actor.permit_admin::<actions::IntegrationWrite>().unwrap();
+        let mut tx = self.db().begin(permit.provenance()).await.unwrap();
+        assert!(tx.quarantine(&self.integration).await.unwrap());
+        let detail = serde_json::json!({});
+        tx.commit(AuditEntry::about("test", "integration", "x", detail)).await.unwrap();
     }
 
     pub async fn membership(&self, id: &MembershipId) -> Membership {

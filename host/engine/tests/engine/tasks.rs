@@ -1,7 +1,6 @@
 //! What people do by hand: by the method, where settings close the gate, and where the connector
 //! finally fails (PRV-3, INT-4, INT-5).
 
-use grantry_authz::actions;
 use grantry_engine::{Answer, Idempotent, PageQuery, Task, TaskQuery, TaskView};
 use grantry_model::fault::{Fault, PluginError};
 use grantry_model::gate::Closed;
@@ -11,7 +10,6 @@ use grantry_model::method::{Fallback, Method};
 use grantry_model::notification::NoticeKind;
 use grantry_model::settings::SettingsChange;
 use grantry_model::task::{TaskState, Verb, Word};
-use grantry_store::AuditEntry;
 
 use crate::host::{Host, hosts};
 use crate::scripted::{WriteFault, unknown};
@@ -372,11 +370,7 @@ async fn a_plugin_in_quarantine_keeps_nobody_from_what_is_done_by_hand() {
     for host in hosts(10, 2).await {
         host.aggregate().await;
         host.set(manual()).await;
-        let permit = host.ctx.actor.permit_admin::<actions::IntegrationWrite>().unwrap();
-        let mut tx = host.db().begin(permit.provenance()).await.unwrap();
-        assert!(tx.quarantine(&host.integration).await.unwrap());
-        let detail = serde_json::json!({});
-        tx.commit(AuditEntry::about("test", "integration", "x", detail)).await.unwrap();
+        host.quarantine().await;
         let id = host.grant("g00", "u001").await;
         for _ in 0..2 {
             host.work().await;

@@ -320,6 +320,12 @@ async fn a_read_only_integration_with_a_desk_opens_a_ticket_and_without_one_a_ta
         host.closes("T-1", TicketState::Done, "given");
         host.look(1).await;
         assert_eq!(host.status_of(&id).await, Status::Active);
+        // A person is asked whatever the plugin does.
+        host.quarantine().await;
+        let last = host.grant("g02", "u001").await;
+        host.look(1).await;
+        assert_eq!(host.membership(&last).await.waiting, Some(Closed::ReadOnly));
+        assert_eq!((host.opened().len(), host.open_tasks().await), (1, 2));
     }
 }
 

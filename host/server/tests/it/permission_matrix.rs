@@ -420,7 +420,9 @@ async fn own_token(host: &Host) -> String {
 async fn publisher(host: &Host, name: &str) -> String {
     let mut key = [0; 42];
     key[..2].copy_from_slice(b"Ed");
-    key[2..5].copy_from_slice(&name.as_bytes()[..3]);
+    let number = &name.as_bytes()[..3];
+    key[2..5].copy_from_slice(number);
+    key[10..13].copy_from_slice(number);
     let body = json!({"name": name, "public_key": STANDARD.encode(key)});
     text(&host.call("POST", "/publishers", body).await.ok(), "id")
 }
